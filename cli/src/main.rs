@@ -1,0 +1,2 @@
+//! The `clarion` binary.
+fn main() {}
