@@ -1,0 +1,123 @@
+//! `AF_PACKET` sockets: whole Ethernet frames of one ethertype on one link.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::links::LinkIndex;
+
+/// The ancillary load that tells whether the network card took a VLAN tag off the frame (`SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`).
+const VLAN_TAG_PRESENT: u32 = 0xffff_f000 + 48;
+const LOAD_WORD_ABSOLUTE: u16 = 0x20;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const RETURN_CONSTANT: u16 = 0x06;
+
+/// One instruction of a classic BPF program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    /// Operation.
+    pub code: u16,
+    /// Instructions to skip when a comparison holds.
+    pub jump_true: u8,
+    /// Instructions to skip when it does not.
+    pub jump_false: u8,
+    /// Operand.
+    pub operand: u32,
+}
+
+/// A socket that sees only the frames of one ethertype on one link that pass a filter.
+#[derive(Debug)]
+pub struct PacketSocket {
+    fd: AsyncFd<Socket>,
+}
+
+impl PacketSocket {
+    /// Opens the socket; nothing unfiltered is ever queued, because it is bound only after the filter is attached.
+    ///
+    /// A frame whose VLAN tag the card has taken off belongs to another network, although it looks untagged here,
+    /// so an instruction put before `filter` drops it.
+    ///
+    /// # Errors
+    /// Returns the kernel's error; without `CAP_NET_RAW` that is `PermissionDenied`.
+    pub fn open(link: LinkIndex, ethertype: u16, filter: &[Instruction]) -> io::Result<Self> {
+        // Protocol 0 receives nothing until bind names the ethertype.
+        let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(Protocol::from(0)))?;
+        let untagged_only = [
+            SockFilter::new(LOAD_WORD_ABSOLUTE, 0, 0, VLAN_TAG_PRESENT),
+            SockFilter::new(JUMP_IF_EQUAL, 1, 0, 0),
+            SockFilter::new(RETURN_CONSTANT, 0, 0, 0),
+        ];
+        let program: Vec<SockFilter> = untagged_only
+            .into_iter()
+            .chain(filter.iter().map(|i| SockFilter::new(i.code, i.jump_true, i.jump_false, i.operand)))
+            .collect();
+        socket.attach_filter(&program)?;
+        socket.bind(&link_address(link, ethertype))?;
+        // SAFETY: the socket is moved in, so its descriptor stays open and the same until the `AsyncFd` is dropped.
+        let fd = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
+        Ok(Self { fd })
+    }
+
+    /// Waits until a frame can be read.
+    ///
+    /// # Errors
+    /// Returns the error of the event loop.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.fd.readable().await.map(|mut guard| guard.retain_ready())
+    }
+
+    /// Reads one frame into `buffer` and returns its length, or `None` when none waits.
+    ///
+    /// # Errors
+    /// Returns the kernel's error, `NetworkDown` when the link went down.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        use std::io::Read as _;
+        match self.fd.try_io(Interest::READABLE, |mut socket| socket.read(buffer)) {
+            Ok(length) => Ok(Some(length)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends one whole frame; never waits.
+    ///
+    /// # Errors
+    /// Returns the kernel's error; a full queue is `WouldBlock` and the frame is gone.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.fd.get_ref().send(frame).map(drop)
+    }
+
+    /// Returns how many frames the kernel dropped since the last call because nobody read them in time.
+    ///
+    /// # Errors
+    /// Returns the kernel's error.
+    pub fn take_drops(&self) -> io::Result<u32> {
+        let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut length = libc::socklen_t::try_from(size_of_val(&stats)).expect("a struct of eight bytes");
+        // SAFETY: the pointers are to locals of the size that `length` says, which outlive the call.
+        let result = unsafe {
+            libc::getsockopt(
+                self.fd.get_ref().as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut stats).cast(),
+                &raw mut length,
+            )
+        };
+        if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+fn link_address(link: LinkIndex, ethertype: u16) -> SockAddr {
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: `sockaddr_ll` is a plain struct that fits into `sockaddr_storage`, and zeroes are valid for all its fields.
+    let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    address.sll_family = libc::AF_PACKET as libc::sa_family_t;
+    address.sll_protocol = ethertype.to_be();
+    address.sll_ifindex = i32::try_from(link.0).expect("the kernel hands out indexes as i32");
+    // SAFETY: the storage holds an initialised `sockaddr_ll` of exactly this length.
+    unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) }
+}
