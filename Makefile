@@ -1,0 +1,68 @@
+# The commands of this repository; `make help` lists them. Each installs what it needs, pinned, and says what it does.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+NEXTEST_VERSION := 0.9.151
+DENY_VERSION := 0.20.2
+
+# Outside the tree, so that a second clone does not build the tools again.
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clarion/tools
+NEXTEST := $(TOOLS)/bin/cargo-nextest
+DENY := $(TOOLS)/bin/cargo-deny
+PURE := ipam announce bfd bgp l2 members
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: system-tools ## build a small network on this machine and show a failover and a drain (about a minute after the build)
+	cargo build --release --locked -p clarion
+	mkdir -p target/demo
+	target/release/clarion demo --summary target/demo/summary.json
+
+.PHONY: test
+test: system-tools $(NEXTEST) ## run every test, from tables to real packets between network namespaces
+	$(NEXTEST) nextest run --locked --workspace --exclude lab
+	cargo build --locked -p clarion
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
+	$(NEXTEST) nextest run --locked -p lab
+
+.PHONY: check
+check: $(DENY) ## format, lints, purity of the pure crates, licences and duplicates, generated files fresh
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	tests/purity.sh $(PURE)
+	$(DENY) --config .deny.toml --log-level warn check bans licenses sources
+	cargo run --locked -q -p crds --bin crdgen -- --check deploy/crds
+
+.PHONY: bench
+bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)
+	tests/lab/install.sh keepalived
+	cargo build --release --locked -p clarion -p bench
+	mkdir -p target/bench
+	tests/lab/runner.sh target/release/bench --clarion target/release/clarion --out target/bench/results.jsonl $(BENCH)
+
+.PHONY: fuzz
+fuzz: $(NEXTEST) ## run the property tests and simulations of every decoder and machine for longer (CASES, SEEDS)
+	PROPTEST_CASES=$(or $(CASES),100000) CLARION_SEEDS=$(or $(SEEDS),50000) \
+	$(NEXTEST) nextest run --locked --release $(addprefix -p ,$(PURE)) --no-fail-fast
+
+.PHONY: manifests
+manifests: ## write the generated files: deploy/crds/*.yaml
+	cargo run --locked -q -p crds --bin crdgen -- deploy/crds
+
+.PHONY: system-tools
+system-tools:
+	@tests/lab/install.sh iproute2 util-linux
+
+$(NEXTEST):
+	@echo "installing cargo-nextest $(NEXTEST_VERSION) into $(TOOLS) (a few minutes, once)"
+	cargo install --locked --version $(NEXTEST_VERSION) --root $(TOOLS) cargo-nextest
+
+$(DENY):
+	@echo "installing cargo-deny $(DENY_VERSION) into $(TOOLS) (a few minutes, once)"
+	cargo install --locked --version $(DENY_VERSION) --root $(TOOLS) cargo-deny
