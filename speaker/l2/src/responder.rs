@@ -1,0 +1,410 @@
+//! The machine: frames and wishes in, frames and facts out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use crate::conflicts::Conflicts;
+use crate::ethernet::{EtherType, Header, MacAddr};
+use crate::groups::Groups;
+use crate::limit::Senders;
+use crate::ndp::{Advertisement, Message, Solicitation};
+use crate::schedule::{Schedule, Turn};
+use crate::{Config, DropReason, Stats, VipStats, arp, ndp};
+
+/// What a responder needs to know of its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkFacts {
+    /// The hardware address that answers point to.
+    pub mac: MacAddr,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A whole Ethernet frame was received.
+    Frame(&'a [u8]),
+    /// This node owns `vip` on this link from now on; nothing happens if it already does.
+    Announce {
+        /// The address.
+        vip: IpAddr,
+    },
+    /// This node no longer owns `vip` on this link; it is silent at once.
+    Withdraw {
+        /// The address.
+        vip: IpAddr,
+    },
+    /// Others may have learned something else about `vip`, so its burst starts anew; nothing happens if it is not owned.
+    Reassert {
+        /// The address.
+        vip: IpAddr,
+    },
+    /// The link has these facts; if its hardware address is another one, every address is announced anew.
+    Link(LinkFacts),
+    /// The carrier came back or the sockets were re-opened: groups are joined and addresses announced anew.
+    LinkUp,
+    /// These are the hardware addresses of the other speakers on this link, whose claims are not foreign.
+    Speakers(BTreeSet<MacAddr>),
+    /// The deadline of [`Responder::poll_timeout`] passed; harmless at any other time.
+    Timeout,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this Ethernet frame.
+    Send(Vec<u8>),
+    /// Join this IPv6 group on the link; being a member already is no fault.
+    Join(Ipv6Addr),
+    /// Leave this IPv6 group on the link.
+    Leave(Ipv6Addr),
+    /// Tell the rest of the speaker.
+    Event(Event),
+}
+
+/// A fact for the rest of the speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A station that is no speaker of ours claims an owned address; told once until it is cleared.
+    Conflict {
+        /// The address.
+        vip: IpAddr,
+        /// The station.
+        mac: MacAddr,
+    },
+    /// The claim is over: it stopped, the address was withdrawn, or the station is a speaker of ours.
+    ConflictCleared {
+        /// The address.
+        vip: IpAddr,
+        /// The station.
+        mac: MacAddr,
+    },
+    /// An address was not announced.
+    Refused(Refusal),
+}
+
+/// Why an address cannot be announced on any link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// 0.0.0.0 or `::`.
+    #[error("{0} is not announced: it means \"no address\"; remove it from its pool")]
+    Unspecified(IpAddr),
+    /// 127.0.0.0/8 or `::1`.
+    #[error("{0} is not announced: a loopback address never leaves its host; remove it from its pool")]
+    Loopback(IpAddr),
+    /// A group, or 255.255.255.255.
+    #[error("{0} is not announced: it names many stations; remove it from its pool")]
+    Group(IpAddr),
+    /// `::ffff:0:0/96`.
+    #[error("{0} is not announced: it is an IPv4 address in IPv6 notation; write it as IPv4 in its pool")]
+    MappedIpv4(IpAddr),
+}
+
+/// Answers for the owned addresses of one link and announces them.
+///
+/// Time must not go back from one call to the next.
+#[derive(Debug)]
+pub struct Responder {
+    mac: MacAddr,
+    owned: BTreeMap<IpAddr, Owned>,
+    speakers: BTreeSet<MacAddr>,
+    schedule: Schedule,
+    groups: Groups,
+    conflicts: Conflicts,
+    senders: Senders,
+    defence_interval: Duration,
+    outputs: VecDeque<Output>,
+    stats: Stats,
+}
+
+#[derive(Debug, Default)]
+struct Owned {
+    defended: Option<Instant>,
+}
+
+impl Responder {
+    /// Makes a responder that owns nothing; `seed` spreads the refreshes.
+    pub fn new(config: Config, link: LinkFacts, seed: u64, now: Instant) -> Self {
+        let schedule = Schedule::new(&config, seed, now);
+        let Config {
+            repeats: _,
+            refresh: _,
+            burst_limit: _,
+            refresh_limit: _,
+            reply_limit,
+            conflict_quiet,
+            defence_interval,
+        } = config;
+        Self {
+            mac: link.mac,
+            owned: BTreeMap::new(),
+            speakers: BTreeSet::new(),
+            schedule,
+            groups: Groups::default(),
+            conflicts: Conflicts::new(conflict_quiet),
+            senders: Senders::new(reply_limit, now),
+            defence_interval,
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Frame(frame) => {
+                if let Err(reason) = self.on_frame(now, frame) {
+                    self.stats.count_drop(reason);
+                }
+            }
+            Input::Announce { vip } => self.on_announce(now, vip),
+            Input::Withdraw { vip } => self.on_withdraw(vip),
+            Input::Reassert { vip } => {
+                if self.owned.contains_key(&vip) {
+                    self.schedule.reassert(now, vip);
+                }
+            }
+            Input::Link(link) => self.on_link(now, link),
+            Input::LinkUp => {
+                self.outputs.extend(self.groups.iter().map(Output::Join));
+                self.reassert_all(now);
+            }
+            Input::Speakers(speakers) => {
+                self.speakers = speakers;
+                self.settle_conflicts_with_ours();
+            }
+            Input::Timeout => {}
+        }
+        self.run(now);
+        debug_assert_eq!(self.owned.len(), self.stats.vips.len(), "exactly the owned addresses are counted");
+    }
+
+    /// Returns the next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when to pass [`Input::Timeout`]; always later than the last `now`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.schedule.deadline(), self.conflicts.deadline()].into_iter().flatten().min()
+    }
+
+    /// Returns the counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn on_announce(&mut self, now: Instant, vip: IpAddr) {
+        if let Some(refusal) = refusal(vip) {
+            return self.outputs.push_back(Output::Event(Event::Refused(refusal)));
+        }
+        if self.owned.contains_key(&vip) {
+            return;
+        }
+        self.owned.insert(vip, Owned::default());
+        self.stats.vips.insert(vip, VipStats::default());
+        self.outputs.extend(self.groups.add(vip).map(Output::Join));
+        self.schedule.announce(now, vip);
+    }
+
+    fn on_withdraw(&mut self, vip: IpAddr) {
+        if self.owned.remove(&vip).is_none() {
+            return;
+        }
+        self.stats.vips.remove(&vip);
+        self.schedule.withdraw(vip);
+        self.outputs.extend(self.groups.remove(vip).map(Output::Leave));
+        let settled = self.conflicts.settle_vip(vip);
+        self.clear_conflicts(settled);
+    }
+
+    fn on_link(&mut self, now: Instant, link: LinkFacts) {
+        if self.mac == link.mac {
+            return;
+        }
+        self.mac = link.mac;
+        self.settle_conflicts_with_ours();
+        self.reassert_all(now);
+    }
+
+    fn on_frame(&mut self, now: Instant, frame: &[u8]) -> Result<(), DropReason> {
+        let (header, payload) = Header::decode(frame)?;
+        if !header.source.is_station() {
+            return Err(DropReason::Sender);
+        }
+        if header.source == self.mac {
+            return Err(DropReason::Own);
+        }
+        match header.ether_type {
+            EtherType::Arp => self.on_arp(now, header, arp::Packet::decode(payload)?),
+            EtherType::Ipv6 => match Message::decode(payload)? {
+                Message::Solicitation(solicitation) => self.on_solicitation(now, header, solicitation),
+                Message::Advertisement(advertisement) => self.on_advertisement(now, header, advertisement),
+            },
+        }
+    }
+
+    fn on_arp(&mut self, now: Instant, header: Header, packet: arp::Packet) -> Result<(), DropReason> {
+        if !packet.sender_mac.is_station() {
+            return Err(DropReason::Sender);
+        }
+        if packet.sender_mac == self.mac {
+            return Err(DropReason::Own);
+        }
+        // RFC 5227 §2.4: any ARP packet with our address as sender is a claim, whatever it asks.
+        let claim = self.on_claim(now, packet.sender_ip.into(), packet.sender_mac);
+        let asks = packet.operation == arp::Operation::Request && packet.sender_ip != packet.target_ip;
+        if !asks {
+            return claim;
+        }
+        let vip = IpAddr::V4(packet.target_ip);
+        if !self.owned.contains_key(&vip) {
+            return claim;
+        }
+        // RFC 1122 leaves room for requests to any group, but only broadcast and unicast ones are seen in practice.
+        if header.destination != MacAddr::BROADCAST && header.destination != self.mac {
+            return Err(DropReason::Destination);
+        }
+        self.admit(now, vip, header.source)?;
+        self.answer(vip, arp::reply(self.mac, packet.target_ip, &packet));
+        Ok(())
+    }
+
+    fn on_solicitation(&mut self, now: Instant, header: Header, asked: Solicitation) -> Result<(), DropReason> {
+        let solicitor = asked.source_link_layer.unwrap_or(header.source);
+        if !solicitor.is_station() {
+            return Err(DropReason::Sender);
+        }
+        if solicitor == self.mac {
+            return Err(DropReason::Own);
+        }
+        let claim = self.on_claim(now, asked.source.into(), solicitor);
+        let vip = IpAddr::V6(asked.target);
+        if !self.owned.contains_key(&vip) || asked.source == asked.target {
+            return claim;
+        }
+        if !header.destination.is_group() && header.destination != self.mac {
+            return Err(DropReason::Destination);
+        }
+        self.admit(now, vip, header.source)?;
+        // RFC 4861 §7.2.4: who probes has no address yet, so the answer goes to all nodes.
+        let frame = if asked.source.is_unspecified() {
+            Advertisement::to_all_nodes(self.mac, asked.target).encode(self.mac, ndp::group_mac(ndp::ALL_NODES))
+        } else {
+            Advertisement::to_solicitor(self.mac, asked.target, asked.source).encode(self.mac, solicitor)
+        };
+        self.answer(vip, frame);
+        Ok(())
+    }
+
+    fn on_advertisement(&mut self, now: Instant, header: Header, told: Advertisement) -> Result<(), DropReason> {
+        let station = told.target_link_layer.unwrap_or(header.source);
+        if !station.is_station() {
+            return Err(DropReason::Sender);
+        }
+        if station == self.mac {
+            return Err(DropReason::Own);
+        }
+        self.on_claim(now, told.target.into(), station)
+    }
+
+    /// Notes that the station `mac` says it is `vip`, and defends the address if it is owned and the station foreign.
+    fn on_claim(&mut self, now: Instant, vip: IpAddr, mac: MacAddr) -> Result<(), DropReason> {
+        let owned = self.owned.get_mut(&vip).ok_or(DropReason::NotOwned)?;
+        if self.speakers.contains(&mac) {
+            return Err(DropReason::KnownSpeaker);
+        }
+        self.stats.count_claim(vip);
+        if self.conflicts.claim(now, vip, mac) {
+            self.outputs.push_back(Output::Event(Event::Conflict { vip, mac }));
+        }
+        // RFC 5227 §2.4: two hosts that both answered every claim would flood the link for ever.
+        let rested = owned.defended.is_none_or(|last| now.saturating_duration_since(last) >= self.defence_interval);
+        if rested {
+            owned.defended = Some(now);
+            self.schedule.defend(now, vip);
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, now: Instant, vip: IpAddr, sender: MacAddr) -> Result<(), DropReason> {
+        self.stats.count_request(vip);
+        if self.senders.admit(now, sender) { Ok(()) } else { Err(DropReason::RateLimited) }
+    }
+
+    fn answer(&mut self, vip: IpAddr, frame: Vec<u8>) {
+        self.stats.count_response(vip);
+        self.outputs.push_back(Output::Send(frame));
+    }
+
+    /// Sends and clears what is due.
+    fn run(&mut self, now: Instant) {
+        while let Some(turn) = self.schedule.pop(now) {
+            match turn {
+                Turn::Burst { vip: IpAddr::V4(vip), probe } => self.burst_v4(vip, probe),
+                Turn::Burst { vip: IpAddr::V6(vip), probe } => self.burst_v6(vip, probe),
+                Turn::Refresh { vip: IpAddr::V4(vip) } => {
+                    self.gratuitous(vip.into(), arp::gratuitous_request(self.mac, vip));
+                }
+                Turn::Refresh { vip: IpAddr::V6(vip) } => self.burst_v6(vip, false),
+            }
+        }
+        while let Some(conflict) = self.conflicts.expire(now) {
+            self.clear_conflicts(vec![conflict]);
+        }
+    }
+
+    fn burst_v4(&mut self, vip: Ipv4Addr, probe: bool) {
+        if probe {
+            self.probe(vip.into(), arp::probe(self.mac, vip));
+        }
+        self.gratuitous(vip.into(), arp::gratuitous_request(self.mac, vip));
+        self.gratuitous(vip.into(), arp::gratuitous_reply(self.mac, vip));
+    }
+
+    fn burst_v6(&mut self, vip: Ipv6Addr, probe: bool) {
+        if probe {
+            self.probe(vip.into(), Solicitation::probe(self.mac, vip));
+        }
+        let frame = Advertisement::to_all_nodes(self.mac, vip).encode(self.mac, ndp::group_mac(ndp::ALL_NODES));
+        self.gratuitous(vip.into(), frame);
+    }
+
+    fn probe(&mut self, vip: IpAddr, frame: Vec<u8>) {
+        self.stats.totals(vip).probes_sent += 1;
+        self.outputs.push_back(Output::Send(frame));
+    }
+
+    fn gratuitous(&mut self, vip: IpAddr, frame: Vec<u8>) {
+        self.stats.count_gratuitous(vip);
+        self.outputs.push_back(Output::Send(frame));
+    }
+
+    fn reassert_all(&mut self, now: Instant) {
+        for &vip in self.owned.keys() {
+            self.schedule.reassert(now, vip);
+        }
+    }
+
+    fn settle_conflicts_with_ours(&mut self) {
+        let settled = self.conflicts.settle_stations(|mac| mac == self.mac || self.speakers.contains(&mac));
+        self.clear_conflicts(settled);
+    }
+
+    fn clear_conflicts(&mut self, settled: Vec<(IpAddr, MacAddr)>) {
+        self.outputs.extend(settled.into_iter().map(|(vip, mac)| Output::Event(Event::ConflictCleared { vip, mac })));
+    }
+}
+
+fn refusal(vip: IpAddr) -> Option<Refusal> {
+    match vip {
+        _ if vip.is_unspecified() => Some(Refusal::Unspecified(vip)),
+        _ if vip.is_loopback() => Some(Refusal::Loopback(vip)),
+        _ if vip.is_multicast() => Some(Refusal::Group(vip)),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => Some(Refusal::Group(vip)),
+        IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => Some(Refusal::MappedIpv4(vip)),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}

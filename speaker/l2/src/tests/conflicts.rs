@@ -1,0 +1,126 @@
+use super::*;
+use crate::DropReason;
+
+fn quiet() -> Config {
+    Config { refresh: None, ..Config::default() }
+}
+
+fn conflict(vip: &str) -> Event {
+    Event::Conflict { vip: ip(vip), mac: STRANGER }
+}
+
+fn cleared(vip: &str) -> Event {
+    Event::ConflictCleared { vip: ip(vip), mac: STRANGER }
+}
+
+#[test]
+fn a_foreign_claim_is_told_once_and_cleared_after_quiet() {
+    for (vip, claim) in [(VIP4, "scapy_arp_reply_foreign"), (VIP6, "scapy_na_foreign")] {
+        let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+        for _ in 0..5 {
+            station.frame(&golden(claim));
+            station.run_for(Duration::from_secs(50));
+        }
+        assert_eq!(station.take_events(), [conflict(vip)]);
+        assert_eq!(station.responder.stats().vips[&ip(vip)].foreign_claims, 5);
+        station.run_for(Duration::from_secs(11));
+        assert_eq!(station.take_events(), [cleared(vip)]);
+        station.frame(&golden(claim));
+        assert_eq!(station.take_events(), [conflict(vip)], "a claim after that is a new conflict");
+    }
+}
+
+#[test]
+fn gratuitous_forms_of_a_stranger_are_claims_and_get_no_answer() {
+    for name in ["arping_gratuitous_request", "arping_gratuitous_reply", "kernel_na_unsolicited"] {
+        let mut frame = golden(name);
+        let (mac_at, vip) = if frame[12] == 8 { (22, VIP4) } else { (80, VIP6) };
+        frame[6..12].copy_from_slice(&STRANGER.0);
+        frame[mac_at..mac_at + 6].copy_from_slice(&STRANGER.0);
+        if vip == VIP6 {
+            frame = golden("scapy_na_foreign");
+        }
+        let mut station = Station::settled(Config { defence_interval: Duration::MAX, ..quiet() }, &[VIP4, VIP6]);
+        station.frame(&frame);
+        let outputs = station.take();
+        assert_eq!(outputs[0].1, Output::Event(conflict(vip)));
+        assert!(
+            outputs[1..].iter().all(
+                |(_, output)| matches!(output, Output::Send(frame) if meaning(frame) == Sent::Announcement(ip(vip)))
+            )
+        );
+    }
+}
+
+#[test]
+fn two_stubborn_claimants_exchange_one_announcement_per_ten_seconds() {
+    let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+    for _ in 0..60_000 {
+        station.now += Duration::from_millis(1);
+        station.frame(&golden("scapy_arp_reply_foreign"));
+        station.frame(&golden("scapy_na_foreign"));
+    }
+    let frames = station.take_frames();
+    assert_eq!(frames.len(), 6 * 2 + 6, "six defences in a minute, two forms of ARP and one of NDP");
+    assert_eq!(station.responder.stats().arp.foreign_claims, 60_000);
+}
+
+#[test]
+fn claims_of_other_speakers_are_neither_conflicts_nor_answered() {
+    let mut station = Station::new(quiet());
+    station.speakers(&[STRANGER]);
+    station.announce(VIP4);
+    station.announce(VIP6);
+    station.run_for(Duration::from_secs(10));
+    station.take();
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    station.frame(&golden("scapy_na_foreign"));
+    assert_eq!(station.take(), []);
+    assert_eq!(station.responder.stats().drops[&DropReason::KnownSpeaker], 2);
+}
+
+#[test]
+fn a_conflict_ends_when_the_stranger_turns_out_to_be_a_speaker_or_the_address_is_withdrawn() {
+    let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    station.frame(&golden("scapy_na_foreign"));
+    assert_eq!(station.take_events(), [conflict(VIP4), conflict(VIP6)]);
+    station.handle(Input::Withdraw { vip: ip(VIP6) });
+    assert_eq!(station.take_events(), [cleared(VIP6)]);
+    station.speakers(&[STRANGER]);
+    assert_eq!(station.take_events(), [cleared(VIP4)]);
+    assert_eq!(station.responder.poll_timeout(), None);
+}
+
+#[test]
+fn the_answer_of_a_holder_to_the_probe_is_a_conflict_while_answers_go_on() {
+    let mut station = Station::new(quiet());
+    station.announce(VIP4);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    assert_eq!(station.take_events(), [conflict(VIP4)]);
+    station.frame(&golden("kernel_arp_request"));
+    assert_eq!(station.take_frames(), [golden("kernel_arp_reply")]);
+}
+
+#[test]
+fn claims_to_addresses_of_others_are_nothing_to_us() {
+    let mut station = Station::settled(quiet(), &["192.0.2.99"]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    station.frame(&golden("scapy_na_foreign"));
+    assert_eq!(station.take(), []);
+    assert_eq!(station.responder.stats().drops[&DropReason::NotOwned], 2);
+}
+
+#[test]
+fn a_stranger_with_a_thousand_faces_costs_bounded_memory_and_events() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    for face in 0..5_000_u16 {
+        let mut frame = golden("scapy_arp_reply_foreign");
+        frame[24..26].copy_from_slice(&face.to_be_bytes());
+        station.frame(&frame);
+    }
+    assert_eq!(station.take_events().len(), 1024);
+    assert_eq!(station.responder.stats().arp.foreign_claims, 5_000);
+    station.run_for(Duration::from_secs(61));
+    assert_eq!(station.take_events().len(), 1024, "all are cleared");
+}
