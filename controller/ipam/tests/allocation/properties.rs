@@ -1,0 +1,125 @@
+//! What holds for every cluster.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipam::{Decision, Placed, Request, Sharing, allocate};
+use proptest::prelude::*;
+
+use crate::fixture::{addresses, carried_out};
+use crate::world::{World, worlds};
+
+fn placed<'a>(world: &World, allocation: &'a ipam::Allocation) -> Vec<(Request, &'a Placed)> {
+    let of = |request: &Request| match &allocation.outcomes[&request.service].decision {
+        Decision::Keep(placement) | Decision::Assign(placement) => placement.addresses.as_slice(),
+        Decision::Refuse(_) => &[],
+    };
+    world.requests.iter().flat_map(|request| of(request).iter().map(|placed| (request.clone(), placed))).collect()
+}
+
+fn may_share(a: &Request, b: &Request, sharing: Sharing) -> bool {
+    let key = |request: &Request| request.sharing_key.clone().filter(|key| !key.is_empty());
+    key(a).is_some()
+        && key(a) == key(b)
+        && a.backend_key == b.backend_key
+        && a.ports.is_disjoint(&b.ports)
+        && (sharing == Sharing::AcrossNamespaces || a.service.namespace() == b.service.namespace())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_address_has_two_holders_unless_sharing_allows_it(world in worlds()) {
+        let allocation = allocate(&world.pools, &world.requests, &world.policy);
+        let mut holders: BTreeMap<IpAddr, Vec<Request>> = BTreeMap::new();
+        for (request, placed) in placed(&world, &allocation) {
+            for other in holders.entry(placed.address).or_default().iter() {
+                prop_assert!(may_share(&request, other, world.policy.sharing), "{} at {}", other.service, placed.address);
+            }
+            holders.entry(placed.address).or_default().push(request);
+        }
+    }
+
+    #[test]
+    fn planning_the_result_again_changes_nothing(world in worlds()) {
+        let first = allocate(&world.pools, &world.requests, &world.policy);
+        let again = carried_out(&world.requests, &first);
+        let second = allocate(&world.pools, &again, &world.policy);
+        prop_assert_eq!(&first.usage, &second.usage);
+        for request in &again {
+            let outcome = &second.outcomes[&request.service];
+            prop_assert_eq!(addresses(&second, &request.service), request.held.clone());
+            prop_assert!(!matches!(outcome.decision, Decision::Assign(_)));
+            prop_assert!(outcome.released.is_empty());
+        }
+        let owners = |allocation| placed(&world, allocation).iter().map(|(_, placed)| placed.pool.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(owners(&first), owners(&second));
+    }
+
+    #[test]
+    fn the_order_of_the_input_does_not_matter(world in worlds(), turns in 1..7_usize) {
+        let mut turned = world.clone();
+        turned.requests.rotate_left(turns.min(world.requests.len()));
+        turned.pools.reverse();
+        prop_assert_eq!(
+            allocate(&world.pools, &world.requests, &world.policy),
+            allocate(&turned.pools, &turned.requests, &turned.policy)
+        );
+    }
+
+    #[test]
+    fn a_legal_held_address_never_moves(world in worlds(), newcomers in worlds()) {
+        let first = allocate(&world.pools, &world.requests, &world.policy);
+        let settled = carried_out(&world.requests, &first);
+        let strangers = newcomers.requests.into_iter().map(|request| Request {
+            service: ipam::ServiceId::new("newcomers", request.service.name()),
+            held: Vec::new(),
+            ..request
+        });
+        let crowd: Vec<Request> = settled.iter().cloned().chain(strangers).collect();
+        let second = allocate(&world.pools, &crowd, &world.policy);
+        for request in &settled {
+            prop_assert!(addresses(&second, &request.service).starts_with(&request.held), "{}", request.service);
+        }
+    }
+
+    #[test]
+    fn used_and_free_and_reserved_make_the_whole(world in worlds()) {
+        let allocation = allocate(&world.pools, &world.requests, &world.policy);
+        let empty = allocate(&world.pools, &[], &ipam::Policy::default());
+        for (pool, usage) in &allocation.usage {
+            for (family, whole) in [(usage.v4, empty.usage[pool].v4), (usage.v6, empty.usage[pool].v6)] {
+                prop_assert_eq!(family.assigned + family.available + family.reserved, whole.available);
+            }
+        }
+    }
+
+    #[test]
+    fn new_addresses_lie_in_the_named_pool_and_are_neither_reserved_nor_avoided(world in worlds()) {
+        let allocation = allocate(&world.pools, &world.requests, &world.policy);
+        for (request, placed) in placed(&world, &allocation) {
+            let pool = world.pools.iter().find(|pool| *pool.name() == placed.pool).unwrap();
+            prop_assert!(pool.ranges().iter().any(|range| range.contains(placed.address)));
+            prop_assert!(pool.admits(&request.service).is_ok());
+            prop_assert!(!(placed.new && world.policy.reserved.contains(&placed.address)));
+            let buggy = matches!(placed.address, IpAddr::V4(v4) if matches!(v4.octets()[3], 0 | 255));
+            prop_assert!(!(pool.avoid_buggy_ips && buggy));
+        }
+    }
+
+    #[test]
+    fn every_request_has_an_outcome_and_every_refusal_a_text(world in worlds()) {
+        let allocation = allocate(&world.pools, &world.requests, &world.policy);
+        prop_assert_eq!(allocation.outcomes.len(), world.requests.len());
+        for outcome in allocation.outcomes.values() {
+            let refusal = match &outcome.decision {
+                Decision::Refuse(refusal) => Some(refusal),
+                Decision::Keep(placement) | Decision::Assign(placement) => placement.missing.as_ref(),
+            };
+            if let Some(refusal) = refusal {
+                prop_assert!(!refusal.reason().is_empty() && refusal.to_string().len() > 20);
+            }
+        }
+    }
+}
