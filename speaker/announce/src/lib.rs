@@ -1,2 +1,51 @@
-//! Placeholder.
+//! Decides what this node may announce, and why not.
+//!
+//! [`plan`] turns the cluster as this node sees it (a [`View`]) into [`Desired`]: which VIPs exist, which nodes are candidates for
+//! each with which preference, on which of this node's links, and the reason for everything that is refused.
+//! [`explain`] gives the same decision for one service, node by node.
+//!
+//! Both are pure functions: no clock, no sockets, no memory of an earlier call. Selectors are resolved before the view is made
+//! ([`Scope`]), so no label reaches this crate.
+//!
+//! # What it does not decide
+//!
+//! * Which candidate owns a VIP. That is settled on the wire, per link, among the nodes that are heard there. It follows that
+//!   a node the API server calls NotReady stays a candidate: a node that is dead is silent on the link, and a node that is
+//!   cut off from the API server alone still forwards.
+//! * Whether this node's datapath is ready. That holds for the whole node, so it is an input of the election, not of the plan.
+//!
+//! # What MetalLB does otherwise
+//!
+//! * Each VIP is decided by the pool it lies in, so the families of a service may come from different pools.
+//! * Services that share a VIP are decided once per VIP (see [`L2Vip::services`]), so that an IP never has two owners.
+//! * Without named interfaces, only links on the VIP's own subnet are used, and one link per subnet.
+//! * `notOwner` is split into the precise reasons of [`NotAnnounced`] and [`Exclusion`].
+//! * Nodes may be drained ([`DrainPolicy`]), but never the last candidate of a VIP.
 #![forbid(unsafe_code)]
+
+mod candidates;
+mod claims;
+mod desired;
+mod explain;
+mod group;
+mod index;
+mod links;
+mod names;
+mod plan;
+mod verdict;
+mod view;
+
+pub use desired::{Desired, L2Vip, LinkChoice, Links, Mine, Verdict, Warning};
+pub use explain::{VipExplanation, explain};
+pub use names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, TaintKey};
+pub use plan::plan;
+pub use verdict::{DrainTrigger, Exclusion, Headcount, NodeVerdict, NotAnnounced};
+pub use view::{
+    AddressRange, Created, DrainPolicy, Endpoint, L2Advertisement, Link, LinkExclusion, LinkIndex, LinkState, Node,
+    Policy, Scope, Service, ServiceKind, TrafficPolicy, View,
+};
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,95 @@
+//! Times a plan for 10,000 services, 1,000 nodes and 30 endpoints each: `cargo bench -p announce`.
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a benchmark reads the clock and prints"
+)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use announce::{
+    AddressRange, Created, Endpoint, L2Advertisement, Link, LinkIndex, LinkState, Node, NodeName, Scope, Service,
+    ServiceId, ServiceKind, TrafficPolicy, View, explain, plan,
+};
+
+const SERVICES: usize = 10_000;
+const NODES: usize = 1_000;
+const ENDPOINTS: usize = 30;
+const ROUNDS: usize = 21;
+
+fn main() {
+    for (name, local_every) in [("policy Cluster", usize::MAX), ("half of them Local", 2), ("policy Local", 1)] {
+        let view = view(local_every);
+        let me = node_name(7);
+        let (median, slowest) = time(|| plan(&view, &me));
+        let desired = plan(&view, &me);
+        let sets: std::collections::BTreeSet<_> = desired.l2.values().map(|vip| Arc::as_ptr(&vip.candidates)).collect();
+        println!(
+            "plan, {name}: median {median:?}, slowest {slowest:?}, {} VIPs, {} candidate sets",
+            desired.l2.len(),
+            sets.len()
+        );
+        let service = view.services.keys().nth(SERVICES / 2).expect("there are services").clone();
+        let (median, slowest) = time(|| explain(&view, &service));
+        println!("explain, {name}: median {median:?}, slowest {slowest:?}");
+    }
+}
+
+fn time<T>(mut run: impl FnMut() -> T) -> (Duration, Duration) {
+    let mut took: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(run());
+            start.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    (took[ROUNDS / 2], took[ROUNDS - 1])
+}
+
+fn node_name(number: usize) -> NodeName {
+    NodeName(format!("worker-{number:04}.rack-{}.example.net", number % 40).into())
+}
+
+fn view(local_every: usize) -> View {
+    let mut view = View::default();
+    let subnet = AddressRange::of_prefix(IpAddr::from([10, 0, 0, 0]), 16);
+    view.nodes = (0..NODES).map(|number| (node_name(number), Node { ready: true, ..Node::default() })).collect();
+    view.pools.insert("lan".into(), vec![subnet]);
+    let racks = L2Advertisement {
+        nodes: Scope::Only((0..NODES).filter(|number| number % 5 != 0).map(node_name).collect()),
+        preferences: (0..NODES / 10).map(|number| (node_name(number * 10 + 1), 50)).collect(),
+        ..L2Advertisement::default()
+    };
+    view.l2_advertisements.insert("racks".into(), racks);
+    view.l2_advertisements.insert("all".into(), L2Advertisement::default());
+    let link = Link { index: LinkIndex(2), connected: vec![subnet], state: LinkState::Up, excluded: None };
+    view.links.insert("eth0".into(), link);
+    for number in 0..SERVICES {
+        let id = ServiceId::new(&format!("tenant-{}", number % 100), &format!("service-{number}"));
+        view.services.insert(id, service(number, number.is_multiple_of(local_every)));
+    }
+    view
+}
+
+fn service(number: usize, local: bool) -> Service {
+    let endpoint = |of: usize| Endpoint {
+        // Spread without pattern, and each name an allocation of its own as decoding leaves it.
+        node: Some(node_name((number * 7919 + of * 104_729) % NODES)),
+        ready: Some(true),
+        serving: Some(true),
+        terminating: Some(false),
+    };
+    let offset = u32::try_from(number + 1).expect("the pool is larger than the number of services");
+    Service {
+        created: Created(1_700_000_000 + i64::from(offset)),
+        kind: ServiceKind::Ours,
+        vips: [IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + offset))].into(),
+        allow_shared_ip: false,
+        traffic_policy: if local { TrafficPolicy::Local } else { TrafficPolicy::Cluster },
+        endpoints: (0..ENDPOINTS).map(endpoint).collect(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What a plan says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::names::{AdvertisementName, LinkName, NodeName, ServiceId};
+use crate::verdict::{DrainTrigger, NotAnnounced, joined};
+
+/// What this node should be ready to announce, and why it may not announce the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// Every VIP that some node may announce by ARP or NDP. Candidates are never empty.
+    pub l2: BTreeMap<IpAddr, L2Vip>,
+    /// What this node may do for each service.
+    pub services: BTreeMap<ServiceId, Verdict>,
+    /// What a person should look at.
+    pub warnings: BTreeSet<Warning>,
+}
+
+/// One VIP on layer 2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct L2Vip {
+    /// The services announced with it, oldest first. The oldest decides preference and interfaces, and every candidate can serve
+    /// them all; a younger service for which that leaves no node is refused, so that sharing an IP never silences its holder.
+    pub services: Vec<ServiceId>,
+    /// On which of this node's links it is announced, and why on these.
+    pub links: Links,
+    /// The nodes that may own it, with their preference (higher is better). Equal on every node; equal sets are one allocation.
+    pub candidates: Arc<BTreeMap<NodeName, u32>>,
+    /// What this node is to it.
+    pub mine: Mine,
+    /// A stable key for spreading VIPs over nodes: equal for VIPs of one service, so that they tend to one node.
+    pub group: u64,
+}
+
+/// What this node is to a VIP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mine {
+    /// A candidate.
+    Eligible,
+    /// Able to serve it, and asked to hand over: it keeps what it owns until a candidate that does not drain has taken over.
+    /// It is itself a candidate only if all of them drain.
+    Draining(DrainTrigger),
+    /// Must not announce it.
+    Ineligible(NotAnnounced),
+}
+
+/// Links of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// Their names; empty exactly when the node is ineligible. Equal sets are one allocation.
+    pub names: Arc<BTreeSet<LinkName>>,
+    /// Why these.
+    pub choice: LinkChoice,
+}
+
+/// Why a VIP is announced on certain links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkChoice {
+    /// On none, as the node is ineligible.
+    Nowhere,
+    /// The advertisements name them.
+    Named,
+    /// The VIP lies in a subnet connected to them.
+    Connected,
+    /// The VIP lies in no connected subnet, so they are all links that are not excluded.
+    Fallback,
+}
+
+/// What this node may do for a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Ok when it may announce at least one VIP of the service; otherwise the first reason.
+    pub mine: Result<(), NotAnnounced>,
+    /// The VIPs it may not announce, in address order, each with its reason.
+    pub refused: Vec<(IpAddr, NotAnnounced)>,
+}
+
+/// Something that works worse than intended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum Warning {
+    /// A service of ours with an IP is announced by no node.
+    #[error("announced by no node: {0}")]
+    Silent(NotAnnounced),
+    /// The drain of every candidate was asked for.
+    #[error("every node that can announce {vip} is draining, so all stay candidates; end the drain of one")]
+    EveryCandidateDrains {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// The VIP lies in no subnet of this node.
+    #[error("{vip} lies in no subnet connected to node {node}, so it is announced on {}; name the interfaces in the L2Advertisement", joined(.links))]
+    NotConnected {
+        /// The VIP.
+        vip: IpAddr,
+        /// This node.
+        node: NodeName,
+        /// The links used.
+        links: Arc<BTreeSet<LinkName>>,
+    },
+    /// An advertisement that selects this node names interfaces, and none of them exists here.
+    #[error("L2Advertisement {advertisement} names {}, which node {node} does not have; correct the names or its nodeSelectors", joined(.interfaces))]
+    InterfacesAbsent {
+        /// The advertisement.
+        advertisement: AdvertisementName,
+        /// This node.
+        node: NodeName,
+        /// The interfaces it names.
+        interfaces: BTreeSet<LinkName>,
+    },
+    /// Two links are in one subnet: announcing on both would give a VIP two MAC addresses.
+    #[error(
+        "{unused} and {used} of node {node} are in one subnet, so VIPs are announced on {used} only; name the interface in the L2Advertisement to choose"
+    )]
+    SameSubnet {
+        /// This node.
+        node: NodeName,
+        /// The link that is used.
+        used: LinkName,
+        /// The link that is not.
+        unused: LinkName,
+    },
+}
+
+impl Warning {
+    /// Returns the token for conditions, events, metrics and logs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Silent(why) => why.reason(),
+            Self::EveryCandidateDrains { .. } => "everyCandidateDrains",
+            Self::NotConnected { .. } => "vipNotConnected",
+            Self::InterfacesAbsent { .. } => "interfacesAbsent",
+            Self::SameSubnet { .. } => "sameSubnet",
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use super::*;
+use crate::fixtures::*;
+use crate::{DrainTrigger, Exclusion};
+
+fn lines(view: &View, service: &str) -> Vec<(String, &'static str)> {
+    let vips = explain(view, &id(service)).unwrap();
+    vips[&ip(VIP)].nodes.iter().map(|(node, verdict)| (node.to_string(), verdict.reason())).collect()
+}
+
+fn line(node: &str, reason: &'static str) -> (String, &'static str) {
+    (node.to_owned(), reason)
+}
+
+#[test]
+fn every_node_gets_its_own_line() {
+    let mut view = web();
+    view.nodes.insert("d".into(), crate::Node::default());
+    node(&mut view, "a").exclude_label = true;
+    node(&mut view, "b").network_unavailable = true;
+    node(&mut view, "c").drain_requested = true;
+    assert_eq!(
+        lines(&view, "web"),
+        [
+            line("a", "nodeLabeledExcludeBalancers"),
+            line("b", "nodeNetworkUnavailable"),
+            line("c", "draining"),
+            line("d", "eligible")
+        ]
+    );
+
+    advertisement(&mut view).nodes = only(&["a", "c"]);
+    let vips = explain(&view, &id("web")).unwrap();
+    let verdicts: Vec<_> = vips[&ip(VIP)].nodes.values().cloned().collect();
+    assert_eq!(verdicts[1], NodeVerdict::Excluded(Exclusion::NotSelected));
+    assert_eq!(verdicts[2], NodeVerdict::LastResort { preference: 0, trigger: DrainTrigger::Requested });
+}
+
+#[test]
+fn a_node_that_is_not_ready_is_eligible_and_the_line_says_both() {
+    let mut view = web();
+    node(&mut view, "a").ready = false;
+    advertisement(&mut view).preferences = [("a".into(), 40)].into();
+
+    let verdict = explain(&view, &id("web")).unwrap()[&ip(VIP)].nodes[&"a".into()].clone();
+
+    assert_eq!(verdict, NodeVerdict::Candidate { preference: 40, ready: false });
+    assert_eq!(
+        verdict.to_string(),
+        "eligible with preference 40; NotReady for the API server, so it must be heard on the link"
+    );
+}
+
+#[test]
+fn a_service_that_nobody_announces_still_has_a_line_per_node() {
+    let mut view = web();
+    for name in ["a", "b", "c"] {
+        node(&mut view, name).exclude_label = true;
+    }
+
+    let vips = explain(&view, &id("web")).unwrap();
+
+    assert_eq!(vips[&ip(VIP)].refused.as_ref().unwrap().reason(), "noEligibleNode");
+    assert!(lines(&view, "web").iter().all(|(_, reason)| *reason == "nodeLabeledExcludeBalancers"));
+}
+
+#[test]
+fn a_younger_sharer_learns_which_service_holds_its_ip() {
+    let mut view = cluster();
+    view.services.insert(id("old"), local(1, &[VIP], &["a"]));
+    view.services.insert(id("web"), local(2, &[VIP], &["b"]));
+
+    assert_eq!(
+        lines(&view, "web"),
+        [line("a", "noLocalEndpoints"), line("b", "sharerElsewhere"), line("c", "noLocalEndpoints")]
+    );
+    assert_eq!(
+        lines(&view, "old"),
+        [line("a", "eligible"), line("b", "noLocalEndpoints"), line("c", "noLocalEndpoints")]
+    );
+    assert_eq!(explain(&view, &id("web")).unwrap()[&ip(VIP)].refused.as_ref().unwrap().reason(), "noCommonNode");
+}
+
+#[test]
+fn reasons_that_concern_no_node_come_alone() {
+    let mut view = web();
+    assert_eq!(explain(&view, &id("absent")), Err(NotAnnounced::UnknownService { service: id("absent") }));
+
+    view.services.get_mut(&id("web")).unwrap().endpoints.clear();
+    let vips = explain(&view, &id("web")).unwrap();
+    let why = Some(NotAnnounced::NoEndpoints { service: id("web") });
+    assert_eq!(vips[&ip(VIP)], VipExplanation { refused: why, nodes: BTreeMap::new() });
+
+    view.services.get_mut(&id("web")).unwrap().vips.clear();
+    assert_eq!(explain(&view, &id("web")), Err(NotAnnounced::NoAddress { service: id("web") }));
+}

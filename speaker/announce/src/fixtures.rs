@@ -1,0 +1,119 @@
+//! Small clusters for the tests.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::{
+    AddressRange, Created, Desired, Endpoint, Exclusion, L2Advertisement, L2Vip, Link, LinkExclusion, LinkIndex,
+    LinkState, Mine, Node, NodeName, NotAnnounced, Scope, Service, ServiceId, ServiceKind, TrafficPolicy, View, plan,
+};
+
+pub(crate) const VIP: &str = "10.0.0.10";
+
+/// Nodes a, b and c; pool `lan` of 10.0.0.0/24 and fd00::/64 with one advertisement; link eth0 in both subnets.
+pub(crate) fn cluster() -> View {
+    let mut view = View::default();
+    for name in ["a", "b", "c"] {
+        view.nodes.insert(name.into(), Node { ready: true, ..Node::default() });
+    }
+    view.pools.insert("lan".into(), vec![prefix("10.0.0.0", 24), prefix("fd00::", 64)]);
+    view.l2_advertisements.insert("lan".into(), L2Advertisement::default());
+    view.links.insert("eth0".into(), link(2, &[prefix("10.0.0.0", 24), prefix("fd00::", 64), prefix("fe80::", 64)]));
+    view
+}
+
+/// The cluster with service `default/web` on [`VIP`], which has an endpoint on node a and policy Cluster.
+pub(crate) fn web() -> View {
+    let mut view = cluster();
+    view.services.insert(id("web"), service(1, &[VIP], &["a"]));
+    view
+}
+
+pub(crate) fn service(created: i64, vips: &[&str], endpoints_on: &[&str]) -> Service {
+    Service {
+        created: Created(created),
+        kind: ServiceKind::Ours,
+        vips: vips.iter().map(|vip| ip(vip)).collect(),
+        allow_shared_ip: false,
+        traffic_policy: TrafficPolicy::Cluster,
+        endpoints: endpoints_on.iter().map(|node| endpoint(node)).collect(),
+    }
+}
+
+pub(crate) fn local(created: i64, vips: &[&str], endpoints_on: &[&str]) -> Service {
+    Service { traffic_policy: TrafficPolicy::Local, ..service(created, vips, endpoints_on) }
+}
+
+pub(crate) fn endpoint(node: &str) -> Endpoint {
+    Endpoint { node: Some(node.into()), ready: Some(true), serving: Some(true), terminating: Some(false) }
+}
+
+pub(crate) fn link(index: u32, connected: &[AddressRange]) -> Link {
+    Link { index: LinkIndex(index), connected: connected.to_vec(), state: LinkState::Up, excluded: None }
+}
+
+pub(crate) fn excluded(link: Link, why: LinkExclusion) -> Link {
+    Link { excluded: Some(why), ..link }
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn prefix(address: &str, length: u8) -> AddressRange {
+    AddressRange::of_prefix(ip(address), length)
+}
+
+pub(crate) fn id(name: &str) -> ServiceId {
+    ServiceId::new("default", name)
+}
+
+pub(crate) fn only<'a, T: From<&'a str> + Ord>(names: &[&'a str]) -> Scope<T> {
+    Scope::Only(set(names))
+}
+
+pub(crate) fn only_services(names: &[&str]) -> Scope<ServiceId> {
+    Scope::Only(names.iter().map(|name| id(name)).collect())
+}
+
+pub(crate) fn set<'a, T: From<&'a str> + Ord>(names: &[&'a str]) -> BTreeSet<T> {
+    names.iter().map(|name| T::from(*name)).collect()
+}
+
+pub(crate) fn node<'v>(view: &'v mut View, name: &str) -> &'v mut Node {
+    view.nodes.get_mut(&NodeName::from(name)).unwrap()
+}
+
+pub(crate) fn advertisement(view: &mut View) -> &mut L2Advertisement {
+    view.l2_advertisements.values_mut().next().unwrap()
+}
+
+pub(crate) fn plan_on(view: &View, me: &str) -> Desired {
+    plan(view, &me.into())
+}
+
+/// Returns the names of the candidates of [`VIP`], or the reason of service `web` if there are none.
+pub(crate) fn candidates(view: &View) -> Result<Vec<String>, &'static str> {
+    let desired = plan_on(view, "a");
+    match desired.l2.get(&ip(VIP)) {
+        Some(vip) => Ok(names(vip)),
+        None => Err(desired.services[&id("web")].mine.as_ref().unwrap_err().reason()),
+    }
+}
+
+pub(crate) fn names(vip: &L2Vip) -> Vec<String> {
+    vip.candidates.keys().map(ToString::to_string).collect()
+}
+
+/// Returns the preferences of the candidates of [`VIP`], in name order.
+pub(crate) fn preferences(view: &View) -> Vec<u32> {
+    plan_on(view, "a").l2[&ip(VIP)].candidates.values().copied().collect()
+}
+
+pub(crate) fn mine(view: &View, me: &str) -> Mine {
+    plan_on(view, me).l2[&ip(VIP)].mine.clone()
+}
+
+pub(crate) fn ineligible(node: &str, why: Exclusion) -> Mine {
+    Mine::Ineligible(NotAnnounced::Excluded { node: node.into(), why })
+}

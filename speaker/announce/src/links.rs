@@ -1,0 +1,169 @@
+//! Which of this node's links carry a VIP.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::claims::Offer;
+use crate::desired::{LinkChoice, Links, Warning};
+use crate::index::{AdvertisementId, Index, NodeId};
+use crate::names::{LinkName, NodeName};
+use crate::verdict::NotAnnounced;
+use crate::view::{AddressRange, Link, LinkExclusion, LinkState, Scope};
+
+/// The links of this node, with what was already worked out about them.
+pub(crate) struct MyLinks<'v> {
+    me: &'v NodeName,
+    all: &'v BTreeMap<LinkName, Link>,
+    /// Those not excluded, the ones that are up first, then by kernel index.
+    eligible: Vec<(&'v LinkName, &'v Link)>,
+    /// The choice under the interfaces that a set of advertisements names; none when they name none.
+    named: BTreeMap<Vec<AdvertisementId>, Option<Result<Links, NotAnnounced>>>,
+    sets: BTreeSet<Arc<BTreeSet<LinkName>>>,
+    pub(crate) warnings: BTreeSet<Warning>,
+}
+
+impl<'v> MyLinks<'v> {
+    pub(crate) fn new(me: &'v NodeName, all: &'v BTreeMap<LinkName, Link>) -> Self {
+        let mut eligible: Vec<_> = all.iter().filter(|(_, link)| link.excluded.is_none()).collect();
+        eligible.sort_by_key(|(_, link)| (!is_up(link), link.index));
+        Self { me, all, eligible, named: BTreeMap::new(), sets: BTreeSet::new(), warnings: BTreeSet::new() }
+    }
+
+    pub(crate) fn nowhere(&mut self) -> Links {
+        Links { names: self.intern(BTreeSet::new()), choice: LinkChoice::Nowhere }
+    }
+
+    /// Returns the links for `vip` under the advertisements of `offer` that select this node.
+    ///
+    /// Which links are right does not depend on their state, only then are those that are down left out: a VIP must not move to
+    /// another network because its own has lost its carrier.
+    pub(crate) fn choose(
+        &mut self,
+        index: &Index<'_>,
+        me: NodeId,
+        offer: &Offer,
+        vip: IpAddr,
+    ) -> Result<Links, NotAnnounced> {
+        if !self.named.contains_key(&offer.advertisements) {
+            let named = interfaces(index, me, offer).map(|names| self.named_by(names));
+            self.named.insert(offer.advertisements.clone(), named);
+        }
+        match self.named.get(&offer.advertisements) {
+            Some(Some(links)) => links.clone(),
+            Some(None) | None => self.by_subnet(vip),
+        }
+    }
+
+    fn named_by(&mut self, names: BTreeSet<LinkName>) -> Result<Links, NotAnnounced> {
+        let can_carry = |name: &&LinkName| match self.all.get(*name).map(|link| link.excluded) {
+            Some(None | Some(LinkExclusion::Pattern | LinkExclusion::Kind)) => true,
+            Some(Some(LinkExclusion::Enslaved | LinkExclusion::NoArp)) | None => false,
+        };
+        let usable: BTreeSet<LinkName> = names.iter().filter(can_carry).cloned().collect();
+        if usable.is_empty() {
+            return Err(NotAnnounced::InterfaceMissing { node: self.me.clone(), interfaces: Arc::new(names) });
+        }
+        self.those_up(usable, LinkChoice::Named)
+    }
+
+    fn by_subnet(&mut self, vip: IpAddr) -> Result<Links, NotAnnounced> {
+        let connected = |(_, link): &(&LinkName, &Link)| subnets(link).any(|subnet| subnet.contains(vip));
+        let right: Vec<_> = self.eligible.iter().copied().filter(connected).collect();
+        if !right.is_empty() {
+            let names = self.one_per_subnet(&right);
+            return self.those_up(names, LinkChoice::Connected);
+        }
+        if self.eligible.is_empty() {
+            return Err(NotAnnounced::NoInterface { node: self.me.clone() });
+        }
+        let names = self.one_per_subnet(&self.eligible.clone());
+        let links = self.those_up(names, LinkChoice::Fallback)?;
+        self.warnings.insert(Warning::NotConnected { vip, node: self.me.clone(), links: Arc::clone(&links.names) });
+        Ok(links)
+    }
+
+    /// Leaves out links that lead to a subnet of an earlier link: both are on one wire, where a VIP must have one MAC address.
+    fn one_per_subnet(&mut self, links: &[(&'v LinkName, &'v Link)]) -> BTreeSet<LinkName> {
+        let mut taken: Vec<(&LinkName, &Link)> = Vec::new();
+        for (name, link) in links.iter().copied() {
+            let same_wire =
+                |(_, other): &&(&LinkName, &Link)| subnets(link).any(|subnet| subnets(other).any(|it| it == subnet));
+            let Some((used, _)) = taken.iter().find(same_wire).copied() else {
+                taken.push((name, link));
+                continue;
+            };
+            if is_up(link) {
+                self.warnings.insert(Warning::SameSubnet {
+                    node: self.me.clone(),
+                    used: used.clone(),
+                    unused: name.clone(),
+                });
+            }
+        }
+        taken.into_iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn those_up(&mut self, right: BTreeSet<LinkName>, choice: LinkChoice) -> Result<Links, NotAnnounced> {
+        let up: BTreeSet<LinkName> =
+            right.iter().filter(|name| self.all.get(name).is_some_and(is_up)).cloned().collect();
+        if up.is_empty() {
+            return Err(NotAnnounced::InterfaceDown { node: self.me.clone(), interfaces: Arc::new(right) });
+        }
+        Ok(Links { names: self.intern(up), choice })
+    }
+
+    fn intern(&mut self, names: BTreeSet<LinkName>) -> Arc<BTreeSet<LinkName>> {
+        if let Some(known) = self.sets.get(&names) {
+            return Arc::clone(known);
+        }
+        let names = Arc::new(names);
+        self.sets.insert(Arc::clone(&names));
+        names
+    }
+
+    /// Warns of advertisements that select this node and name only interfaces that it does not have.
+    ///
+    /// Some that are missing is normal: one advertisement may list the names of several kinds of machine.
+    pub(crate) fn warn_of_absent(&mut self, index: &Index<'_>) {
+        for (name, advertisement) in &index.advertisements {
+            let Scope::Only(interfaces) = &advertisement.interfaces else { continue };
+            let absent = !interfaces.iter().any(|interface| self.all.contains_key(interface));
+            if absent && advertisement.nodes.contains(self.me) {
+                let (advertisement, node) = ((*name).clone(), self.me.clone());
+                self.warnings.insert(Warning::InterfacesAbsent { advertisement, node, interfaces: interfaces.clone() });
+            }
+        }
+    }
+}
+
+/// Returns the union of the interfaces named by the advertisements that select this node, or none if one of them names none.
+fn interfaces(index: &Index<'_>, me: NodeId, offer: &Offer) -> Option<BTreeSet<LinkName>> {
+    let mut union = BTreeSet::new();
+    for (_, advertisement) in offer.advertisements.iter().map(|id| index.advertisements[id.0]) {
+        if !advertisement.nodes.contains(index.facts(me).name) {
+            continue;
+        }
+        let Scope::Only(names) = &advertisement.interfaces else { return None };
+        union.extend(names.iter().cloned());
+    }
+    Some(union)
+}
+
+fn is_up(link: &Link) -> bool {
+    match link.state {
+        LinkState::Up => true,
+        LinkState::Down | LinkState::NoCarrier => false,
+    }
+}
+
+/// Returns the prefixes that tell one network from another; every link has the link-local ones.
+fn subnets(link: &Link) -> impl Iterator<Item = AddressRange> {
+    link.connected.iter().copied().filter(|range| match range.first {
+        IpAddr::V4(first) => !first.is_link_local(),
+        IpAddr::V6(first) => !first.is_unicast_link_local(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
