@@ -25,6 +25,7 @@
 //! * RFC 4861 §7.2.4 would resolve a solicitor that sent no link-layer option; here the Ethernet source stands in for it.
 //! * The IPv6 source of everything sent is the virtual IP itself (`::` for probes).
 //!   The link may carry no address of ours that clients share, and the kernel does the same when the address is its own.
+//! * RFC 4862 §5.4.3 and RFC 5227 §2.1.1: probes of other speakers get no answer, or a planned move would be undone by the old owner.
 //! * IPv6 extension headers in front of ICMPv6 are not followed; no implementation sends neighbour discovery so.
 //!
 //! # Not here
@@ -38,6 +39,7 @@ pub mod ethernet;
 pub mod filter;
 mod groups;
 mod limit;
+mod messages;
 pub mod ndp;
 mod responder;
 mod schedule;
@@ -47,5 +49,6 @@ mod tests;
 
 pub use config::{Config, RateLimit};
 pub use ethernet::MacAddr;
-pub use responder::{Event, Input, LinkFacts, Output, Refusal, Responder};
+pub use messages::{Event, Input, LinkFacts, Output, Refusal};
+pub use responder::Responder;
 pub use stats::{DropReason, Stats, Totals, VipStats};

@@ -4,103 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
-
 use crate::conflicts::Conflicts;
 use crate::ethernet::{EtherType, Header, MacAddr};
 use crate::groups::Groups;
 use crate::limit::Senders;
+use crate::messages::{Event, Input, LinkFacts, Output, Refusal};
 use crate::ndp::{Advertisement, Message, Solicitation};
 use crate::schedule::{Schedule, Turn};
 use crate::{Config, DropReason, Stats, VipStats, arp, ndp};
-
-/// What a responder needs to know of its link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkFacts {
-    /// The hardware address that answers point to.
-    pub mac: MacAddr,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input<'a> {
-    /// A whole Ethernet frame was received.
-    Frame(&'a [u8]),
-    /// This node owns `vip` on this link from now on; nothing happens if it already does.
-    Announce {
-        /// The address.
-        vip: IpAddr,
-    },
-    /// This node no longer owns `vip` on this link; it is silent at once.
-    Withdraw {
-        /// The address.
-        vip: IpAddr,
-    },
-    /// Others may have learned something else about `vip`, so its burst starts anew; nothing happens if it is not owned.
-    Reassert {
-        /// The address.
-        vip: IpAddr,
-    },
-    /// The link has these facts; if its hardware address is another one, every address is announced anew.
-    Link(LinkFacts),
-    /// The carrier came back or the sockets were re-opened: groups are joined and addresses announced anew.
-    LinkUp,
-    /// These are the hardware addresses of the other speakers on this link, whose claims are not foreign.
-    Speakers(BTreeSet<MacAddr>),
-    /// The deadline of [`Responder::poll_timeout`] passed; harmless at any other time.
-    Timeout,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this Ethernet frame.
-    Send(Vec<u8>),
-    /// Join this IPv6 group on the link; being a member already is no fault.
-    Join(Ipv6Addr),
-    /// Leave this IPv6 group on the link.
-    Leave(Ipv6Addr),
-    /// Tell the rest of the speaker.
-    Event(Event),
-}
-
-/// A fact for the rest of the speaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A station that is no speaker of ours claims an owned address; told once until it is cleared.
-    Conflict {
-        /// The address.
-        vip: IpAddr,
-        /// The station.
-        mac: MacAddr,
-    },
-    /// The claim is over: it stopped, the address was withdrawn, or the station is a speaker of ours.
-    ConflictCleared {
-        /// The address.
-        vip: IpAddr,
-        /// The station.
-        mac: MacAddr,
-    },
-    /// An address was not announced.
-    Refused(Refusal),
-}
-
-/// Why an address cannot be announced on any link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Refusal {
-    /// 0.0.0.0 or `::`.
-    #[error("{0} is not announced: it means \"no address\"; remove it from its pool")]
-    Unspecified(IpAddr),
-    /// 127.0.0.0/8 or `::1`.
-    #[error("{0} is not announced: a loopback address never leaves its host; remove it from its pool")]
-    Loopback(IpAddr),
-    /// A group, or 255.255.255.255.
-    #[error("{0} is not announced: it names many stations; remove it from its pool")]
-    Group(IpAddr),
-    /// `::ffff:0:0/96`.
-    #[error("{0} is not announced: it is an IPv4 address in IPv6 notation; write it as IPv4 in its pool")]
-    MappedIpv4(IpAddr),
-}
 
 /// Answers for the owned addresses of one link and announces them.
 ///
@@ -197,7 +108,7 @@ impl Responder {
     }
 
     fn on_announce(&mut self, now: Instant, vip: IpAddr) {
-        if let Some(refusal) = refusal(vip) {
+        if let Some(refusal) = Refusal::of(vip) {
             return self.outputs.push_back(Output::Event(Event::Refused(refusal)));
         }
         if self.owned.contains_key(&vip) {
@@ -263,9 +174,12 @@ impl Responder {
         if !self.owned.contains_key(&vip) {
             return claim;
         }
-        // RFC 1122 leaves room for requests to any group, but only broadcast and unicast ones are seen in practice.
+        // RFC 826 asks by broadcast, RFC 1122 §2.3.2.1 adds the unicast poll.
         if header.destination != MacAddr::BROADCAST && header.destination != self.mac {
             return Err(DropReason::Destination);
+        }
+        if packet.sender_ip.is_unspecified() {
+            self.check_probe(packet.sender_mac)?;
         }
         self.admit(now, vip, header.source)?;
         self.answer(vip, arp::reply(self.mac, packet.target_ip, &packet));
@@ -287,6 +201,9 @@ impl Responder {
         }
         if !header.destination.is_group() && header.destination != self.mac {
             return Err(DropReason::Destination);
+        }
+        if asked.source.is_unspecified() {
+            self.check_probe(header.source)?;
         }
         self.admit(now, vip, header.source)?;
         // RFC 4861 §7.2.4: who probes has no address yet, so the answer goes to all nodes.
@@ -313,6 +230,7 @@ impl Responder {
     /// Notes that the station `mac` says it is `vip`, and defends the address if it is owned and the station foreign.
     fn on_claim(&mut self, now: Instant, vip: IpAddr, mac: MacAddr) -> Result<(), DropReason> {
         let owned = self.owned.get_mut(&vip).ok_or(DropReason::NotOwned)?;
+        // Speakers settle among themselves who owns what; a defence would undo a planned move.
         if self.speakers.contains(&mac) {
             return Err(DropReason::KnownSpeaker);
         }
@@ -327,6 +245,14 @@ impl Responder {
             self.schedule.defend(now, vip);
         }
         Ok(())
+    }
+
+    /// Refuses a probe of another speaker.
+    ///
+    /// In a planned move the new owner probes and announces while the old one still owns the address.
+    /// The old owner's answer to a solicitation goes to all nodes, so it would turn them back just before it falls silent.
+    fn check_probe(&self, sender: MacAddr) -> Result<(), DropReason> {
+        if self.speakers.contains(&sender) { Err(DropReason::KnownSpeaker) } else { Ok(()) }
     }
 
     fn admit(&mut self, now: Instant, vip: IpAddr, sender: MacAddr) -> Result<(), DropReason> {
@@ -395,16 +321,5 @@ impl Responder {
 
     fn clear_conflicts(&mut self, settled: Vec<(IpAddr, MacAddr)>) {
         self.outputs.extend(settled.into_iter().map(|(vip, mac)| Output::Event(Event::ConflictCleared { vip, mac })));
-    }
-}
-
-fn refusal(vip: IpAddr) -> Option<Refusal> {
-    match vip {
-        _ if vip.is_unspecified() => Some(Refusal::Unspecified(vip)),
-        _ if vip.is_loopback() => Some(Refusal::Loopback(vip)),
-        _ if vip.is_multicast() => Some(Refusal::Group(vip)),
-        IpAddr::V4(Ipv4Addr::BROADCAST) => Some(Refusal::Group(vip)),
-        IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => Some(Refusal::MappedIpv4(vip)),
-        IpAddr::V4(_) | IpAddr::V6(_) => None,
     }
 }

@@ -75,7 +75,7 @@ pub enum DropReason {
     Destination,
     /// It concerns no owned address.
     NotOwned,
-    /// Another Clarion speaker announces an address that is owned here, as happens while it moves.
+    /// Another speaker announces or probes an address that is owned here, as happens while it moves.
     KnownSpeaker,
     /// The sender asks faster than the limit.
     RateLimited,

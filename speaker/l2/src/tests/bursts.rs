@@ -117,6 +117,7 @@ fn ten_thousand_addresses_drain_at_the_cap_first_announcements_first() {
     let frames: Vec<_> = station.take().into_iter().map(|(at, _)| (at, vip(0))).collect();
     assert_eq!(frames.len(), 10_000 * (6 * 2 + 3));
     assert!(busiest_second(&frames) <= 5_500, "{}", busiest_second(&frames));
+    assert!(frames[30_000 - 1].0 < Duration::from_secs(6), "everything is announced once within 6 s");
     let last = frames.last().expect("frames were sent").0;
     assert!(last < Duration::from_secs(32), "150,000 frames at 5,000 a second take 30 s, not {last:?}");
 }

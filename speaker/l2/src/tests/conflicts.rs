@@ -124,3 +124,32 @@ fn a_stranger_with_a_thousand_faces_costs_bounded_memory_and_events() {
     station.run_for(Duration::from_secs(61));
     assert_eq!(station.take_events().len(), 1024, "all are cleared");
 }
+
+#[test]
+fn probes_of_other_speakers_are_not_answered_while_their_other_questions_are() {
+    let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+    station.speakers(&[CLIENT]);
+    station.frame(&golden("arping_probe"));
+    station.frame(&golden("kernel_ns_dad"));
+    assert_eq!(station.take(), []);
+    assert_eq!(station.responder.stats().drops[&DropReason::KnownSpeaker], 2);
+    station.frame(&golden("kernel_arp_request"));
+    station.frame(&golden("kernel_ns_multicast"));
+    assert_eq!(station.take_frames(), ["kernel_arp_reply", "kernel_na_solicited"].map(golden));
+}
+
+#[test]
+fn a_planned_move_between_speakers_leaves_every_cache_at_the_new_owner() {
+    let new_mac = STRANGER;
+    let mut old = Station::settled(quiet(), &[VIP4, VIP6]);
+    old.speakers(&[new_mac]);
+    let mut new = Station::new(quiet());
+    new.handle(Input::Link(LinkFacts { mac: new_mac }));
+    new.speakers(&[OWNER]);
+    new.announce(VIP4);
+    new.announce(VIP6);
+    for frame in new.take_frames() {
+        old.frame(&frame);
+    }
+    assert_eq!(old.take(), [], "the old owner says nothing after the new one has announced");
+}
