@@ -1,0 +1,143 @@
+//! One file of a manifest directory.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Manifest, duplicate};
+use crate::manifests::fault::{Fault, Place, Reason, Subject};
+use crate::manifests::field_path::FieldPath;
+use crate::manifests::object::{self, Finding, ObjectId, Schemas};
+use crate::manifests::yaml::{self, Flaw};
+
+/// The largest file that is read, in bytes: about 20,000 Services.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// How many faults of one file are reported before the rest of it is left unread.
+const MAX_FAULTS: usize = 100;
+
+/// What a name in the directory turned out to be.
+pub(super) enum Contents {
+    Read(Reading),
+    /// A directory, though it is named like a manifest.
+    Directory,
+    /// Removed after the directory was listed.
+    Gone,
+}
+
+/// What one file holds.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) objects: BTreeMap<ObjectId, Manifest>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) ignored: BTreeMap<String, usize>,
+}
+
+/// Reads one file; `had_objects` tells an empty file that is being written from one that never had any.
+pub(super) fn read(directory: &Path, name: &Arc<str>, had_objects: bool, schemas: &Schemas) -> Contents {
+    let path = directory.join(&**name);
+    let mut reading = Reading::default();
+    match read_text(&path) {
+        Ok(Text::Is(text)) if text.is_empty() && had_objects => reading.fault_of_file(name, Reason::Emptied),
+        Ok(Text::Is(text)) => reading.take(name, &text, schemas),
+        Ok(Text::Refused(reason)) => reading.fault_of_file(name, reason),
+        Ok(Text::Directory) => return Contents::Directory,
+        // A link that leads nowhere is still there, and someone should know.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {
+            return Contents::Gone;
+        }
+        Err(error) => reading.fault_of_file(name, Reason::Unreadable { what: error.to_string() }),
+    }
+    Contents::Read(reading)
+}
+
+enum Text {
+    Is(String),
+    Refused(Reason),
+    Directory,
+}
+
+fn read_text(path: &Path) -> io::Result<Text> {
+    // Opening a pipe would otherwise wait for someone to write into it.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Ok(Text::Directory);
+    }
+    if !metadata.is_file() {
+        return Ok(Text::Refused(Reason::NotRegular));
+    }
+    // The size is checked while reading, because the file may grow and files of /proc have none.
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Ok(Text::Refused(Reason::FileTooBig { limit: MAX_FILE_BYTES }));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Text::Is(text),
+        Err(_) => Text::Refused(Reason::NotUtf8),
+    })
+}
+
+impl Reading {
+    fn take(&mut self, file: &Arc<str>, text: &str, schemas: &Schemas) {
+        let mut findings = Vec::new();
+        for document in yaml::documents(text) {
+            match document {
+                Ok(document) => object::read(document, schemas, &mut findings),
+                Err(flaw) => findings.push(Finding::Bad { subject: Subject::Text, flaw }),
+            }
+            for finding in findings.drain(..) {
+                let line = self.take_finding(file, finding);
+                if self.faults.len() >= MAX_FAULTS {
+                    let reason = Reason::TooManyFaults { limit: MAX_FAULTS };
+                    self.faults.push(fault(file, Subject::Text, Flaw { line, field: FieldPath::default(), reason }));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes one finding and returns its line.
+    fn take_finding(&mut self, file: &Arc<str>, finding: Finding) -> usize {
+        match finding {
+            Finding::Object { id, object, text } => {
+                let line = text.line();
+                let place = Place { file: Arc::clone(file), line };
+                match self.objects.entry(id) {
+                    Entry::Occupied(first) => {
+                        let fault = duplicate(first.key(), place, first.get().place.clone());
+                        self.faults.push(fault);
+                    }
+                    Entry::Vacant(free) => {
+                        let text = free.key().kind.is_checked_later().then(|| Arc::new(text));
+                        free.insert(Manifest { object: Arc::new(object), place, is_kept: false, text });
+                    }
+                }
+                line
+            }
+            Finding::Other { kind, line } => {
+                *self.ignored.entry(kind).or_default() += 1;
+                line
+            }
+            Finding::Bad { subject, flaw } => {
+                let line = flaw.line;
+                self.faults.push(fault(file, subject, flaw));
+                line
+            }
+        }
+    }
+
+    fn fault_of_file(&mut self, file: &Arc<str>, reason: Reason) {
+        self.faults.push(fault(file, Subject::Text, Flaw { line: 0, field: FieldPath::default(), reason }));
+    }
+}
+
+fn fault(file: &Arc<str>, subject: Subject, flaw: Flaw) -> Fault {
+    let Flaw { line, field, reason } = flaw;
+    Fault { place: Place { file: Arc::clone(file), line }, subject, field, reason, kept: Vec::new() }
+}
