@@ -2,6 +2,13 @@
 //!
 //! The parts that build and measure are public: the test lab is made of them.
 
+pub mod frame;
 pub mod namespace;
 pub mod network;
+pub mod prober;
+pub mod report;
 pub mod sandbox;
+pub mod server;
+pub mod speaker;
+pub mod status;
+pub mod watch;

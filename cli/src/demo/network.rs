@@ -51,6 +51,7 @@ pub struct Host {
 pub struct Link {
     /// The port of the switch.
     port: String,
+    bridge: String,
     /// The host's interface.
     pub interface: String,
     /// The Ethernet address of the host's interface.
@@ -119,14 +120,15 @@ impl Network {
             lines.push_str(&format!("addr add {address} dev {interface}\n"));
         }
         host.ip(&lines)?;
-        Ok(Link { port, interface: interface.to_owned(), mac, addresses: addresses.to_vec() })
+        Ok(Link { port, bridge: switch.clone(), interface: interface.to_owned(), mac, addresses: addresses.to_vec() })
     }
 }
 
 impl Link {
     /// Drops every frame in both directions without the host noticing.
     pub fn cut(&self) -> anyhow::Result<()> {
-        ip(&format!("link set {} type bridge_slave state 0\n", self.port))
+        // A port that is only disabled comes back by itself with the kernel's next look at its carrier.
+        ip(&format!("link set {} nomaster\n", self.port))
     }
 
     /// Takes the host's carrier away, as pulling the plug does.
@@ -136,7 +138,7 @@ impl Link {
 
     /// Undoes [`Link::cut`] and [`Link::pull`].
     pub fn heal(&self) -> anyhow::Result<()> {
-        ip(&format!("link set {0} up\nlink set {0} type bridge_slave state 3\n", self.port))
+        ip(&format!("link set {0} up\nlink set {0} master {1}\n", self.port, self.bridge))
     }
 
     /// Returns the first address of the given address's family.
@@ -149,6 +151,11 @@ impl Host {
     /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns where the host's namespace is mounted.
+    pub fn namespace(&self) -> &Path {
+        self.namespace.path()
     }
 
     /// Makes the host deliver packets for these ranges to its own programs while its kernel stays silent to ARP and neighbour solicitations.

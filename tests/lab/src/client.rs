@@ -1,0 +1,55 @@
+//! A client of the lab: a host that uses Services and watches the wire.
+
+use std::net::{IpAddr, SocketAddr};
+
+use clarion::demo::{
+    network::{Host, Link},
+    prober::Prober,
+    speaker::fetch,
+    watch::Watcher,
+};
+
+/// A machine that runs no speaker.
+#[derive(Debug)]
+pub struct Client {
+    /// The machine.
+    pub host: Host,
+    /// Its cable to the switch.
+    pub link: Link,
+}
+
+impl Client {
+    pub(crate) fn new(host: Host, link: Link) -> Self {
+        Self { host, link }
+    }
+
+    /// Returns the page at `vip`, or nothing if it cannot be had within a second.
+    pub fn page(&self, vip: IpAddr) -> Option<String> {
+        self.host.run(|| fetch(SocketAddr::new(vip, 80), "/")).ok()
+    }
+
+    /// Returns whether a page can be had from `vip` within a second.
+    pub fn reaches(&self, vip: IpAddr) -> bool {
+        self.page(vip).is_some()
+    }
+
+    /// Starts to probe `vip` every 10 ms.
+    pub fn prober(&self, vip: IpAddr) -> Prober {
+        Prober::start(&self.host, vip).expect("a client can be probed from")
+    }
+
+    /// Starts to ask for `vips` every 20 ms as a host that never heard of them.
+    pub fn newcomer(&self, vips: &[IpAddr]) -> Watcher {
+        Watcher::newcomer(&self.host, &self.link, vips).expect("a client can ask")
+    }
+
+    /// Starts to record every claim that arrives at this client.
+    pub fn sniffer(&self) -> Watcher {
+        Watcher::sniffer(&self.host, &self.link).expect("a client can listen")
+    }
+
+    /// Forgets who answers for `vip`; do it before each fault, because a stale entry for another node hides an outage.
+    pub fn forget(&self, vip: IpAddr) {
+        self.host.forget(vip, &self.link).expect("a neighbour can be forgotten");
+    }
+}

@@ -1,0 +1,150 @@
+//! A node of the lab, its speaker and the faults that can befall both.
+
+use std::{
+    env,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clarion::demo::{
+    network::{Host, Link, Mac},
+    server::Server,
+    speaker::{Settings, Speaker},
+    status::Status,
+};
+
+use crate::{VIPS_V4, VIPS_V6, target_directory};
+
+/// How long an orderly stop may take.
+const STOP: Duration = Duration::from_secs(5);
+
+/// A machine that serves Services and may run a speaker.
+#[derive(Debug)]
+pub struct Node {
+    /// The machine.
+    pub host: Host,
+    /// Its cable to the switch.
+    pub link: Link,
+    server: Server,
+    speaker: Option<Speaker>,
+    directory: PathBuf,
+}
+
+/// A speaker about to start.
+#[derive(Debug)]
+pub struct SpeakerStart<'a> {
+    node: &'a mut Node,
+    settings: Settings,
+}
+
+impl Node {
+    pub(crate) fn new(host: Host, link: Link, directory: PathBuf) -> anyhow::Result<Self> {
+        host.serve_locally(&[VIPS_V4.parse()?, VIPS_V6.parse()?])?;
+        let server = Server::start(&host, &[80])?;
+        Ok(Self { host, link, server, speaker: None, directory })
+    }
+
+    /// Returns the Ethernet address by which the node announces.
+    pub fn mac(&self) -> Mac {
+        self.link.mac
+    }
+
+    /// Kills the speaker; the server goes on.
+    pub fn kill(&mut self) {
+        self.speaker_mut().kill().expect("a running speaker can be killed");
+    }
+
+    /// Stops the speaker in its tracks; the server goes on.
+    pub fn hang_speaker(&self) {
+        self.speaker().hang().expect("a running speaker can be stopped");
+    }
+
+    /// Stops speaker and server in their tracks, as a machine that hangs but keeps its carrier.
+    pub fn hang(&self) {
+        if let Some(speaker) = &self.speaker {
+            speaker.hang().expect("a running speaker can be stopped");
+        }
+        self.server.pause();
+    }
+
+    /// Ends [`Node::hang`] and [`Node::hang_speaker`].
+    pub fn resume(&self) {
+        self.server.resume();
+        if let Some(speaker) = &self.speaker {
+            speaker.resume().expect("a stopped speaker can be continued");
+        }
+    }
+
+    /// Drops every frame from and to the node without its noticing.
+    pub fn cut(&self) {
+        self.link.cut().expect("a cable can be cut");
+    }
+
+    /// Takes the node's carrier away.
+    pub fn pull(&self) {
+        self.link.pull().expect("a cable can be pulled");
+    }
+
+    /// Ends [`Node::cut`] and [`Node::pull`].
+    pub fn heal(&self) {
+        self.link.heal().expect("a cable can be healed");
+    }
+
+    /// Stops the speaker in order.
+    pub fn leave(&mut self) {
+        let status = self.speaker_mut().leave(STOP).expect("a speaker stops in time");
+        assert!(status.success(), "the speaker on {} ended with {status}", self.host.name());
+    }
+
+    /// Asks the speaker for its status; nothing if it does not answer.
+    pub fn status(&self) -> Option<Status> {
+        self.speaker.as_ref()?.status(&self.host).ok()
+    }
+
+    /// Returns whether the speaker says that it answers for `vip`.
+    pub fn owns(&self, vip: IpAddr) -> bool {
+        self.status().is_some_and(|status| status.owns(vip))
+    }
+
+    /// Returns the speaker's process.
+    pub fn speaker(&self) -> &Speaker {
+        self.speaker.as_ref().expect("the test starts a speaker before it uses it")
+    }
+
+    fn speaker_mut(&mut self) -> &mut Speaker {
+        self.speaker.as_mut().expect("the test starts a speaker before it uses it")
+    }
+}
+
+impl<'a> SpeakerStart<'a> {
+    pub(crate) fn new(node: &'a mut Node, manifests: &Path, _lab: &Path) -> Self {
+        let directory = node.directory.clone();
+        let settings = Settings { binary: binary(), manifests: manifests.to_owned(), directory, arguments: Vec::new() };
+        Self { node, settings }
+    }
+
+    /// Adds arguments for `clarion standalone`.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.settings.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Starts the speaker, in place of one that ran before; its state directory stays.
+    pub fn start(self) {
+        self.node.speaker = None;
+        self.node.speaker = Some(Speaker::start(&self.node.host, &self.settings).expect("the speaker can be started"));
+    }
+}
+
+/// Returns the `clarion` binary under test: `CLARION_BIN`, or the one beside the tests.
+pub fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("CLARION_BIN") {
+        return path.into();
+    }
+    let tests = env::current_exe().expect("a running program has a path");
+    let profile = tests.ancestors().nth(2).unwrap_or(&target_directory()).to_owned();
+    let binary = profile.join("clarion");
+    assert!(binary.exists(), "{} is missing; build it with `cargo build -p clarion`", binary.display());
+    binary
+}
