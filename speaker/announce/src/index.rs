@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::hash::hash;
 use crate::names::{AdvertisementName, NodeName, PoolName, ServiceId};
 use crate::verdict::{DrainTrigger, Exclusion};
 use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, Scope, View};
@@ -26,7 +27,7 @@ pub(crate) struct NodeFacts<'v> {
 pub(crate) struct Index<'v> {
     pub(crate) nodes: Vec<NodeFacts<'v>>,
     pub(crate) advertisements: Vec<(&'v AdvertisementName, &'v L2Advertisement)>,
-    node_ids: BTreeMap<&'v str, NodeId>,
+    ids: NodeIds,
     /// Ordered by first address.
     ranges: Vec<(AddressRange, &'v PoolName)>,
     advertised: BTreeSet<&'v PoolName>,
@@ -34,6 +35,34 @@ pub(crate) struct Index<'v> {
     open: BTreeMap<&'v PoolName, Vec<AdvertisementId>>,
     /// The advertisements that are for this service and not for all.
     restricted: BTreeMap<&'v ServiceId, Vec<AdvertisementId>>,
+}
+
+/// The nodes by a hash of their name.
+///
+/// A plan looks up every endpoint of every service with policy Local, hundreds of thousands of names that begin alike, which takes
+/// an ordered map several times as long.
+struct NodeIds {
+    buckets: Vec<Vec<NodeId>>,
+}
+
+impl NodeIds {
+    fn new<'a>(names: impl ExactSizeIterator<Item = &'a NodeName>) -> Self {
+        let mut ids = Self { buckets: vec![Vec::new(); (2 * names.len()).next_power_of_two()] };
+        for (id, name) in names.enumerate() {
+            let slot = ids.slot(name);
+            ids.buckets[slot].push(NodeId(id));
+        }
+        ids
+    }
+
+    fn bucket(&self, name: &NodeName) -> &[NodeId] {
+        &self.buckets[self.slot(name)]
+    }
+
+    fn slot(&self, name: &NodeName) -> usize {
+        // The number of buckets is a power of two, so its predecessor is the mask of the valid slots.
+        hash(name.0.as_bytes()) as usize & (self.buckets.len() - 1)
+    }
 }
 
 impl<'v> Index<'v> {
@@ -53,7 +82,7 @@ impl<'v> Index<'v> {
                 })
                 .collect(),
             advertisements: l2_advertisements.iter().collect(),
-            node_ids: nodes.keys().enumerate().map(|(id, name)| (&*name.0, NodeId(id))).collect(),
+            ids: NodeIds::new(nodes.keys()),
             ranges,
             advertised: BTreeSet::new(),
             open: BTreeMap::new(),
@@ -82,7 +111,7 @@ impl<'v> Index<'v> {
     }
 
     pub(crate) fn node(&self, name: &NodeName) -> Option<NodeId> {
-        self.node_ids.get(&*name.0).copied()
+        self.ids.bucket(name).iter().copied().find(|id| self.nodes[id.0].name == name)
     }
 
     pub(crate) fn facts(&self, node: NodeId) -> &NodeFacts<'v> {

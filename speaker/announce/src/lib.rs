@@ -27,7 +27,7 @@ mod candidates;
 mod claims;
 mod desired;
 mod explain;
-mod group;
+mod hash;
 mod index;
 mod links;
 mod names;

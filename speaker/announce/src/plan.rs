@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::candidates::{Agreement, CandidateSets, agree};
 use crate::claims::{Claims, Holders};
 use crate::desired::{Desired, L2Vip, Links, Mine, Verdict, Warning};
-use crate::group::group;
+use crate::hash::group;
 use crate::index::{Index, NodeId};
 use crate::links::MyLinks;
 use crate::names::NodeName;

@@ -161,7 +161,7 @@ pub enum TrafficPolicy {
 /// One endpoint with its conditions as the slice gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The node it runs on, if the slice says so.
+    /// The node it runs on, if the slice says so. A clone of the key in [`View::nodes`] costs neither memory nor a slow comparison.
     pub node: Option<NodeName>,
     /// Condition `ready`; unset means yes.
     pub ready: Option<bool>,

@@ -1,8 +1,8 @@
-//! The key that spreads VIPs over nodes.
+//! Hashes that never change between versions, platforms and nodes.
 
 use std::net::IpAddr;
 
-/// Returns a 64-bit hash of `address` that never changes between versions, platforms and nodes.
+/// Returns the key that spreads VIPs over nodes.
 ///
 /// The address is read as one number (IPv4 as 32 bits, marked by a constant) and each half goes through [`mix`].
 pub(crate) fn group(address: IpAddr) -> u64 {
@@ -14,6 +14,15 @@ pub(crate) fn group(address: IpAddr) -> u64 {
         }
     };
     mix(mix(high) ^ low)
+}
+
+/// Returns a hash of `bytes`, read in little-endian words of up to eight.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(0, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        mix(hash ^ u64::from_le_bytes(word))
+    })
 }
 
 /// Mixes a number so that near addresses get unrelated keys: two rounds of xor-shift and multiplication by an odd constant, each
