@@ -142,12 +142,7 @@ impl Responder {
 
     fn on_frame(&mut self, now: Instant, frame: &[u8]) -> Result<(), DropReason> {
         let (header, payload) = Header::decode(frame)?;
-        if !header.source.is_station() {
-            return Err(DropReason::Sender);
-        }
-        if header.source == self.mac {
-            return Err(DropReason::Own);
-        }
+        self.check_station(header.source)?;
         match header.ether_type {
             EtherType::Arp => self.on_arp(now, header, arp::Packet::decode(payload)?),
             EtherType::Ipv6 => match Message::decode(payload)? {
@@ -158,12 +153,7 @@ impl Responder {
     }
 
     fn on_arp(&mut self, now: Instant, header: Header, packet: arp::Packet) -> Result<(), DropReason> {
-        if !packet.sender_mac.is_station() {
-            return Err(DropReason::Sender);
-        }
-        if packet.sender_mac == self.mac {
-            return Err(DropReason::Own);
-        }
+        self.check_station(packet.sender_mac)?;
         // RFC 5227 §2.4: any ARP packet with our address as sender is a claim, whatever it asks.
         let claim = self.on_claim(now, packet.sender_ip.into(), packet.sender_mac);
         let asks = packet.operation == arp::Operation::Request && packet.sender_ip != packet.target_ip;
@@ -188,12 +178,7 @@ impl Responder {
 
     fn on_solicitation(&mut self, now: Instant, header: Header, asked: Solicitation) -> Result<(), DropReason> {
         let solicitor = asked.source_link_layer.unwrap_or(header.source);
-        if !solicitor.is_station() {
-            return Err(DropReason::Sender);
-        }
-        if solicitor == self.mac {
-            return Err(DropReason::Own);
-        }
+        self.check_station(solicitor)?;
         let claim = self.on_claim(now, asked.source.into(), solicitor);
         let vip = IpAddr::V6(asked.target);
         if !self.owned.contains_key(&vip) || asked.source == asked.target {
@@ -218,12 +203,7 @@ impl Responder {
 
     fn on_advertisement(&mut self, now: Instant, header: Header, told: Advertisement) -> Result<(), DropReason> {
         let station = told.target_link_layer.unwrap_or(header.source);
-        if !station.is_station() {
-            return Err(DropReason::Sender);
-        }
-        if station == self.mac {
-            return Err(DropReason::Own);
-        }
+        self.check_station(station)?;
         self.on_claim(now, told.target.into(), station)
     }
 
@@ -245,6 +225,14 @@ impl Responder {
             self.schedule.defend(now, vip);
         }
         Ok(())
+    }
+
+    /// Refuses hardware addresses that nobody else can have.
+    fn check_station(&self, mac: MacAddr) -> Result<(), DropReason> {
+        if mac == self.mac {
+            return Err(DropReason::Own);
+        }
+        if mac.is_station() { Ok(()) } else { Err(DropReason::Sender) }
     }
 
     /// Refuses a probe of another speaker.

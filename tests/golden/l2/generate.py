@@ -118,15 +118,21 @@ def main():
     unicast = Ether(src=CLIENT, dst=OWNER) / IPv6(src=CLIENT6, dst=VIP6, hlim=255) / ICMPv6ND_NS(tgt=VIP6)
     multicast = Ether(src=CLIENT, dst=SOLICITED_MAC) / IPv6(src=CLIENT6, dst=SOLICITED6, hlim=255) / ICMPv6ND_NS(tgt=VIP6)
     nonce = Raw(bytes([14, 1, 1, 2, 3, 4, 5, 6]))
-    link_layer = ICMPv6NDOptSrcLLAddr(lladdr=CLIENT)
+    option = ICMPv6NDOptSrcLLAddr(lladdr=CLIENT)
     keep(["scapy_ns_unicast_bare", "kernel_na_unicast_bare"], lambda: send(unicast), [ndp(135, CLIENT), ndp(136, OWNER)])
-    keep(["scapy_ns_nonce", "kernel_na_nonce"], lambda: send(multicast / link_layer / nonce), [ndp(135, CLIENT), ndp(136, OWNER)])
+    keep(["scapy_ns_nonce", "kernel_na_nonce"], lambda: send(multicast / option / nonce), [ndp(135, CLIENT), ndp(136, OWNER)])
     lan.child.kill()
 
     foreign = "02:00:00:00:00:66"
     out["scapy_arp_reply_foreign"] = raw(Ether(src=foreign, dst=CLIENT) / ARP(op=2, hwsrc=foreign, psrc=VIP4, hwdst=CLIENT, pdst=CLIENT4))
     out["scapy_na_foreign"] = raw(Ether(src=foreign, dst="33:33:00:00:00:01") / IPv6(src=VIP6, dst="ff02::1", hlim=255)
                                   / ICMPv6ND_NA(tgt=VIP6, R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=foreign))
+    for name, source, link_layer in (("scapy_ns_claim", VIP6, foreign), ("scapy_ns_group_link_layer", CLIENT6, SOLICITED_MAC),
+                                     ("scapy_ns_owners_link_layer", CLIENT6, OWNER)):
+        out[name] = raw(Ether(src=foreign, dst=SOLICITED_MAC) / IPv6(src=source, dst=SOLICITED6, hlim=255)
+                        / ICMPv6ND_NS(tgt=VIP6) / ICMPv6NDOptSrcLLAddr(lladdr=link_layer))
+    out["scapy_na_group_link_layer"] = raw(Ether(src=foreign, dst="33:33:00:00:00:01") / IPv6(src=VIP6, dst="ff02::1", hlim=255)
+                                           / ICMPv6ND_NA(tgt=VIP6, R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=SOLICITED_MAC))
     # What a responder is to send where no kernel sends the same.
     out["scapy_arp_probe"] = raw(Ether(src=OWNER, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=OWNER, psrc="0.0.0.0", pdst=VIP4))
     out["scapy_ns_dad"] = raw(Ether(src=OWNER, dst=SOLICITED_MAC) / IPv6(src="::", dst=SOLICITED6, hlim=255) / ICMPv6ND_NS(tgt=VIP6))
@@ -134,9 +140,9 @@ def main():
                                    / ICMPv6ND_NA(tgt=VIP6, R=0, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=OWNER))
     out["scapy_arp_vlan"] = raw(Ether(src=CLIENT, dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=7) / ARP(op=1, hwsrc=CLIENT, psrc=CLIENT4, pdst=VIP4))
     out["scapy_ns_hop_limit_64"] = raw(Ether(src=CLIENT, dst=SOLICITED_MAC) / IPv6(src=CLIENT6, dst=SOLICITED6, hlim=64)
-                                       / ICMPv6ND_NS(tgt=VIP6) / link_layer)
+                                       / ICMPv6ND_NS(tgt=VIP6) / option)
     out["scapy_ns_bad_checksum"] = raw(Ether(src=CLIENT, dst=SOLICITED_MAC) / IPv6(src=CLIENT6, dst=SOLICITED6, hlim=255)
-                                       / ICMPv6ND_NS(tgt=VIP6, cksum=0x1234) / link_layer)
+                                       / ICMPv6ND_NS(tgt=VIP6, cksum=0x1234) / option)
     for name, frame in out.items():
         print(name, frame.hex())
 

@@ -42,8 +42,15 @@ fn ignores_its_own_frames_when_a_switch_sends_them_back() {
     for name in ["kernel_arp_gratuitous_request", "scapy_arp_probe", "scapy_ns_dad", "kernel_na_unsolicited"] {
         station.frame(&golden(name));
     }
+    let mut forged = arp_request(VIP4);
+    forged[22..28].copy_from_slice(&OWNER.0);
+    station.frame(&forged);
+    station.frame(&golden("scapy_ns_owners_link_layer"));
+    let mut forged = golden("scapy_arp_reply_foreign");
+    forged[6..12].copy_from_slice(&OWNER.0);
+    station.frame(&forged);
     assert_eq!(station.take(), []);
-    assert_eq!(drops(&station, DropReason::Own), 4);
+    assert_eq!(drops(&station, DropReason::Own), 7);
 }
 
 #[test]
@@ -56,8 +63,10 @@ fn never_answers_to_a_group_or_to_nobody() {
         frame[6..12].copy_from_slice(&sender.0);
         station.frame(&frame);
     }
+    station.frame(&golden("scapy_ns_group_link_layer"));
+    station.frame(&golden("scapy_na_group_link_layer"));
     assert_eq!(station.take(), []);
-    assert_eq!(drops(&station, DropReason::Sender), 4);
+    assert_eq!(drops(&station, DropReason::Sender), 6);
 }
 
 #[test]

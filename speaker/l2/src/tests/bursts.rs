@@ -63,6 +63,20 @@ fn reasserting_starts_the_burst_anew_without_probes_and_only_for_owned_addresses
 }
 
 #[test]
+fn reasserting_does_not_cost_a_waiting_address_its_turn() {
+    let mut station = Station::new(quiet());
+    (0..1_000).for_each(|index| station.handle(Input::Announce { vip: vip(index) }));
+    station.take();
+    let waiting = vip(999);
+    for _ in 0..1_000 {
+        station.run_for(Duration::from_millis(1));
+        station.handle(Input::Reassert { vip: waiting });
+    }
+    let place = announcements(&mut station).iter().position(|(_, vip)| *vip == waiting);
+    assert!(place.is_some_and(|place| place < 2 * 1_000), "{place:?}");
+}
+
+#[test]
 fn a_link_that_returns_is_told_everything_again() {
     let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
     station.handle(Input::LinkUp);

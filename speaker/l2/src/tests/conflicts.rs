@@ -1,5 +1,7 @@
+use std::num::NonZeroU32;
+
 use super::*;
-use crate::DropReason;
+use crate::{DropReason, RateLimit};
 
 fn quiet() -> Config {
     Config { refresh: None, ..Config::default() }
@@ -32,23 +34,17 @@ fn a_foreign_claim_is_told_once_and_cleared_after_quiet() {
 
 #[test]
 fn gratuitous_forms_of_a_stranger_are_claims_and_get_no_answer() {
-    for name in ["arping_gratuitous_request", "arping_gratuitous_reply", "kernel_na_unsolicited"] {
+    for name in ["kernel_arp_gratuitous_request", "arping_gratuitous_request", "arping_gratuitous_reply"] {
         let mut frame = golden(name);
-        let (mac_at, vip) = if frame[12] == 8 { (22, VIP4) } else { (80, VIP6) };
         frame[6..12].copy_from_slice(&STRANGER.0);
-        frame[mac_at..mac_at + 6].copy_from_slice(&STRANGER.0);
-        if vip == VIP6 {
-            frame = golden("scapy_na_foreign");
-        }
-        let mut station = Station::settled(Config { defence_interval: Duration::MAX, ..quiet() }, &[VIP4, VIP6]);
+        frame[22..28].copy_from_slice(&STRANGER.0);
+        let mut station = Station::settled(quiet(), &[VIP4]);
         station.frame(&frame);
-        let outputs = station.take();
-        assert_eq!(outputs[0].1, Output::Event(conflict(vip)));
-        assert!(
-            outputs[1..].iter().all(
-                |(_, output)| matches!(output, Output::Send(frame) if meaning(frame) == Sent::Announcement(ip(vip)))
-            )
-        );
+        let outputs: Vec<_> = station.take().into_iter().map(|(_, output)| output).collect();
+        let defence =
+            ["kernel_arp_gratuitous_request", "arping_gratuitous_reply"].map(|name| Output::Send(golden(name)));
+        assert_eq!(outputs[0], Output::Event(conflict(VIP4)), "{name}");
+        assert_eq!(outputs[1..], defence, "{name}");
     }
 }
 
@@ -152,4 +148,41 @@ fn a_planned_move_between_speakers_leaves_every_cache_at_the_new_owner() {
         old.frame(&frame);
     }
     assert_eq!(old.take(), [], "the old owner says nothing after the new one has announced");
+}
+
+#[test]
+fn a_solicitation_from_an_owned_address_is_a_claim_and_gets_no_answer() {
+    let mut station = Station::settled(quiet(), &[VIP6]);
+    station.frame(&golden("scapy_ns_claim"));
+    let outputs: Vec<_> = station.take().into_iter().map(|(_, output)| output).collect();
+    assert_eq!(outputs, [Output::Event(conflict(VIP6)), Output::Send(golden("kernel_na_unsolicited"))]);
+}
+
+#[test]
+fn a_defence_within_a_burst_brings_it_forward_and_drops_none_of_it() {
+    let mut station = Station::new(quiet());
+    station.announce(VIP6);
+    station.run_for(Duration::from_millis(1200));
+    station.frame(&golden("scapy_na_foreign"));
+    station.run_for(Duration::from_secs(50));
+    let times: Vec<_> = station
+        .take()
+        .into_iter()
+        .filter(|(_, output)| matches!(output, Output::Send(frame) if meaning(frame) == Sent::Announcement(ip(VIP6))))
+        .map(|(at, _)| at.as_millis())
+        .collect();
+    assert_eq!(times, [0, 100, 500, 1100, 1200, 3400]);
+}
+
+#[test]
+fn a_claim_does_not_push_a_waiting_first_announcement_behind_repetitions() {
+    let slow = RateLimit { per_second: NonZeroU32::MIN, at_once: NonZeroU32::MIN };
+    let mut station = Station::new(Config { burst_limit: slow, ..quiet() });
+    for vip in ["2001:db8::1", VIP6, "2001:db8::20"] {
+        station.announce(vip);
+    }
+    station.take();
+    station.frame(&golden("scapy_na_foreign"));
+    station.run_for(Duration::from_secs(2));
+    assert_eq!(station.take_frames().last().map(|frame| meaning(frame)), Some(Sent::Announcement(ip(VIP6))));
 }
