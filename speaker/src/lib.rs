@@ -1,3 +1,8 @@
 //! The per-node program: what the cluster wants of this node, the machines that do it, and what they report.
 
+mod drivers;
+pub mod exclusion;
 pub mod net;
+
+pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Wire};
+pub use drivers::{Counters, LinkObserved, MemberObserved};

@@ -3,30 +3,12 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
+use l2::filter::Instruction;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::links::LinkIndex;
-
-/// The ancillary load that tells whether the network card took a VLAN tag off the frame (`SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`).
-const VLAN_TAG_PRESENT: u32 = 0xffff_f000 + 48;
-const LOAD_WORD_ABSOLUTE: u16 = 0x20;
-const JUMP_IF_EQUAL: u16 = 0x15;
-const RETURN_CONSTANT: u16 = 0x06;
-
-/// One instruction of a classic BPF program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instruction {
-    /// Operation.
-    pub code: u16,
-    /// Instructions to skip when a comparison holds.
-    pub jump_true: u8,
-    /// Instructions to skip when it does not.
-    pub jump_false: u8,
-    /// Operand.
-    pub operand: u32,
-}
 
 /// A socket that sees only the frames of one ethertype on one link that pass a filter.
 #[derive(Debug)]
@@ -37,23 +19,12 @@ pub struct PacketSocket {
 impl PacketSocket {
     /// Opens the socket; nothing unfiltered is ever queued, because it is bound only after the filter is attached.
     ///
-    /// A frame whose VLAN tag the card has taken off belongs to another network, although it looks untagged here,
-    /// so an instruction put before `filter` drops it.
-    ///
     /// # Errors
     /// Returns the kernel's error; without `CAP_NET_RAW` that is `PermissionDenied`.
     pub fn open(link: LinkIndex, ethertype: u16, filter: &[Instruction]) -> io::Result<Self> {
         // Protocol 0 receives nothing until bind names the ethertype.
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(Protocol::from(0)))?;
-        let untagged_only = [
-            SockFilter::new(LOAD_WORD_ABSOLUTE, 0, 0, VLAN_TAG_PRESENT),
-            SockFilter::new(JUMP_IF_EQUAL, 1, 0, 0),
-            SockFilter::new(RETURN_CONSTANT, 0, 0, 0),
-        ];
-        let program: Vec<SockFilter> = untagged_only
-            .into_iter()
-            .chain(filter.iter().map(|i| SockFilter::new(i.code, i.jump_true, i.jump_false, i.operand)))
-            .collect();
+        let program: Vec<SockFilter> = filter.iter().map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k)).collect();
         socket.attach_filter(&program)?;
         socket.bind(&link_address(link, ethertype))?;
         // SAFETY: the socket is moved in, so its descriptor stays open and the same until the `AsyncFd` is dropped.

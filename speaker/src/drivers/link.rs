@@ -1,0 +1,355 @@
+//! One link: who owns which VIP on this wire, and the ARP and NDP answers that follow from it.
+//!
+//! Both machines of a link share one task, so that a claim that is lost silences the answers before the next frame is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use l2::{MacAddr, Responder, filter};
+use members::{BootId, Candidacy, LinkName, MemberId, NodeName, Segment, To};
+use rand::Rng as _;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::observed::{Counters, LinkObserved, MemberObserved};
+use super::wire::{Config, LinkDesired};
+use crate::net::groups::Groups;
+use crate::net::heartbeat::HeartbeatSockets;
+use crate::net::links::LinkIndex;
+use crate::net::packet::PacketSocket;
+
+const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Frames or datagrams read before the timers get their turn again.
+const READ_BATCH: usize = 64;
+/// Longer than any frame or datagram that passes the filters with a meaning.
+const BUFFER_LENGTH: usize = 2048;
+
+/// What the supervisor wants of this link.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Orders {
+    pub(super) link: Arc<LinkDesired>,
+    pub(super) keys: members::KeyRing,
+    pub(super) ready: bool,
+    pub(super) leave: bool,
+}
+
+/// The machines and sockets of one link.
+pub(super) struct Driver {
+    index: LinkIndex,
+    name: String,
+    mac: MacAddr,
+    vips: Arc<BTreeMap<IpAddr, Candidacy>>,
+    segment: Segment,
+    responder: Responder,
+    arp: PacketSocket,
+    ndp: PacketSocket,
+    heartbeats: HeartbeatSockets,
+    groups: Groups,
+    /// Groups that could not be joined, for instance while IPv6 is off; tried again when the link's addresses change.
+    unjoined: BTreeSet<Ipv6Addr>,
+    conflicts: BTreeMap<IpAddr, MacAddr>,
+    counters: Counters,
+    left: bool,
+}
+
+impl Driver {
+    /// Opens the sockets and makes the machines, which own nothing yet.
+    pub(super) fn open(index: LinkIndex, config: &Config, orders: &Orders) -> io::Result<Self> {
+        let LinkDesired { name, mac, .. } = &*orders.link;
+        let invalid = |error: members::NameError| io::Error::new(io::ErrorKind::InvalidInput, error);
+        let me = MemberId {
+            node: NodeName::new(&config.node).map_err(invalid)?,
+            link: LinkName::new(name).map_err(invalid)?,
+        };
+        let timing = members::Config::new(me, config.members.clone())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let arp = PacketSocket::open(index, ETHERTYPE_ARP, &filter::ARP)?;
+        let ndp = PacketSocket::open(index, ETHERTYPE_IPV6, &filter::NDP)?;
+        let heartbeats = HeartbeatSockets::open(index, name, config.heartbeat_port)?;
+        let now = Instant::now();
+        Ok(Self {
+            index,
+            name: name.clone(),
+            mac: MacAddr(*mac),
+            vips: Arc::default(),
+            segment: Segment::new(timing, boot_id(), rand::rng().next_u64(), now),
+            responder: Responder::new(
+                config.l2.clone(),
+                l2::LinkFacts { mac: MacAddr(*mac) },
+                rand::rng().next_u64(),
+                now,
+            ),
+            arp,
+            ndp,
+            heartbeats,
+            groups: Groups::new(index),
+            unjoined: BTreeSet::new(),
+            conflicts: BTreeMap::new(),
+            counters: Counters::default(),
+            left: false,
+        })
+    }
+
+    /// Serves the link until the segment has left, which it does when it is ordered to or when nobody gives orders any more.
+    pub(super) async fn run(
+        mut self,
+        mut orders: watch::Receiver<Orders>,
+        mut questions: mpsc::Receiver<oneshot::Sender<LinkObserved>>,
+    ) {
+        let mut current: Option<Orders> = None;
+        let mut ordered = true;
+        orders.mark_changed();
+        while !self.left {
+            let deadline = [self.segment.poll_timeout(), self.responder.poll_timeout()].into_iter().flatten().min();
+            tokio::select! { biased;
+                () = sleep_until(deadline) => {}
+                changed = orders.changed(), if ordered => {
+                    ordered = changed.is_ok();
+                    let next = if ordered {
+                        orders.borrow_and_update().clone()
+                    } else {
+                        Orders { leave: true, ..orders.borrow().clone() }
+                    };
+                    self.on_orders(current.as_ref(), &next);
+                    current = Some(next);
+                }
+                _ = self.heartbeats.readable() => self.read_heartbeats(),
+                _ = self.arp.readable() => self.read_frames(Protocol::Arp),
+                _ = self.ndp.readable() => self.read_frames(Protocol::Ndp),
+                Some(answer) = questions.recv() => {
+                    // The asker may have gone; nobody else wants the answer.
+                    drop(answer.send(self.observed()));
+                }
+            }
+            self.on_time();
+        }
+    }
+
+    /// Lets both machines see the clock before anything else is read, so that a process that stood still notices it first.
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.segment.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.segment.handle(now, members::Input::Timeout);
+        }
+        self.perform(now);
+        if self.responder.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.responder.handle(now, l2::Input::Timeout);
+            self.perform_responder();
+        }
+    }
+
+    fn on_orders(&mut self, current: Option<&Orders>, next: &Orders) {
+        let now = Instant::now();
+        let Orders { link, keys, ready, leave } = next;
+        let was = current.map(|orders| &*orders.link);
+        if current.is_none_or(|orders| orders.keys != *keys) {
+            self.segment.handle(now, members::Input::Keys(keys.clone()));
+        }
+        if was.is_none_or(|was| was.mac != link.mac || was.running != link.running) {
+            let facts = members::LinkFacts { mac: members::Mac(link.mac), up: link.running };
+            self.segment.handle(now, members::Input::Link(facts));
+            self.perform(now);
+            self.mac = MacAddr(link.mac);
+            self.responder.handle(now, l2::Input::Link(l2::LinkFacts { mac: self.mac }));
+        }
+        if was.is_some_and(|was| !was.running && link.running) {
+            self.groups = Groups::new(self.index);
+            self.responder.handle(now, l2::Input::LinkUp);
+        }
+        if was.is_some_and(|was| was.addresses != link.addresses) {
+            self.retry_groups();
+        }
+        if current.is_none_or(|orders| orders.ready != *ready) {
+            self.segment.handle(now, members::Input::Ready(*ready));
+        }
+        if was.is_none_or(|was| was.vips != link.vips) {
+            self.vips = link.vips.clone();
+            self.segment.handle(now, members::Input::Want((*link.vips).clone()));
+        }
+        if *leave && !current.is_some_and(|orders| orders.leave) {
+            self.segment.handle(now, members::Input::Leave);
+        }
+        self.perform(now);
+        self.perform_responder();
+    }
+
+    fn read_heartbeats(&mut self) {
+        self.on_time();
+        let mut buffer = [0; BUFFER_LENGTH];
+        for _ in 0..READ_BATCH {
+            let Some((length, from)) = self.heartbeats.receive(&mut buffer) else { break };
+            let now = Instant::now();
+            self.segment.handle(now, members::Input::Datagram { from, bytes: &buffer[..length] });
+            self.perform(now);
+        }
+    }
+
+    fn read_frames(&mut self, protocol: Protocol) {
+        self.on_time();
+        let mut buffer = [0; BUFFER_LENGTH];
+        for _ in 0..READ_BATCH {
+            let socket = match protocol {
+                Protocol::Arp => &self.arp,
+                Protocol::Ndp => &self.ndp,
+            };
+            match socket.receive(&mut buffer) {
+                Ok(None) => break,
+                Ok(Some(length)) => self.responder.handle(Instant::now(), l2::Input::Frame(&buffer[..length])),
+                // Told once when the link goes down; its notification follows by netlink.
+                Err(_) => self.counters.receive_errors += 1,
+            }
+            self.perform_responder();
+        }
+    }
+
+    /// Does what the segment wants, and what follows for the responder at once.
+    fn perform(&mut self, now: Instant) {
+        while let Some(output) = self.segment.poll_output() {
+            match output {
+                members::Output::Send { to, bytes } => {
+                    let sent = match to {
+                        To::Group => self.heartbeats.send_to_group(&bytes),
+                        To::Peer(address) => self.heartbeats.send(address, &bytes),
+                    };
+                    self.counters.heartbeat_errors += u64::from(!sent);
+                }
+                members::Output::Acquire { vip, why } => {
+                    tracing::info!(link = self.name, %vip, %why, "announcing");
+                    self.responder.handle(now, l2::Input::Announce { vip });
+                }
+                members::Output::Release { vip, why } => {
+                    tracing::info!(link = self.name, %vip, %why, "no longer announcing");
+                    self.responder.handle(now, l2::Input::Withdraw { vip });
+                }
+                members::Output::Reassert { vip } => self.responder.handle(now, l2::Input::Reassert { vip }),
+                members::Output::Event(event) => self.on_event(now, &event),
+                members::Output::Left => self.left = true,
+            }
+            self.perform_responder();
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, event: &members::Event) {
+        match event {
+            members::Event::MemberUp { member } => tracing::info!(link = self.name, %member, "speaker is up"),
+            members::Event::MemberLost { member } => tracing::warn!(link = self.name, %member, "speaker is lost"),
+            members::Event::MemberLeft { member } => tracing::info!(link = self.name, %member, "speaker has left"),
+            members::Event::OwnerChanged { vip, owner } => {
+                self.counters.moves += 1;
+                let owner = owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+                tracing::info!(link = self.name, %vip, owner, "owner changed");
+            }
+            members::Event::ConflictResolved { vip, winner } => {
+                tracing::warn!(link = self.name, %vip, %winner, "two speakers claimed the address; the later claim stays");
+            }
+            members::Event::Paused { silent } => {
+                tracing::warn!(link = self.name, ?silent, "this process stood still; asking the others before it answers");
+            }
+            members::Event::Resumed => tracing::info!(link = self.name, "answering again after a pause"),
+            members::Event::Settled => tracing::info!(link = self.name, "heard the wire long enough to own addresses"),
+            members::Event::Superseded { by } => {
+                tracing::error!(link = self.name, %by, "another process speaks for this node and link; this one has stopped here");
+            }
+        }
+        if matches!(event, members::Event::MemberUp { .. } | members::Event::MemberLost { .. } | members::Event::MemberLeft { .. })
+        {
+            let speakers = self.segment.view().members.iter().map(|member| MacAddr(member.mac.0)).collect();
+            self.responder.handle(now, l2::Input::Speakers(speakers));
+        }
+    }
+
+    fn perform_responder(&mut self) {
+        while let Some(output) = self.responder.poll_output() {
+            match output {
+                l2::Output::Send(frame) => {
+                    // Either socket can carry any frame; a full queue loses it, and clients ask again.
+                    if self.arp.send(&frame).is_err() {
+                        self.counters.send_errors += 1;
+                    }
+                }
+                l2::Output::Join(group) => self.join(group),
+                l2::Output::Leave(group) => {
+                    self.unjoined.remove(&group);
+                    if let Err(error) = self.groups.leave(group) {
+                        tracing::debug!(link = self.name, %group, %error, "cannot leave the group");
+                    }
+                }
+                l2::Output::Event(event) => self.on_responder_event(event),
+            }
+        }
+    }
+
+    fn on_responder_event(&mut self, event: l2::Event) {
+        match event {
+            l2::Event::Conflict { vip, mac } => {
+                self.conflicts.insert(vip, mac);
+                tracing::warn!(link = self.name, %vip, %mac, "another station claims the address; find it, or take the address out of the pool");
+            }
+            l2::Event::ConflictCleared { vip, mac } => {
+                self.conflicts.remove(&vip);
+                tracing::info!(link = self.name, %vip, %mac, "the other station no longer claims the address");
+            }
+            l2::Event::Refused(refusal) => tracing::error!(link = self.name, "{refusal}"),
+        }
+    }
+
+    fn join(&mut self, group: Ipv6Addr) {
+        match self.groups.join(group) {
+            Ok(()) => {
+                self.unjoined.remove(&group);
+            }
+            Err(error) => {
+                if self.unjoined.insert(group) {
+                    tracing::warn!(link = self.name, %group, %error, "cannot join the group; switches with MLD snooping keep solicitations away");
+                }
+            }
+        }
+    }
+
+    fn retry_groups(&mut self) {
+        for group in std::mem::take(&mut self.unjoined) {
+            self.join(group);
+        }
+    }
+
+    fn observed(&self) -> LinkObserved {
+        LinkObserved {
+            name: self.name.clone(),
+            mac: self.mac,
+            phase: self.segment.view().phase,
+            members: MemberObserved::all(&self.segment),
+            owners: self.vips.keys().map(|vip| (*vip, self.segment.owner(*vip).cloned())).collect(),
+            answering: self.segment.answering().collect(),
+            heartbeats: self.segment.stats().clone(),
+            l2: self.responder.stats().clone(),
+            conflicts: self.conflicts.clone(),
+            unjoined: self.unjoined.clone(),
+            counters: self.counters,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Arp,
+    Ndp,
+}
+
+/// A number that is larger at every start of the process: the wall clock in nanoseconds.
+///
+/// A clock that was set back makes others refuse this start for as long as they remember the earlier one, so the
+/// machine's own clock is trusted only to order the starts of one node.
+fn boot_id() -> BootId {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    BootId(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,238 @@
+//! The wire thread: heartbeats, claims, ARP and NDP of all links, on a thread of its own.
+//!
+//! A burst of JSON on the main runtime must never look like a dead node, so nothing else runs here. Each link is one task with its
+//! own machines and sockets; the supervisor only starts and ends them and passes on what the node should do.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::link;
+use super::observed::LinkObserved;
+use crate::net::links::LinkIndex;
+
+/// UDP port of the heartbeats unless configured otherwise.
+pub const DEFAULT_HEARTBEAT_PORT: u16 = 7473;
+
+/// A link whose task ended by a fault is tried again after this time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What never changes while the thread runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node's name, as its Node object has it.
+    pub node: String,
+    /// UDP port of the heartbeats on every link.
+    pub heartbeat_port: u16,
+    /// Timing of heartbeats and claims.
+    pub members: members::Timing,
+    /// Timing and rates of announcements.
+    pub l2: l2::Config,
+}
+
+/// What this node should do on the wire.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// The links to serve, with what to do on each.
+    pub links: BTreeMap<LinkIndex, Arc<LinkDesired>>,
+    /// Keys that seal the heartbeats; without one the node neither sends nor answers.
+    pub keys: Option<members::KeyRing>,
+    /// Everything is listed and the node's datapath can forward.
+    pub ready: bool,
+    /// The process is about to end: hand everything over.
+    pub leave: bool,
+}
+
+/// What this node should do on one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkDesired {
+    /// Name of the link.
+    pub name: String,
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// It is up and has carrier.
+    pub running: bool,
+    /// Changes when the link's own addresses do, so that memberships which failed before are tried again.
+    pub addresses: u64,
+    /// The VIPs that are announced on this wire, by this node or another.
+    pub vips: Arc<BTreeMap<IpAddr, members::Candidacy>>,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct Wire {
+    desired: watch::Sender<Arc<Desired>>,
+    queries: mpsc::Sender<oneshot::Sender<Vec<LinkObserved>>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Wire {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Returns the error of the operating system when it gives no thread or no event loop.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let (desired, receiver) = watch::channel(Arc::new(Desired::default()));
+        // One question at a time is normal (a scrape); a few more may wait, and further askers wait with them.
+        let (queries, questions) = mpsc::channel(4);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new()
+            .name("wire".to_owned())
+            .spawn(move || runtime.block_on(supervise(config, receiver, questions)))?;
+        Ok(Self { desired, queries, thread })
+    }
+
+    /// Replaces what the node should do.
+    pub fn update(&self, desired: Desired) {
+        self.desired.send_replace(Arc::new(desired));
+    }
+
+    /// Returns what the machines of all links say, in the order of the links; empty once the thread has ended.
+    pub async fn observe(&self) -> Vec<LinkObserved> {
+        let (answer, answered) = oneshot::channel();
+        if self.queries.send(answer).await.is_err() {
+            return Vec::new();
+        }
+        answered.await.unwrap_or_default()
+    }
+
+    /// Hands everything over to the other nodes and waits for the thread to end; the machines bound how long that takes.
+    pub async fn leave(self) {
+        self.desired.send_modify(|desired| Arc::make_mut(desired).leave = true);
+        let Self { desired, queries, thread } = self;
+        let joined = task::spawn_blocking(|| thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the wire thread ended by a fault");
+        }
+        drop((desired, queries));
+    }
+}
+
+/// The tasks of the links, one each.
+struct Supervisor {
+    config: Arc<Config>,
+    running: BTreeMap<LinkIndex, Running>,
+    /// Links that could not be served, and when to try them again.
+    resting: BTreeMap<LinkIndex, Instant>,
+    tasks: JoinSet<()>,
+}
+
+struct Running {
+    task: task::Id,
+    name: String,
+    orders: watch::Sender<link::Orders>,
+    queries: mpsc::Sender<oneshot::Sender<LinkObserved>>,
+}
+
+async fn supervise(
+    config: Config,
+    mut desired: watch::Receiver<Arc<Desired>>,
+    mut questions: mpsc::Receiver<oneshot::Sender<Vec<LinkObserved>>>,
+) {
+    let mut supervisor = Supervisor {
+        config: Arc::new(config),
+        running: BTreeMap::new(),
+        resting: BTreeMap::new(),
+        tasks: JoinSet::new(),
+    };
+    loop {
+        let now = desired.borrow_and_update().clone();
+        supervisor.start_and_stop(&now);
+        if now.leave && supervisor.tasks.is_empty() {
+            return;
+        }
+        let retry = supervisor.resting.values().min().copied();
+        tokio::select! {
+            changed = desired.changed() => if changed.is_err() { return },
+            Some(ended) = supervisor.tasks.join_next_with_id() => supervisor.on_ended(ended),
+            Some(answer) = questions.recv() => {
+                let observed = observe(&supervisor.running).await;
+                // The asker may have gone; nobody else wants the answer.
+                drop(answer.send(observed));
+            }
+            () = sleep_until(retry) => {}
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Supervisor {
+    /// Makes the running tasks match what is desired.
+    fn start_and_stop(&mut self, desired: &Desired) {
+        // A task hands over and ends when its orders are dropped.
+        self.running.retain(|index, running| {
+            desired.keys.is_some() && desired.links.get(index).is_some_and(|link| link.name == running.name)
+        });
+        let now = Instant::now();
+        self.resting.retain(|index, until| desired.links.contains_key(index) && *until > now);
+        let Some(keys) = &desired.keys else { return };
+        for (index, link) in &desired.links {
+            let orders =
+                link::Orders { link: link.clone(), keys: keys.clone(), ready: desired.ready, leave: desired.leave };
+            if let Some(running) = self.running.get(index) {
+                running.orders.send_if_modified(|current| {
+                    let changed = *current != orders;
+                    *current = orders;
+                    changed
+                });
+            } else if !desired.leave && !self.resting.contains_key(index) {
+                self.start(*index, orders);
+            }
+        }
+    }
+
+    fn start(&mut self, index: LinkIndex, orders: link::Orders) {
+        let name = orders.link.name.clone();
+        match link::Driver::open(index, &self.config, &orders) {
+            Ok(driver) => {
+                let (orders, receiver) = watch::channel(orders);
+                // The supervisor asks one question at a time and waits for the answer.
+                let (queries, questions) = mpsc::channel(1);
+                let task = self.tasks.spawn(driver.run(receiver, questions)).id();
+                self.running.insert(index, Running { task, name, orders, queries });
+            }
+            Err(error) => {
+                tracing::warn!(link = name, %error, "cannot open the link; trying again in {RETRY:?}");
+                self.resting.insert(index, Instant::now() + RETRY);
+            }
+        }
+    }
+
+    fn on_ended(&mut self, ended: Result<(task::Id, ()), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let Some(index) = self.running.iter().find(|(_, running)| running.task == id).map(|(index, _)| *index) else {
+            return;
+        };
+        self.running.remove(&index);
+        if let Err(error) = ended {
+            tracing::error!(link = %index, %error, "the link's task ended by a fault; starting it again in {RETRY:?}");
+            self.resting.insert(index, Instant::now() + RETRY);
+        }
+    }
+}
+
+async fn observe(links: &BTreeMap<LinkIndex, Running>) -> Vec<LinkObserved> {
+    let mut observed = Vec::with_capacity(links.len());
+    for running in links.values() {
+        let (answer, answered) = oneshot::channel();
+        if running.queries.send(answer).await.is_ok()
+            && let Ok(link) = answered.await
+        {
+            observed.push(link);
+        }
+    }
+    observed
+}
