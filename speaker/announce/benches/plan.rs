@@ -19,17 +19,17 @@ fn main() {
     for (name, local_every) in [("policy Cluster", None), ("half of them Local", Some(2)), ("policy Local", Some(1))] {
         let view = view(local_every);
         let me = node_name(7);
-        let (median, slowest) = time(|| plan(&view, &me));
+        let (median, fastest) = time(|| plan(&view, &me));
         let desired = plan(&view, &me);
         let sets: std::collections::BTreeSet<_> = desired.l2.values().map(|vip| Arc::as_ptr(&vip.candidates)).collect();
         println!(
-            "plan, {name}: median {median:?}, slowest {slowest:?}, {} VIPs, {} candidate sets",
+            "plan, {name}: median {median:?}, fastest {fastest:?}, {} VIPs, {} candidate sets",
             desired.l2.len(),
             sets.len()
         );
         let service = view.services.keys().nth(SERVICES / 2).expect("there are services").clone();
-        let (median, slowest) = time(|| explain(&view, &service));
-        println!("explain, {name}: median {median:?}, slowest {slowest:?}");
+        let (median, fastest) = time(|| explain(&view, &service));
+        println!("explain, {name}: median {median:?}, fastest {fastest:?}");
     }
 }
 
@@ -42,7 +42,7 @@ fn time<T>(mut run: impl FnMut() -> T) -> (Duration, Duration) {
         })
         .collect();
     took.sort_unstable();
-    (took[ROUNDS / 2], took[ROUNDS - 1])
+    (took[ROUNDS / 2], took[0])
 }
 
 fn node_name(number: usize) -> NodeName {

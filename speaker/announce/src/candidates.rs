@@ -54,7 +54,10 @@ impl<'c, 'v> Agreement<'c, 'v> {
     fn of(claim: &'c Claim<'v>) -> Self {
         let nodes = match &claim.local {
             None => Nodes::Offered,
-            Some(local) => Nodes::Only(local.iter().copied().filter(|node| claim.allows(*node)).collect()),
+            Some(local) => {
+                let offered = |node: &NodeId| claim.offer.preference(*node).is_some();
+                Nodes::Only(local.iter().copied().filter(offered).collect())
+            }
         };
         Self { admitted: vec![claim], nodes }
     }

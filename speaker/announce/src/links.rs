@@ -19,6 +19,8 @@ pub(crate) struct MyLinks<'v> {
     eligible: Vec<(&'v LinkName, &'v Link)>,
     /// The choice under the interfaces that a set of advertisements names; none when they name none.
     named: BTreeMap<Vec<AdvertisementId>, Option<Result<Links, NotAnnounced>>>,
+    /// The choice for VIPs in the subnets of these eligible links, and for those in none.
+    connected: BTreeMap<Vec<usize>, Result<Links, NotAnnounced>>,
     sets: BTreeSet<Arc<BTreeSet<LinkName>>>,
     pub(crate) warnings: BTreeSet<Warning>,
 }
@@ -27,7 +29,15 @@ impl<'v> MyLinks<'v> {
     pub(crate) fn new(me: &'v NodeName, all: &'v BTreeMap<LinkName, Link>) -> Self {
         let mut eligible: Vec<_> = all.iter().filter(|(_, link)| link.excluded.is_none()).collect();
         eligible.sort_by_key(|(_, link)| (!is_up(link), link.index));
-        Self { me, all, eligible, named: BTreeMap::new(), sets: BTreeSet::new(), warnings: BTreeSet::new() }
+        Self {
+            me,
+            all,
+            eligible,
+            named: BTreeMap::new(),
+            connected: BTreeMap::new(),
+            sets: BTreeSet::new(),
+            warnings: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn nowhere(&mut self) -> Links {
@@ -68,19 +78,31 @@ impl<'v> MyLinks<'v> {
     }
 
     fn by_subnet(&mut self, vip: IpAddr) -> Result<Links, NotAnnounced> {
-        let connected = |(_, link): &(&LinkName, &Link)| subnets(link).any(|subnet| subnet.contains(vip));
-        let right: Vec<_> = self.eligible.iter().copied().filter(connected).collect();
-        if !right.is_empty() {
-            let names = self.one_per_subnet(&right);
-            return self.those_up(names, LinkChoice::Connected);
+        let connected = |at: &usize| subnets(self.eligible[*at].1).any(|subnet| subnet.contains(vip));
+        let connected: Vec<usize> = (0..self.eligible.len()).filter(connected).collect();
+        let known = self.connected.get(&connected).cloned();
+        let links = known.unwrap_or_else(|| {
+            let links = self.connected_or_all(&connected);
+            self.connected.insert(connected.clone(), links.clone());
+            links
+        })?;
+        if links.choice == LinkChoice::Fallback {
+            self.warnings.insert(Warning::NotConnected { vip, node: self.me.clone(), links: Arc::clone(&links.names) });
         }
+        Ok(links)
+    }
+
+    fn connected_or_all(&mut self, connected: &[usize]) -> Result<Links, NotAnnounced> {
         if self.eligible.is_empty() {
             return Err(NotAnnounced::NoInterface { node: self.me.clone() });
         }
-        let names = self.one_per_subnet(&self.eligible.clone());
-        let links = self.those_up(names, LinkChoice::Fallback)?;
-        self.warnings.insert(Warning::NotConnected { vip, node: self.me.clone(), links: Arc::clone(&links.names) });
-        Ok(links)
+        if connected.is_empty() {
+            let names = self.one_per_subnet(&self.eligible.clone());
+            return self.those_up(names, LinkChoice::Fallback);
+        }
+        let links: Vec<_> = connected.iter().map(|at| self.eligible[*at]).collect();
+        let names = self.one_per_subnet(&links);
+        self.those_up(names, LinkChoice::Connected)
     }
 
     /// Leaves out links that lead to a subnet of an earlier link: both are on one wire, where a VIP must have one MAC address.

@@ -12,7 +12,7 @@ use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, T
 pub struct View {
     /// The Nodes that exist. A deleted Node is absent.
     pub nodes: BTreeMap<NodeName, Node>,
-    /// The accepted pools with their addresses. Pools do not overlap; where they do, the range that starts last wins.
+    /// The accepted pools with their addresses. They do not overlap: of two pools that do, only one may be accepted.
     pub pools: BTreeMap<PoolName, Vec<AddressRange>>,
     /// The accepted L2 advertisements.
     pub l2_advertisements: BTreeMap<AdvertisementName, L2Advertisement>,
