@@ -1,0 +1,262 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::{BfdProfile, Password, PasswordSource, parse_duration};
+use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem};
+use crate::kinds::{self, DynamicAsn};
+use crate::selector::{self, Selector};
+
+#[cfg(test)]
+mod tests;
+
+const BGP_PORT: u16 = 179;
+
+/// A router to speak BGP with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The name.
+    pub name: String,
+    /// The AS number of this side; never 0.
+    pub my_asn: u32,
+    /// What the router's AS number must be.
+    pub remote_asn: RemoteAsn,
+    /// Another AS number to present in place of `my_asn`.
+    pub local_asn: Option<u32>,
+    /// Where the router is.
+    pub router: Router,
+    /// The local address to connect from, of the router's family; without it the kernel chooses.
+    pub source_address: Option<IpAddr>,
+    /// The router's TCP port; never 0.
+    pub port: u16,
+    /// Hold and keepalive time; the session's defaults without.
+    pub timers: Option<Timers>,
+    /// How long to wait between connection attempts, from 1 s to 65535 s; the session's default without.
+    pub connect_time: Option<Duration>,
+    /// The BGP identifier of this side; the session's default without.
+    pub router_id: Option<Ipv4Addr>,
+    /// The nodes that connect; empty means every node.
+    pub node_selectors: Vec<Selector>,
+    /// Where the TCP MD5 password comes from.
+    pub password: Option<PasswordSource>,
+    /// How BFD watches the router. Echo is off where the session cannot carry it.
+    pub bfd: Option<BfdProfile>,
+    /// Whether the router is asked to keep forwarding while this side restarts.
+    pub graceful_restart: bool,
+    /// Whether an external router may be more than one hop away.
+    pub multi_hop: bool,
+    /// The VRF device the session is opened in.
+    pub vrf: Option<String>,
+    /// Whether both families are announced over this session.
+    pub dual_stack: bool,
+}
+
+/// What the router's AS number must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RemoteAsn {
+    /// This number; never 0.
+    Number(u32),
+    /// The number of this side.
+    Internal,
+    /// Any other number than that of this side.
+    External,
+}
+
+/// Where a router is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Router {
+    /// At this address.
+    Address(IpAddr),
+    /// On this link, found by its link-local address.
+    Interface(String),
+}
+
+/// The timers of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timers {
+    /// How long a silent router counts as alive: 0 (for ever) or 3 s to 65535 s, in whole seconds.
+    pub hold: Duration,
+    /// How often a keepalive is sent, at most the hold time.
+    pub keepalive: Duration,
+}
+
+impl Peer {
+    /// Checks one object by itself; `bfd` stays empty, for profiles are known only to the whole configuration.
+    pub fn check(object: &kinds::BgpPeer) -> (Option<Self>, Vec<Fault>) {
+        let spec = &object.spec;
+        let mut findings = Findings::on(ObjectRef::of(object));
+        if spec.my_asn == 0 {
+            findings.add(field("myASN"), Problem::ZeroAsn);
+        }
+        if spec.local_asn == Some(0) {
+            findings.add(field("localASN"), Problem::ZeroAsn);
+        }
+        if spec.disable_mp == Some(true) {
+            findings.add(field("disableMP"), Problem::DisableMp);
+        }
+        let remote_asn = check_asn(spec, &mut findings);
+        let router = check_router(spec, &mut findings);
+        let source_address = check_source(spec, router.as_ref(), &mut findings);
+        let timers = check_timers(spec, &mut findings);
+        let connect_time = check_connect_time(spec, &mut findings);
+        let router_id = check_router_id(spec, &mut findings);
+        let password = check_password(spec, &mut findings);
+        let node_selectors =
+            selector::parse_list(spec.node_selectors.as_deref(), &field("nodeSelectors"), &mut findings);
+        findings.conclude(|| {
+            Some(Self {
+                name: object.metadata.name.clone()?,
+                my_asn: spec.my_asn,
+                remote_asn: remote_asn?,
+                local_asn: spec.local_asn,
+                router: router?,
+                source_address,
+                port: spec.peer_port.filter(|port| *port != 0).unwrap_or(BGP_PORT),
+                timers,
+                connect_time,
+                router_id,
+                node_selectors,
+                password,
+                bfd: None,
+                graceful_restart: spec.enable_graceful_restart.unwrap_or(false),
+                multi_hop: spec.ebgp_multi_hop.unwrap_or(false),
+                vrf: written(&spec.vrf).map(str::to_owned),
+                dual_stack: spec.dual_stack_address_family.unwrap_or(false),
+            })
+        })
+    }
+}
+
+fn field(name: &str) -> FieldPath {
+    FieldPath::new("spec").child(name)
+}
+
+/// Returns a text that was written and is not empty.
+fn written(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn check_asn(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<RemoteAsn> {
+    let number = spec.peer_asn.filter(|asn| *asn != 0);
+    let remote = match (number, spec.dynamic_asn) {
+        (Some(number), None) => RemoteAsn::Number(number),
+        (None, Some(DynamicAsn::Internal)) => RemoteAsn::Internal,
+        (None, Some(DynamicAsn::External)) => RemoteAsn::External,
+        (Some(_), Some(_)) => {
+            findings.add(field("dynamicASN"), Problem::TwoAsns);
+            return None;
+        }
+        (None, None) => {
+            findings.add(field("peerASN"), Problem::NoAsn);
+            return None;
+        }
+    };
+    let internal = remote == RemoteAsn::Internal || remote == RemoteAsn::Number(spec.my_asn);
+    if internal && spec.ebgp_multi_hop == Some(true) {
+        findings.add(field("ebgpMultiHop"), Problem::InternalMultiHop);
+    }
+    Some(remote)
+}
+
+fn check_router(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Router> {
+    match (written(&spec.peer_address), written(&spec.interface)) {
+        (Some(text), None) => check_address(text, "peerAddress", findings).map(Router::Address),
+        (None, Some(name)) => Some(Router::Interface(name.to_owned())),
+        (Some(_), Some(_)) => {
+            findings.add(field("interface"), Problem::TwoRouters);
+            None
+        }
+        (None, None) => {
+            findings.add(field("peerAddress"), Problem::NoRouter);
+            None
+        }
+    }
+}
+
+fn check_source(spec: &kinds::BgpPeerSpec, router: Option<&Router>, findings: &mut Findings) -> Option<IpAddr> {
+    let source_address = check_address(written(&spec.source_address)?, "sourceAddress", findings)?;
+    if let Some(Router::Address(router)) = router
+        && router.is_ipv4() != source_address.is_ipv4()
+    {
+        let problem = Problem::SourceFamily { source_address, router: *router };
+        findings.add(field("sourceAddress"), problem);
+    }
+    Some(source_address)
+}
+
+fn check_address(text: &str, name: &str, findings: &mut Findings) -> Option<IpAddr> {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        findings.add(field(name), Problem::NotAnAddress { text: text.to_owned() });
+        return None;
+    };
+    Some(address.to_canonical())
+}
+
+fn check_duration(text: &Option<String>, name: &str, findings: &mut Findings) -> Option<Duration> {
+    let text = text.as_deref()?;
+    let duration = parse_duration(text);
+    if duration.is_none() {
+        findings.add(field(name), Problem::NotADuration { text: text.to_owned() });
+    }
+    duration
+}
+
+fn check_timers(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Timers> {
+    let hold = check_duration(&spec.hold_time, "holdTime", findings);
+    let keepalive = check_duration(&spec.keepalive_time, "keepaliveTime", findings);
+    let (hold, keepalive) = match (hold, keepalive) {
+        (None, None) => return None,
+        (Some(hold), Some(keepalive)) => (hold, keepalive),
+        (Some(hold), None) => (hold, hold / 3),
+        (None, Some(keepalive)) => (keepalive.saturating_mul(3), keepalive),
+    };
+    // RFC 4271 §4.2: the OPEN carries whole seconds in 16 bits, zero or at least three.
+    let whole = Duration::from_secs(hold.as_secs());
+    if !(hold.is_zero() || (3..=65_535).contains(&whole.as_secs())) {
+        let name = if spec.hold_time.is_some() { "holdTime" } else { "keepaliveTime" };
+        findings.add(field(name), Problem::HoldTime { text: format!("{hold:?}") });
+        return None;
+    }
+    if keepalive > hold {
+        let (keepalive, hold) = (format!("{keepalive:?}"), format!("{hold:?}"));
+        findings.add(field("keepaliveTime"), Problem::Keepalive { keepalive, hold });
+        return None;
+    }
+    Some(Timers { hold: whole, keepalive: keepalive.min(whole) })
+}
+
+fn check_connect_time(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Duration> {
+    let time = check_duration(&spec.connect_time, "connectTime", findings)?;
+    if time.subsec_nanos() != 0 || !(1..=65_535).contains(&time.as_secs()) {
+        findings.add(field("connectTime"), Problem::ConnectTime { text: format!("{time:?}") });
+        return None;
+    }
+    Some(time)
+}
+
+fn check_router_id(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Ipv4Addr> {
+    let text = written(&spec.router_id)?;
+    let id = text.parse::<Ipv4Addr>().ok().filter(|id| !id.is_unspecified());
+    if id.is_none() {
+        findings.add(field("routerID"), Problem::RouterId { text: text.to_owned() });
+    }
+    id
+}
+
+fn check_password(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<PasswordSource> {
+    let secret = spec.password_secret.as_ref().and_then(|secret| written(&secret.name));
+    match (written(&spec.password), secret) {
+        (None, None) => None,
+        (None, Some(name)) => Some(PasswordSource::Secret(name.to_owned())),
+        (Some(text), None) => match Password::new(text) {
+            Ok(password) => Some(PasswordSource::Inline(password)),
+            Err(problem) => {
+                findings.add(field("password"), problem);
+                None
+            }
+        },
+        (Some(_), Some(_)) => {
+            findings.add(field("passwordSecret"), Problem::TwoPasswords);
+            None
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::checked::tests::{named, problems};
+
+/// Checks a minimal peer with some fields replaced; null removes a field.
+fn check(changes: Value) -> (Option<Peer>, Vec<(String, Problem)>) {
+    let mut spec = json!({ "myASN": 64_500, "peerASN": 64_501, "peerAddress": "192.0.2.1" });
+    for (field, value) in changes.as_object().unwrap() {
+        spec[field] = value.clone();
+    }
+    let (peer, faults) = Peer::check(&named("tor", spec));
+    (peer, problems(&faults).into_iter().map(|(path, problem)| (path.to_owned(), problem)).collect())
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_minimal_peer_leaves_the_rest_to_the_session() {
+    let (peer, faults) = check(json!({}));
+    assert_eq!(faults, []);
+    let expected = Peer {
+        name: "tor".into(),
+        my_asn: 64_500,
+        remote_asn: RemoteAsn::Number(64_501),
+        local_asn: None,
+        router: Router::Address("192.0.2.1".parse().unwrap()),
+        source_address: None,
+        port: 179,
+        timers: None,
+        connect_time: None,
+        router_id: None,
+        node_selectors: vec![],
+        password: None,
+        bfd: None,
+        graceful_restart: false,
+        multi_hop: false,
+        vrf: None,
+        dual_stack: false,
+    };
+    assert_eq!(peer, Some(expected));
+}
+
+#[test]
+fn a_full_peer_keeps_every_field() {
+    let (peer, faults) = check(json!({
+        "peerASN": null, "dynamicASN": "external", "localASN": 64_999, "peerAddress": null, "interface": "eth1",
+        "peerPort": 1179, "routerID": "10.0.0.1", "vrf": "red", "connectTime": "10s", "sourceAddress": "2001:db8::2",
+        "nodeSelectors": [{ "matchLabels": { "rack": "1" } }], "passwordSecret": { "name": "tor" },
+        "enableGracefulRestart": true, "ebgpMultiHop": true, "dualStackAddressFamily": true
+    }));
+    assert_eq!(faults, []);
+    let peer = peer.unwrap();
+    assert_eq!((peer.remote_asn, peer.local_asn), (RemoteAsn::External, Some(64_999)));
+    assert_eq!((peer.router, peer.port), (Router::Interface("eth1".into()), 1179));
+    assert_eq!((peer.router_id, peer.vrf), (Some(Ipv4Addr::new(10, 0, 0, 1)), Some("red".into())));
+    assert_eq!((peer.connect_time, peer.node_selectors.len()), (Some(seconds(10)), 1));
+    assert_eq!(peer.password, Some(PasswordSource::Secret("tor".into())));
+    assert!(peer.graceful_restart && peer.multi_hop && peer.dual_stack);
+}
+
+#[test]
+fn each_contradiction_has_its_own_reason() {
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    let source = Problem::SourceFamily { source_address: ip("2001:db8::2"), router: ip("192.0.2.1") };
+    let password = "x".repeat(81);
+    let table = [
+        (json!({ "myASN": 0 }), "spec.myASN", Problem::ZeroAsn),
+        (json!({ "localASN": 0 }), "spec.localASN", Problem::ZeroAsn),
+        (json!({ "peerASN": null }), "spec.peerASN", Problem::NoAsn),
+        (json!({ "peerASN": 0 }), "spec.peerASN", Problem::NoAsn),
+        (json!({ "dynamicASN": "internal" }), "spec.dynamicASN", Problem::TwoAsns),
+        (json!({ "peerAddress": null }), "spec.peerAddress", Problem::NoRouter),
+        (json!({ "peerAddress": "" }), "spec.peerAddress", Problem::NoRouter),
+        (json!({ "interface": "eth1" }), "spec.interface", Problem::TwoRouters),
+        (json!({ "peerAddress": "tor" }), "spec.peerAddress", Problem::NotAnAddress { text: "tor".into() }),
+        (json!({ "sourceAddress": "x" }), "spec.sourceAddress", Problem::NotAnAddress { text: "x".into() }),
+        (json!({ "sourceAddress": "2001:db8::2" }), "spec.sourceAddress", source),
+        (json!({ "routerID": "2001:db8::2" }), "spec.routerID", Problem::RouterId { text: "2001:db8::2".into() }),
+        (json!({ "routerID": "0.0.0.0" }), "spec.routerID", Problem::RouterId { text: "0.0.0.0".into() }),
+        (json!({ "password": "a", "passwordSecret": { "name": "b" } }), "spec.passwordSecret", Problem::TwoPasswords),
+        (json!({ "password": password }), "spec.password", Problem::PasswordLength { length: 81 }),
+        (json!({ "peerASN": 64_500, "ebgpMultiHop": true }), "spec.ebgpMultiHop", Problem::InternalMultiHop),
+        (
+            json!({ "peerASN": null, "dynamicASN": "internal", "ebgpMultiHop": true }),
+            "spec.ebgpMultiHop",
+            Problem::InternalMultiHop,
+        ),
+        (json!({ "nodeSelectors": [{}, {}] }), "spec.nodeSelectors[1]", Problem::RepeatedSelector { first: 0 }),
+        (json!({ "connectTime": "0s" }), "spec.connectTime", Problem::ConnectTime { text: "0ns".into() }),
+        (json!({ "connectTime": "1500ms" }), "spec.connectTime", Problem::ConnectTime { text: "1.5s".into() }),
+        (json!({ "connectTime": "65536s" }), "spec.connectTime", Problem::ConnectTime { text: "65536s".into() }),
+        (json!({ "holdTime": "soon" }), "spec.holdTime", Problem::NotADuration { text: "soon".into() }),
+    ];
+    for (changes, path, problem) in table {
+        let (peer, faults) = check(changes.clone());
+        assert_eq!((peer, faults), (None, vec![(path.to_owned(), problem)]), "{changes}");
+    }
+}
+
+#[test]
+fn one_timer_gives_the_other() {
+    let table = [
+        (json!({}), None),
+        (json!({ "holdTime": "90s" }), Some((90, 30))),
+        (json!({ "keepaliveTime": "5s" }), Some((15, 5))),
+        (json!({ "holdTime": "90s", "keepaliveTime": "90s" }), Some((90, 90))),
+        (json!({ "holdTime": "0s", "keepaliveTime": "0s" }), Some((0, 0))),
+        (json!({ "holdTime": "0s" }), Some((0, 0))),
+        (json!({ "holdTime": "3s", "keepaliveTime": "1s" }), Some((3, 1))),
+        (json!({ "holdTime": "90999ms", "keepaliveTime": "1s" }), Some((90, 1))),
+    ];
+    for (changes, expected) in table {
+        let (peer, faults) = check(changes.clone());
+        let expected = expected.map(|(hold, keepalive)| Timers { hold: seconds(hold), keepalive: seconds(keepalive) });
+        assert_eq!((peer.unwrap().timers, faults), (expected, vec![]), "{changes}");
+    }
+}
+
+#[test]
+fn impossible_timers_are_refused() {
+    let hold = |text: &str| Problem::HoldTime { text: text.into() };
+    let table = [
+        (json!({ "holdTime": "2s" }), "spec.holdTime", hold("2s")),
+        (json!({ "holdTime": "2999ms" }), "spec.holdTime", hold("2.999s")),
+        (json!({ "holdTime": "1ms" }), "spec.holdTime", hold("1ms")),
+        (json!({ "holdTime": "65536s" }), "spec.holdTime", hold("65536s")),
+        (json!({ "keepaliveTime": "10h" }), "spec.keepaliveTime", hold("108000s")),
+        (
+            json!({ "holdTime": "30s", "keepaliveTime": "31s" }),
+            "spec.keepaliveTime",
+            Problem::Keepalive { keepalive: "31s".into(), hold: "30s".into() },
+        ),
+    ];
+    for (changes, path, problem) in table {
+        assert_eq!(check(changes.clone()).1, [(path.to_owned(), problem)], "{changes}");
+    }
+}
+
+#[test]
+fn values_that_mean_nothing_count_as_unset() {
+    let (peer, faults) = check(json!({
+        "peerPort": 0, "sourceAddress": "", "routerID": "", "vrf": "", "password": "", "passwordSecret": {}
+    }));
+    let peer = peer.unwrap();
+    assert_eq!(faults, []);
+    assert_eq!((peer.port, peer.vrf, peer.password, peer.router_id), (179, None, None, None));
+}
+
+#[test]
+fn the_deprecated_switch_is_noted_and_hides_nothing() {
+    let (peer, faults) = check(json!({ "disableMP": true }));
+    assert!(peer.is_some());
+    assert_eq!(faults, [("spec.disableMP".to_owned(), Problem::DisableMp)]);
+    assert_eq!(check(json!({ "disableMP": true, "myASN": 0 })).0, None);
+}

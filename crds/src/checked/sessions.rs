@@ -1,0 +1,17 @@
+//! Peers that would open the same session twice.
+
+use super::Peer;
+use super::compile::Nodes;
+use crate::selector::{Selector, any_or_empty};
+
+/// Says whether two peers would connect from one node to the same port of the same router in the same way.
+pub(super) fn collide(one: &Peer, other: &Peer, nodes: Option<&Nodes>) -> bool {
+    let identity = |peer: &Peer| (peer.router.clone(), peer.port, peer.vrf.clone(), peer.source_address);
+    identity(one) == identity(other) && meet(&one.node_selectors, &other.node_selectors, nodes)
+}
+
+/// Says whether two lists of node selectors have a node in common; if no node is known, that they may have one.
+pub(super) fn meet(one: &[Selector], other: &[Selector], nodes: Option<&Nodes>) -> bool {
+    let Some(nodes) = nodes.filter(|nodes| !nodes.is_empty()) else { return true };
+    nodes.values().any(|labels| any_or_empty(one, labels) && any_or_empty(other, labels))
+}

@@ -1,0 +1,232 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::ObjectRef;
+
+/// What a fault costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The object takes effect in full; somebody may have meant something else.
+    Note,
+    /// The object takes effect without the named part.
+    Warning,
+    /// The object is left out.
+    Error,
+}
+
+impl Severity {
+    /// Returns the name used in conditions, metrics and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is wrong with a field.
+///
+/// The text says only what is wrong; [`Problem::next_step`] says what to do, and the fault says where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[expect(missing_docs, reason = "the message of each variant is its documentation, and its fields are named in it")]
+pub enum Problem {
+    // Objects.
+    #[error("the object cannot be read: {message}")]
+    Unreadable { message: String },
+    #[error("field is not known")]
+    UnknownField,
+    #[error("the object is in namespace {found:?}, but only {expected:?} is read")]
+    Namespace { found: String, expected: String },
+    #[error("an older object has the same kind and name")]
+    DuplicateObject,
+    #[error("the object has no name")]
+    NoName,
+
+    // Values and lists.
+    #[error("value is empty")]
+    Empty,
+    #[error("{value:?} is listed twice")]
+    Repeated { value: String },
+    #[error("the selector is the same as number {first}")]
+    RepeatedSelector { first: usize },
+    #[error("{value} is not between {minimum} and {maximum}")]
+    OutOfRange { value: i64, minimum: i64, maximum: i64 },
+    #[error("{text:?} is not an IP address")]
+    NotAnAddress { text: String },
+    #[error("{text:?} is not a duration")]
+    NotADuration { text: String },
+
+    // Selectors.
+    #[error("operator {operator:?} is not known")]
+    Operator { operator: String },
+    #[error("operator {operator} has no values")]
+    ValuesMissing { operator: String },
+    #[error("operator {operator} takes no values")]
+    ValuesUnwanted { operator: String },
+    #[error("{key:?} is not a valid label key")]
+    LabelKey { key: String },
+    #[error("{value:?} is not a valid label value")]
+    LabelValue { value: String },
+
+    // Pools.
+    #[error("the pool has no addresses")]
+    NoAddresses,
+    #[error("{text:?} is neither a CIDR nor a range")]
+    NotARange { text: String },
+    #[error("{text:?} has spaces around it")]
+    Spaces { text: String },
+    #[error("{address} has no prefix length")]
+    BareAddress { address: IpAddr },
+    #[error("range {first}-{last} ends before it starts")]
+    Reversed { first: IpAddr, last: IpAddr },
+    #[error("range {first}-{last} mixes IPv4 and IPv6")]
+    MixedFamilies { first: IpAddr, last: IpAddr },
+    #[error("{own} overlaps {other} of the same pool")]
+    OverlapInside { own: String, other: String },
+    #[error("{own} overlaps {other} of {pool}")]
+    Overlap { own: String, other: String, pool: ObjectRef },
+    #[error("no advertisement covers the pool, so nobody announces its addresses")]
+    NotAdvertised,
+
+    // References.
+    #[error("there is no {kind} {name:?}")]
+    Missing { kind: &'static str, name: String },
+    #[error("{kind} {name:?} is itself at fault and is left out")]
+    Invalid { kind: &'static str, name: String },
+    #[error("there is no usable BFDProfile {name:?}, so the session runs without BFD")]
+    NoProfile { name: String },
+
+    // Advertisements.
+    #[error("length {length} aggregates addresses, which service selectors do not allow")]
+    AggregationWithSelectors { length: u8 },
+    #[error(
+        "length {length} is shorter than /{mask}, the widest part of {range} of pool {pool:?}, so the pool is not announced"
+    )]
+    AggregationTooWide { length: u8, mask: u8, range: String, pool: String },
+    #[error("{text:?} is not a community")]
+    CommunityFormat { text: String },
+    #[error("section {section:?} of community {text:?} is not between 0 and {maximum}")]
+    CommunitySection { text: String, section: String, maximum: u32 },
+    #[error("community {text:?} starts with {marker:?}")]
+    CommunityMarker { text: String, marker: String },
+    #[error("no Community object defines {alias:?}")]
+    UnknownAlias { alias: String },
+    #[error("local preference {own} contradicts {theirs} of {other} for pool {pool:?}")]
+    LocalPrefConflict { own: u32, theirs: u32, other: ObjectRef, pool: String },
+    #[error("the specification is the same as that of {other}")]
+    SameSpecification { other: ObjectRef },
+
+    // Communities.
+    #[error("{alias:?} is defined by {other} too")]
+    AliasTaken { alias: String, other: ObjectRef },
+
+    // Peers.
+    #[error("AS number 0 is reserved")]
+    ZeroAsn,
+    #[error("the router's AS number is not given")]
+    NoAsn,
+    #[error("peerASN and dynamicASN are both set")]
+    TwoAsns,
+    #[error("the router is not given")]
+    NoRouter,
+    #[error("peerAddress and interface are both set")]
+    TwoRouters,
+    #[error("{text:?} is not a BGP identifier")]
+    RouterId { text: String },
+    #[error("source {source_address} and router {router} are of different families")]
+    SourceFamily { source_address: IpAddr, router: IpAddr },
+    #[error("hold time {text} is neither 0 nor between 3s and 65535s")]
+    HoldTime { text: String },
+    #[error("keepalive time {keepalive} is longer than hold time {hold}")]
+    Keepalive { keepalive: String, hold: String },
+    #[error("connect time {text} is not a whole number of seconds between 1s and 65535s")]
+    ConnectTime { text: String },
+    #[error("password and passwordSecret are both set")]
+    TwoPasswords,
+    #[error("the password has {length} bytes")]
+    PasswordLength { length: usize },
+    #[error("secret {name:?} has type {found:?}")]
+    SecretType { name: String, found: String },
+    #[error("secret {name:?} has no readable key \"password\"")]
+    SecretKey { name: String },
+    #[error("the router is in this side's own AS, where a session is never limited to one hop")]
+    InternalMultiHop,
+    #[error("{other} opens the same session on the same nodes")]
+    SameSession { other: ObjectRef },
+    #[error("echo packets of BFDProfile {profile:?} exist on IPv4 only, so the session runs without them")]
+    EchoOverIpv6 { profile: String },
+    #[error("disableMP is deprecated and has no effect")]
+    DisableMp,
+}
+
+impl Problem {
+    /// Returns what the problem costs.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Missing { .. }
+            | Self::Invalid { .. }
+            | Self::NotAdvertised
+            | Self::SameSpecification { .. }
+            | Self::DisableMp => Severity::Note,
+            Self::UnknownField
+            | Self::NoProfile { .. }
+            | Self::EchoOverIpv6 { .. }
+            | Self::AggregationTooWide { .. } => Severity::Warning,
+            Self::Unreadable { .. }
+            | Self::Namespace { .. }
+            | Self::DuplicateObject
+            | Self::NoName
+            | Self::Empty
+            | Self::Repeated { .. }
+            | Self::RepeatedSelector { .. }
+            | Self::OutOfRange { .. }
+            | Self::NotAnAddress { .. }
+            | Self::NotADuration { .. }
+            | Self::Operator { .. }
+            | Self::ValuesMissing { .. }
+            | Self::ValuesUnwanted { .. }
+            | Self::LabelKey { .. }
+            | Self::LabelValue { .. }
+            | Self::NoAddresses
+            | Self::NotARange { .. }
+            | Self::Spaces { .. }
+            | Self::BareAddress { .. }
+            | Self::Reversed { .. }
+            | Self::MixedFamilies { .. }
+            | Self::OverlapInside { .. }
+            | Self::Overlap { .. }
+            | Self::AggregationWithSelectors { .. }
+            | Self::CommunityFormat { .. }
+            | Self::CommunitySection { .. }
+            | Self::CommunityMarker { .. }
+            | Self::UnknownAlias { .. }
+            | Self::LocalPrefConflict { .. }
+            | Self::AliasTaken { .. }
+            | Self::ZeroAsn
+            | Self::NoAsn
+            | Self::TwoAsns
+            | Self::NoRouter
+            | Self::TwoRouters
+            | Self::RouterId { .. }
+            | Self::SourceFamily { .. }
+            | Self::HoldTime { .. }
+            | Self::Keepalive { .. }
+            | Self::ConnectTime { .. }
+            | Self::TwoPasswords
+            | Self::PasswordLength { .. }
+            | Self::SecretType { .. }
+            | Self::SecretKey { .. }
+            | Self::InternalMultiHop
+            | Self::SameSession { .. } => Severity::Error,
+        }
+    }
+}

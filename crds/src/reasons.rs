@@ -1,0 +1,304 @@
+//! The words of conditions and events: closed lists, used by every program.
+
+use std::fmt;
+
+#[cfg(test)]
+mod tests;
+
+/// A condition in the status of one of our objects, or of a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// On a configuration object: whether it takes effect.
+    Accepted,
+    /// On a Service: whether it has the addresses it wants.
+    Allocated,
+    /// On a Service: whether some node announces its addresses.
+    Announced,
+    /// On the ConfigurationState of the controller.
+    PoolReconcilerValid,
+    /// On the ConfigurationState of a speaker.
+    ConfigReconcilerValid,
+}
+
+impl ConditionType {
+    /// Returns the type as written. Those on Services carry a prefix, for Services belong to Kubernetes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Allocated => "metallb.io/Allocated",
+            Self::Announced => "metallb.io/Announced",
+            Self::PoolReconcilerValid => "poolReconcilerValid",
+            Self::ConfigReconcilerValid => "configReconcilerValid",
+        }
+    }
+}
+
+/// Why a configuration object has its `Accepted` condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AcceptedReason {
+    /// It takes effect in full.
+    Accepted,
+    /// It takes effect but for the parts the message names.
+    PartlyAccepted,
+    /// It is left out: the message names each field that is wrong and what to do.
+    Invalid,
+}
+
+impl AcceptedReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::PartlyAccepted => "PartlyAccepted",
+            Self::Invalid => "Invalid",
+        }
+    }
+}
+
+/// Why a ConfigurationState has its condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConfigurationReason {
+    /// Every object takes effect.
+    Reconciled,
+    /// An object is left out.
+    ConfigurationError,
+    /// The configuration could not be read.
+    UnknownError,
+}
+
+impl ConfigurationReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reconciled => "Reconciled",
+            Self::ConfigurationError => "ConfigurationError",
+            Self::UnknownError => "UnknownError",
+        }
+    }
+}
+
+/// Why a Service has its `Allocated` condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AllocatedReason {
+    /// It has every address it wants.
+    Allocated,
+    /// It prefers both families and has one.
+    OneFamily,
+    /// There is no pool at all.
+    NoPool,
+    /// The pool it names does not exist or is left out.
+    UnknownPool,
+    /// Every pool it may use is full.
+    PoolExhausted,
+    /// Every pool is kept for other namespaces or Services.
+    PoolNotAdmitted,
+    /// Every pool it may use is given out on request only.
+    PoolOnRequestOnly,
+    /// No pool has addresses of its family.
+    FamilyUnavailable,
+    /// It asks for both families and has cluster IPs of one.
+    NotDualStack,
+    /// It has no cluster IP, so its family is not known.
+    NoClusterIp,
+    /// Its request cannot be read or contradicts itself.
+    InvalidRequest,
+    /// The requested address is in no pool.
+    RequestedAddressOutside,
+    /// The requested address is kept back, as one ending in .0 or .255 can be.
+    RequestedAddressReserved,
+    /// The requested address is held by another Service.
+    RequestedAddressInUse,
+    /// The address may not be shared: keys, ports or traffic policies do not go together.
+    SharingConflict,
+    /// The controller has just started and does not know every Service yet.
+    ControllerSyncing,
+}
+
+impl AllocatedReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allocated => "Allocated",
+            Self::OneFamily => "OneFamily",
+            Self::NoPool => "NoPool",
+            Self::UnknownPool => "UnknownPool",
+            Self::PoolExhausted => "PoolExhausted",
+            Self::PoolNotAdmitted => "PoolNotAdmitted",
+            Self::PoolOnRequestOnly => "PoolOnRequestOnly",
+            Self::FamilyUnavailable => "FamilyUnavailable",
+            Self::NotDualStack => "NotDualStack",
+            Self::NoClusterIp => "NoClusterIP",
+            Self::InvalidRequest => "InvalidRequest",
+            Self::RequestedAddressOutside => "RequestedAddressOutside",
+            Self::RequestedAddressReserved => "RequestedAddressReserved",
+            Self::RequestedAddressInUse => "RequestedAddressInUse",
+            Self::SharingConflict => "SharingConflict",
+            Self::ControllerSyncing => "ControllerSyncing",
+        }
+    }
+}
+
+/// Why a Service has its `Announced` condition, or a node does not announce it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AnnouncedReason {
+    /// A node announces it.
+    Announced,
+    /// It has no address yet.
+    NoAddress,
+    /// Its address lies in no pool.
+    NotInPool,
+    /// No advertisement covers the pool.
+    NoAdvertisement,
+    /// No advertisement of the pool fits the Service.
+    NoMatchingAdvertisement,
+    /// Matching advertisements disagree on the local preference.
+    ConflictingAdvertisements,
+    /// It may share its address, and an advertisement selects Services.
+    SharedIpWithServiceSelector,
+    /// No endpoint is ready.
+    NoEndpoints,
+    /// No endpoint is ready on this node, and only local traffic is allowed.
+    NoLocalEndpoints,
+    /// No node may announce it.
+    NoEligibleNode,
+    /// The Services that share its address have no node in common.
+    NoCommonNode,
+    /// The node carries the label that excludes it from load balancers.
+    NodeExcluded,
+    /// The node says that its network is unavailable.
+    NodeNetworkUnavailable,
+    /// The node is being drained.
+    NodeDraining,
+    /// The node's datapath is not ready to forward.
+    DatapathNotReady,
+    /// None of the advertised interfaces is there and up.
+    NoInterface,
+    /// Another node announces it.
+    NotOwner,
+    /// No BGP session is up to carry it.
+    NoSession,
+    /// Another machine answers for the address.
+    AddressConflict,
+}
+
+impl AnnouncedReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Announced => "Announced",
+            Self::NoAddress => "NoAddress",
+            Self::NotInPool => "NotInPool",
+            Self::NoAdvertisement => "NoAdvertisement",
+            Self::NoMatchingAdvertisement => "NoMatchingAdvertisement",
+            Self::ConflictingAdvertisements => "ConflictingAdvertisements",
+            Self::SharedIpWithServiceSelector => "SharedIPWithServiceSelector",
+            Self::NoEndpoints => "NoEndpoints",
+            Self::NoLocalEndpoints => "NoLocalEndpoints",
+            Self::NoEligibleNode => "NoEligibleNode",
+            Self::NoCommonNode => "NoCommonNode",
+            Self::NodeExcluded => "NodeExcluded",
+            Self::NodeNetworkUnavailable => "NodeNetworkUnavailable",
+            Self::NodeDraining => "NodeDraining",
+            Self::DatapathNotReady => "DatapathNotReady",
+            Self::NoInterface => "NoInterface",
+            Self::NotOwner => "NotOwner",
+            Self::NoSession => "NoSession",
+            Self::AddressConflict => "AddressConflict",
+        }
+    }
+}
+
+/// How important an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventLevel {
+    /// Things go as they should.
+    Normal,
+    /// Somebody should look.
+    Warning,
+}
+
+impl EventLevel {
+    /// Returns the type of the event as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+/// The reason of an event. The spelling is MetalLB's, for alerts and scripts match on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventReason {
+    /// A Service got its addresses.
+    IpAllocated,
+    /// A Service lost addresses that are no longer legal.
+    ClearAssignment,
+    /// A Service that prefers both families could not get the second one.
+    AdditionalAssignFailed,
+    /// A Service could not get an address.
+    AllocationFailed,
+    /// The request of a Service cannot be read or contradicts itself.
+    LoadBalancerFailed,
+    /// A Service asks for both families and has cluster IPs of one.
+    NotEnoughClusterIps,
+    /// The family of the addresses in a Service's status is unclear.
+    NoLbIpsFamily,
+    /// The family of a Service's cluster IPs is unclear.
+    NoClusterIpsFamily,
+    /// Something broke that is not the user's fault.
+    InternalError,
+    /// A Service uses an annotation under the legacy prefix.
+    DeprecatedAnnotation,
+    /// A node took over a Service.
+    NodeAssigned,
+    /// A node should announce a Service and cannot.
+    AnnounceFailed,
+    /// A configuration object is left out.
+    InvalidConfiguration,
+}
+
+impl EventReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IpAllocated => "IPAllocated",
+            Self::ClearAssignment => "ClearAssignment",
+            Self::AdditionalAssignFailed => "AdditionalAssignFailed",
+            Self::AllocationFailed => "AllocationFailed",
+            Self::LoadBalancerFailed => "LoadBalancerFailed",
+            Self::NotEnoughClusterIps => "not enough clusterips",
+            Self::NoLbIpsFamily => "nolbIPsIPFamily",
+            Self::NoClusterIpsFamily => "noclusterIPsIPFamily",
+            Self::InternalError => "InternalError",
+            Self::DeprecatedAnnotation => "deprecatedAnnotation",
+            Self::NodeAssigned => "nodeAssigned",
+            Self::AnnounceFailed => "announceFailed",
+            Self::InvalidConfiguration => "InvalidConfiguration",
+        }
+    }
+
+    /// Returns how important the event is.
+    pub fn level(self) -> EventLevel {
+        match self {
+            Self::IpAllocated | Self::ClearAssignment | Self::AdditionalAssignFailed | Self::NodeAssigned => {
+                EventLevel::Normal
+            }
+            Self::AllocationFailed
+            | Self::LoadBalancerFailed
+            | Self::NotEnoughClusterIps
+            | Self::NoLbIpsFamily
+            | Self::NoClusterIpsFamily
+            | Self::InternalError
+            | Self::DeprecatedAnnotation
+            | Self::AnnounceFailed
+            | Self::InvalidConfiguration => EventLevel::Warning,
+        }
+    }
+}
+
+impl fmt::Display for EventReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
