@@ -5,13 +5,13 @@ mod file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
+use std::{fs, io, mem};
 
 use thiserror::Error;
 
 use super::fault::{Fault, Place, Reason, Subject};
 use super::field_path::FieldPath;
-use super::object::{Object, ObjectId, Schemas};
+use super::object::{Kind, Object, ObjectId, Schemas};
 use super::yaml::Node;
 pub use file::MAX_FILE_BYTES;
 use file::{Contents, Reading};
@@ -67,7 +67,8 @@ pub struct Loaded {
 pub struct Directory {
     path: PathBuf,
     schemas: Schemas,
-    last_good: BTreeMap<Arc<str>, BTreeMap<ObjectId, Manifest>>,
+    /// The last reading of every file, with the objects kept from earlier ones.
+    last: BTreeMap<Arc<str>, Reading>,
 }
 
 impl Directory {
@@ -77,7 +78,7 @@ impl Directory {
     ///
     /// Fails if the directory cannot be listed; what is wrong with single files is reported in [`Loaded::faults`].
     pub fn load(path: &Path) -> Result<(Self, Loaded), DirectoryError> {
-        let mut directory = Self { path: path.to_owned(), schemas: Schemas::new(), last_good: BTreeMap::new() };
+        let mut directory = Self { path: path.to_owned(), schemas: Schemas::new(), last: BTreeMap::new() };
         let names = Names::list(path).map_err(|source| DirectoryError { path: path.to_owned(), source })?;
         let loaded = directory.read(names);
         Ok((directory, loaded))
@@ -93,47 +94,31 @@ impl Directory {
 
     fn read(&mut self, names: Names) -> Loaded {
         let mut loaded = Loaded { skipped: names.skipped, ..Loaded::default() };
+        let mut last = mem::take(&mut self.last);
         let mut readings = BTreeMap::new();
         for name in names.manifests {
-            let had_objects = self.last_good.get(&name).is_some_and(|objects| !objects.is_empty());
-            match file::read(&self.path, &name, had_objects, &self.schemas) {
+            match file::read(&self.path, &name, last.get(&name), &self.schemas) {
                 Contents::Read(reading) => {
                     readings.insert(name, reading);
                 }
+                Contents::Unchanged => readings.extend(last.remove_entry(&name)),
                 Contents::Directory => loaded.skipped.push(name.to_string()),
                 Contents::Gone => {}
             }
         }
-        self.keep_last_good(&mut readings);
+        keep_last_good(&last, &mut readings);
         loaded.files = readings.keys().cloned().collect();
         merge(&mut loaded, &readings);
-        for reading in readings.values() {
-            for (kind, count) in &reading.ignored {
-                *loaded.ignored.entry(kind.clone()).or_default() += count;
-            }
+        for (kind, count) in readings.values().flat_map(|reading| &reading.ignored) {
+            *loaded.ignored.entry(kind.clone()).or_default() += count;
         }
-        self.last_good = readings.into_iter().map(|(name, reading)| (name, reading.objects)).collect();
+        self.last = readings;
         loaded
-    }
-
-    /// Puts back the objects that a fault hides, and says so in the fault; an object that another file has now is not hidden.
-    fn keep_last_good(&self, readings: &mut BTreeMap<Arc<str>, Reading>) {
-        let fresh: BTreeSet<ObjectId> = readings.values().flat_map(|reading| reading.objects.keys().cloned()).collect();
-        for (name, reading) in readings {
-            for (id, manifest) in self.last_good.get(name).into_iter().flatten() {
-                if fresh.contains(id) {
-                    continue;
-                }
-                let Some(fault) = hiding_fault(&mut reading.faults, id) else { continue };
-                fault.kept.push(id.clone());
-                reading.objects.insert(id.clone(), Manifest { is_kept: true, ..manifest.clone() });
-            }
-        }
     }
 
     fn unreadable(&self, error: &io::Error) -> Loaded {
         let mut loaded = Loaded::default();
-        for (id, manifest) in self.last_good.values().flatten() {
+        for (id, manifest) in self.last.values().flat_map(|reading| &reading.objects) {
             let kept = || Manifest { is_kept: true, ..manifest.clone() };
             loaded.objects.entry(id.clone()).or_insert_with(kept);
         }
@@ -148,12 +133,28 @@ impl Directory {
     }
 }
 
+/// Puts back the objects that a fault hides, and says so in the fault; an object that another file has now is not hidden.
+fn keep_last_good(last: &BTreeMap<Arc<str>, Reading>, readings: &mut BTreeMap<Arc<str>, Reading>) {
+    let fresh: BTreeSet<ObjectId> = readings.values().flat_map(|reading| reading.objects.keys().cloned()).collect();
+    for (name, reading) in readings {
+        for (id, manifest) in last.get(name).into_iter().flat_map(|last| &last.objects) {
+            if fresh.contains(id) {
+                continue;
+            }
+            let Some(fault) = hiding_fault(&mut reading.faults, id) else { continue };
+            fault.kept.push(id.clone());
+            reading.objects.insert(id.clone(), Manifest { is_kept: true, ..manifest.clone() });
+        }
+    }
+}
+
 /// Returns the fault that may be why an object is missing: the object's own, or one in text that could have been any object.
 fn hiding_fault<'faults>(faults: &'faults mut [Fault], id: &ObjectId) -> Option<&'faults mut Fault> {
     let own = |fault: &Fault| fault.subject == Subject::Object(id.clone());
     let any = |fault: &Fault| match &fault.subject {
         Subject::Text => true,
-        Subject::Kind(kind) => *kind == id.kind.to_string() || kind.ends_with("List"),
+        // A kind that is none of ours may be one of ours misspelt, or a List of them.
+        Subject::Kind(kind) => Kind::named(kind).is_none_or(|kind| kind == id.kind),
         Subject::Object(_) => false,
     };
     let position = faults.iter().position(own).or_else(|| faults.iter().position(any))?;

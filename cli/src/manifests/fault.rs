@@ -47,7 +47,7 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Reason {
     /// The operating system refused to give the file or the directory.
-    #[error("cannot be read ({what}); make it readable for the user Clarion runs as")]
+    #[error("cannot be read ({what}); restore it, or make it readable for the user Clarion runs as")]
     Unreadable {
         /// The operating system's words.
         what: String,

@@ -19,6 +19,7 @@
 mod directory;
 mod fault;
 mod field_path;
+mod mark;
 mod object;
 pub mod thin;
 mod watch;
@@ -29,4 +30,3 @@ pub use fault::{Fault, Place, Reason, Subject};
 pub use field_path::{FieldPath, Segment};
 pub use object::{Kind, Object, ObjectId};
 pub use watch::Watch;
-pub use yaml::Node;

@@ -240,7 +240,7 @@ fn check_name(node: &Node, field: &str, name: &str, rule: super::fault::NameRule
 }
 
 fn decode_kind(id: &ObjectId, node: &Node) -> Result<Object, Flaw> {
-    let mut value = node.value_without_nulls();
+    let mut value = node.value();
     // The items of a typed List are written without the two, and an older version decodes as the newest.
     value["apiVersion"] = id.kind.api_versions().first().copied().into();
     value["kind"] = id.kind.to_string().into();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -11,6 +10,8 @@ use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
+
+use super::mark::FileMark;
 
 /// How often the directory is looked at where the kernel cannot say that it changed.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -137,15 +138,6 @@ fn warn_of_polling(directory: &Path, reason: &str) {
 #[derive(PartialEq)]
 struct Fingerprint(Option<BTreeMap<OsString, Option<FileMark>>>);
 
-/// Changes whenever a file is written, replaced or given other permissions.
-#[derive(PartialEq)]
-struct FileMark {
-    device: u64,
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
-}
-
 impl Fingerprint {
     fn of(directory: &Path) -> Self {
         Self(list(directory).ok())
@@ -157,12 +149,7 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, Option<FileMark>>> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         // Through links, so that a swap of `..data` shows.
-        let mark = fs::metadata(entry.path()).ok().map(|metadata| FileMark {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        });
+        let mark = fs::metadata(entry.path()).ok().map(|metadata| FileMark::of(&metadata));
         marks.insert(entry.file_name(), mark);
     }
     Ok(marks)

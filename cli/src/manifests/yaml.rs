@@ -27,7 +27,7 @@ pub(crate) const NODE_WEIGHT: usize = 64;
 
 /// A value of a YAML document and the line it is written on.
 #[derive(Clone, PartialEq)]
-pub struct Node {
+pub(crate) struct Node {
     line: usize,
     content: Content,
 }
@@ -45,12 +45,12 @@ impl Node {
     }
 
     /// Returns the line, counted from one; a field of a mapping is where its key is.
-    pub fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.line
     }
 
     /// Returns the line of a field, or of the innermost of its parents that is written.
-    pub fn line_of(&self, path: &FieldPath) -> usize {
+    pub(crate) fn line_of(&self, path: &FieldPath) -> usize {
         let mut node = self;
         for segment in path.segments() {
             let Some(inner) = node.step(segment) else { break };
@@ -59,25 +59,15 @@ impl Node {
         node.line
     }
 
-    /// Returns the value without its lines.
-    pub fn value(&self) -> Value {
+    /// Returns the value without its lines, and without the fields that are null, which Kubernetes reads as absent.
+    pub(crate) fn value(&self) -> Value {
         match &self.content {
             Content::Scalar(value) => value.clone(),
             Content::Sequence(items) => items.iter().map(Self::value).collect(),
-            Content::Mapping(fields) => fields.iter().map(|(key, node)| (key.clone(), node.value())).collect(),
-        }
-    }
-
-    /// Returns the value without the fields that are null, which Kubernetes reads as absent.
-    pub(crate) fn value_without_nulls(&self) -> Value {
-        match &self.content {
-            Content::Scalar(value) => value.clone(),
-            Content::Sequence(items) => items.iter().map(Self::value_without_nulls).collect(),
-            Content::Mapping(fields) => fields
-                .iter()
-                .filter(|(_, node)| !node.is_null())
-                .map(|(key, node)| (key.clone(), node.value_without_nulls()))
-                .collect(),
+            Content::Mapping(fields) => {
+                let written = fields.iter().filter(|(_, node)| !node.is_null());
+                written.map(|(key, node)| (key.clone(), node.value())).collect()
+            }
         }
     }
 
@@ -191,7 +181,7 @@ impl<'text> Documents<'text> {
                 Event::DocumentStart(_) => self.started = span.start.line(),
                 Event::DocumentEnd => {
                     self.started = span.end.line();
-                    return Ok(builder.finish());
+                    return Ok(Some(builder.finish()));
                 }
                 Event::StreamEnd => return Ok(None),
                 Event::Nothing | Event::StreamStart => {}

@@ -7,10 +7,12 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Manifest, duplicate};
 use crate::manifests::fault::{Fault, Place, Reason, Subject};
 use crate::manifests::field_path::FieldPath;
+use crate::manifests::mark::FileMark;
 use crate::manifests::object::{self, Finding, ObjectId, Schemas};
 use crate::manifests::yaml::{self, Flaw};
 
@@ -23,6 +25,8 @@ const MAX_FAULTS: usize = 100;
 /// What a name in the directory turned out to be.
 pub(super) enum Contents {
     Read(Reading),
+    /// The file is the one that was read before.
+    Unchanged,
     /// A directory, though it is named like a manifest.
     Directory,
     /// Removed after the directory was listed.
@@ -35,15 +39,23 @@ pub(super) struct Reading {
     pub(super) objects: BTreeMap<ObjectId, Manifest>,
     pub(super) faults: Vec<Fault>,
     pub(super) ignored: BTreeMap<String, usize>,
+    /// What to know the file by; nothing if it must be read again in any case.
+    mark: Option<FileMark>,
 }
 
-/// Reads one file; `had_objects` tells an empty file that is being written from one that never had any.
-pub(super) fn read(directory: &Path, name: &Arc<str>, had_objects: bool, schemas: &Schemas) -> Contents {
+/// Reads one file, unless it is known to be what it was at the last reading.
+pub(super) fn read(directory: &Path, name: &Arc<str>, last: Option<&Reading>, schemas: &Schemas) -> Contents {
     let path = directory.join(&**name);
+    let had_objects = last.is_some_and(|last| !last.objects.is_empty());
     let mut reading = Reading::default();
-    match read_text(&path) {
-        Ok(Text::Is(text)) if text.is_empty() && had_objects => reading.fault_of_file(name, Reason::Emptied),
-        Ok(Text::Is(text)) => reading.take(name, &text, schemas),
+    match read_text(&path, last.and_then(|last| last.mark)) {
+        Ok(Text::Is { text, .. }) if text.is_empty() && had_objects => reading.fault_of_file(name, Reason::Emptied),
+        Ok(Text::Is { text, mark }) => {
+            reading.take(name, &text, schemas);
+            // Faults depend on what was read before, so files that have some are read every time.
+            reading.mark = mark.filter(|_| reading.faults.is_empty());
+        }
+        Ok(Text::Unchanged) => return Contents::Unchanged,
         Ok(Text::Refused(reason)) => reading.fault_of_file(name, reason),
         Ok(Text::Directory) => return Contents::Directory,
         // A link that leads nowhere is still there, and someone should know.
@@ -56,12 +68,13 @@ pub(super) fn read(directory: &Path, name: &Arc<str>, had_objects: bool, schemas
 }
 
 enum Text {
-    Is(String),
+    Is { text: String, mark: Option<FileMark> },
+    Unchanged,
     Refused(Reason),
     Directory,
 }
 
-fn read_text(path: &Path) -> io::Result<Text> {
+fn read_text(path: &Path, last: Option<FileMark>) -> io::Result<Text> {
     // Opening a pipe would otherwise wait for someone to write into it.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
@@ -71,14 +84,20 @@ fn read_text(path: &Path) -> io::Result<Text> {
     if !metadata.is_file() {
         return Ok(Text::Refused(Reason::NotRegular));
     }
-    // The size is checked while reading, because the file may grow and files of /proc have none.
+    // The mark is taken before reading, so that a write in between shows the next time.
+    let mark = FileMark::of(&metadata);
+    if last == Some(mark) {
+        return Ok(Text::Unchanged);
+    }
+    let mark = Some(mark).filter(|mark| mark.is_certain(SystemTime::now()));
+    // The size is bounded while reading, because the file may grow meanwhile.
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Ok(Text::Refused(Reason::FileTooBig { limit: MAX_FILE_BYTES }));
     }
     Ok(match String::from_utf8(bytes) {
-        Ok(text) => Text::Is(text),
+        Ok(text) => Text::Is { text, mark },
         Err(_) => Text::Refused(Reason::NotUtf8),
     })
 }
@@ -114,7 +133,7 @@ impl Reading {
                         self.faults.push(fault);
                     }
                     Entry::Vacant(free) => {
-                        let text = free.key().kind.is_checked_later().then(|| Arc::new(text));
+                        let text = free.key().kind.is_configuration().then(|| Arc::new(text));
                         free.insert(Manifest { object: Arc::new(object), place, is_kept: false, text });
                     }
                 }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::manifests::object::Kind;
 
 mod faults;
 mod reloads;
@@ -17,7 +16,10 @@ fn one_bad_file_among_fifty_changes_nothing_else() {
             files.write(&format!("{number:02}.yaml"), &service(&format!("web-{number}")));
         }
     }
-    together.write("25-bad.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: bad\nspec:\n  ports:\n  - port: eighty\n");
+    together.write(
+        "25-bad.yaml",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: bad\nspec:\n  ports:\n  - port: eighty\n",
+    );
 
     let (alone, together) = (alone.load(), together.load());
 
@@ -64,7 +66,9 @@ fn only_manifests_of_the_directory_itself_are_read() {
     for name in ["a.yaml", "b.yml", "c.json"] {
         files.write(name, &service(&name[..1]));
     }
-    for name in [".a.yaml.swp", ".hidden.yaml", "a.yaml~", "#a.yaml#", "#b.yaml", "a.yaml.bak", "README.md", "yaml", "4913"] {
+    for name in
+        [".a.yaml.swp", ".hidden.yaml", "a.yaml~", "#a.yaml#", "#b.yaml", "a.yaml.bak", "README.md", "yaml", "4913"]
+    {
         files.write(name, "}{");
     }
     fs::create_dir(files.path("sub.yaml")).expect("a directory");
@@ -104,7 +108,8 @@ fn the_line_of_a_field_of_configuration_is_known_afterwards() {
     files.write("all.yaml", include_str!("tests/every_kind.yaml"));
     let loaded = files.load();
     let pool = manifest(&loaded, Kind::IpAddressPool);
-    let line = include_str!("tests/every_kind.yaml").lines().position(|line| line.contains("2001:db8")).expect("in the file");
+    let line =
+        include_str!("tests/every_kind.yaml").lines().position(|line| line.contains("2001:db8")).expect("in the file");
     assert_eq!(pool.place_of("spec.addresses[1]").to_string(), format!("all.yaml:{}", line + 1));
 }
 
@@ -185,7 +190,9 @@ impl Files {
 }
 
 fn service(name: &str) -> String {
-    format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec:\n  type: LoadBalancer\n  ports:\n  - port: 80\n")
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec:\n  type: LoadBalancer\n  ports:\n  - port: 80\n"
+    )
 }
 
 fn ids(loaded: &Loaded) -> Vec<String> {

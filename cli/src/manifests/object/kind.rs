@@ -74,6 +74,11 @@ impl Kind {
         }
     }
 
+    /// Returns the kind of this name, whatever its group.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Returns the versions that are read, newest first.
     pub fn api_versions(self) -> &'static [&'static str] {
         match self {
@@ -88,8 +93,10 @@ impl Kind {
         }
     }
 
-    /// Returns true for configuration, whose meaning is checked after decoding with the line of a field at hand.
-    pub(crate) fn is_checked_later(self) -> bool {
+    /// Returns true for Clarion's own configuration, whose meaning is checked after decoding.
+    ///
+    /// The lines of its fields are kept until then; those of ten thousand Services would cost more than the Services.
+    pub(crate) fn is_configuration(self) -> bool {
         self.group() == GROUP
     }
 

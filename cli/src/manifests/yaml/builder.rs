@@ -66,9 +66,9 @@ impl Builder {
         }
     }
 
-    pub(super) fn finish(self) -> Option<Document> {
+    pub(super) fn finish(self) -> Document {
         let root = self.root.unwrap_or_else(|| Node::new(self.lines_before + 1, Content::Scalar(Value::Null)));
-        Some(Document { root, flaws: self.flaws })
+        Document { root, flaws: self.flaws }
     }
 
     /// Takes the next event of a document, or refuses the document.
@@ -103,13 +103,15 @@ impl Builder {
             let merge = text == MERGE && style == ScalarStyle::Plain;
             // An anchored key may be used as a value elsewhere, so it is remembered like any scalar.
             self.remember(anchor, &Node::new(line, Content::Scalar(Value::from(text.as_ref()))), weight_before)?;
-            return self.put_key(Key { text: text.into_owned(), line, merge });
+            self.put_key(Key { text: text.into_owned(), line, merge });
+            return Ok(());
         }
         let value = scalar(text, style, tag)
             .ok_or_else(|| self.flaw(line, Reason::Tag { tag: tag.map(|tag| tag.to_string()).unwrap_or_default() }))?;
         let node = Node::new(line, Content::Scalar(value));
         self.remember(anchor, &node, weight_before)?;
-        self.put(node)
+        self.put(node);
+        Ok(())
     }
 
     fn on_alias(&mut self, anchor: usize, line: usize) -> Result<(), Flaw> {
@@ -123,10 +125,12 @@ impl Builder {
         self.weigh(weight, line)?;
         if self.expects_key() {
             let Some(text) = node.text().map(str::to_owned) else { return Err(self.flaw(line, Reason::KeyNotText)) };
-            return self.put_key(Key { text, line, merge: false });
+            self.put_key(Key { text, line, merge: false });
+            return Ok(());
         }
         node.line = line;
-        self.put(node)
+        self.put(node);
+        Ok(())
     }
 
     fn on_start(&mut self, content: OpenContent, anchor: usize, line: usize) -> Result<(), Flaw> {
@@ -150,29 +154,29 @@ impl Builder {
         };
         let node = Node::new(line, content);
         self.remember(anchor, &node, weight_before)?;
-        self.put(node)
-    }
-
-    fn put_key(&mut self, new: Key) -> Result<(), Flaw> {
-        if let Some(Open { content: OpenContent::Mapping { key, .. }, .. }) = self.open.last_mut() {
-            *key = Some(new);
-        }
+        self.put(node);
         Ok(())
     }
 
-    fn put(&mut self, mut node: Node) -> Result<(), Flaw> {
+    fn put_key(&mut self, new: Key) {
+        if let Some(Open { content: OpenContent::Mapping { key, .. }, .. }) = self.open.last_mut() {
+            *key = Some(new);
+        }
+    }
+
+    fn put(&mut self, mut node: Node) {
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
-            return Ok(());
+            return;
         };
         match &mut open.content {
             OpenContent::Sequence(items) => items.push(node),
             OpenContent::Mapping { fields, key, merged } => {
-                let Some(Key { text, line, merge }) = key.take() else { return Ok(()) };
+                let Some(Key { text, line, merge }) = key.take() else { return };
                 node.line = line;
                 if merge {
                     merged.push(node);
-                    return Ok(());
+                    return;
                 }
                 match fields.entry(text) {
                     Entry::Vacant(free) => {
@@ -181,13 +185,11 @@ impl Builder {
                     Entry::Occupied(taken) => {
                         let (key, first_line) = (taken.key().clone(), taken.get().line);
                         let field = self.path().join(Segment::Key(key.clone()));
-                        let flaw = Flaw { line, field, reason: Reason::DuplicateKey { key, first_line } };
-                        self.flaws.push(flaw);
+                        self.flaws.push(Flaw { line, field, reason: Reason::DuplicateKey { key, first_line } });
                     }
                 }
             }
         }
-        Ok(())
     }
 
     /// Adds the fields of merged mappings that are not written in the mapping itself; the first of several wins.

@@ -1,0 +1,233 @@
+//! Every fault, with its exact words and line.
+
+use super::*;
+
+#[test]
+fn a_document_that_is_no_object_is_named_by_its_line() {
+    says(
+        "--- just text\n",
+        "x.yaml:1: is not a Kubernetes object; write apiVersion, kind and metadata at the top of the document",
+    );
+    says(
+        "# list\n- a\n",
+        "x.yaml:2: is not a Kubernetes object; write apiVersion, kind and metadata at the top of the document",
+    );
+    says(
+        "apiVersion: v1\n",
+        "x.yaml:1: kind: is missing; every object needs apiVersion, kind and metadata.name, so add it",
+    );
+    says(
+        "kind: Service\n",
+        "x.yaml:1: apiVersion: is missing; every object needs apiVersion, kind and metadata.name, so add it",
+    );
+    says("apiVersion: v1\nkind: 5\n", "x.yaml:2: kind: is not text; put it in quotes");
+}
+
+#[test]
+fn a_document_that_is_not_yaml_is_named_by_its_line() {
+    let text = format!("{}---\nspec: [1,\n---\n{}", service("a"), service("b"));
+    let loaded = load(&text);
+    assert_eq!(ids(&loaded), ["Service default/a", "Service default/b"]);
+    let faults = faults(&loaded);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("x.yaml:1") && faults[0].contains("is not valid YAML: "), "{}", faults[0]);
+    assert!(faults[0].ends_with("; correct the text near this line"), "{}", faults[0]);
+}
+
+#[test]
+fn an_object_without_a_usable_name_is_refused() {
+    says(
+        "apiVersion: v1\nkind: Node\n",
+        "x.yaml:1: Node: metadata.name: is missing; every object needs apiVersion, kind and metadata.name, so add it",
+    );
+    says(
+        "apiVersion: v1\nkind: Node\nmetadata:\n  generateName: n-\n",
+        "x.yaml:3: Node: metadata.name: is missing; generateName works on an API server only, so write a name",
+    );
+    says(
+        "apiVersion: v1\nkind: Node\nmetadata:\n  name: 7\n",
+        "x.yaml:4: Node: metadata.name: is not text; put it in quotes",
+    );
+    says(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: a.b\n",
+        "x.yaml:4: Service: metadata.name: \"a.b\" is not a valid name: at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit; rename it",
+    );
+    says(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: A\n",
+        "x.yaml:4: Secret: metadata.name: \"A\" is not a valid name: at most 253 lower-case letters, digits, '-' and '.', every part starting and ending with a letter or digit; rename it",
+    );
+    says(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  namespace: a/b\n",
+        "x.yaml:5: Service: metadata.namespace: \"a/b\" is not a valid name: at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit; rename it",
+    );
+}
+
+#[test]
+fn a_version_or_kind_that_is_not_read_is_refused_where_it_would_be_missed() {
+    says(
+        "apiVersion: metallb.io/v1alpha1\nkind: BGPPeer\nmetadata: {name: a}\n",
+        "x.yaml:1: BGPPeer default/a: apiVersion: \"metallb.io/v1alpha1\" is not read for this kind; write metallb.io/v1beta2 or metallb.io/v1beta1",
+    );
+    says(
+        "apiVersion: metallb.io/v1beta1\nkind: AddressPool\nmetadata: {name: a}\n",
+        "x.yaml:2: AddressPool: kind: is not a kind of metallb.io; correct the kind",
+    );
+    let loaded = load("apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n");
+    assert_eq!((faults(&loaded), loaded.ignored.get("Service")), (Vec::new(), Some(&1)));
+}
+
+#[test]
+fn a_field_of_the_wrong_type_is_named_with_what_was_expected() {
+    for (spec, fault) in [
+        (
+            "  type: Loadbalancer\n",
+            "x.yaml:6: Service default/a: spec.type: unknown variant `Loadbalancer`, expected one of `ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`; correct the field",
+        ),
+        (
+            "  ports:\n  - name: web\n",
+            "x.yaml:7: Service default/a: spec.ports[0]: missing field `port`; correct the field",
+        ),
+        (
+            "  ports:\n  - port: 80\n  - port: 65536\n",
+            "x.yaml:8: Service default/a: spec.ports[1].port: invalid value: integer `65536`, expected a nonzero u16; correct the field",
+        ),
+        (
+            "  selector:\n    app.kubernetes.io/name: 5\n",
+            "x.yaml:7: Service default/a: spec.selector[\"app.kubernetes.io/name\"]: invalid type: integer `5`, expected a string; correct the field",
+        ),
+        (
+            "  ipFamilies: IPv4\n",
+            "x.yaml:6: Service default/a: spec.ipFamilies: invalid type: string \"IPv4\", expected a sequence; correct the field",
+        ),
+        (
+            "  publishNotReadyAddresses: yes\n",
+            "x.yaml:6: Service default/a: spec.publishNotReadyAddresses: invalid type: string \"yes\", expected a boolean; correct the field",
+        ),
+        (
+            "  - 5\n",
+            "x.yaml:6: Service default/a: spec[0]: invalid type: integer `5`, expected string or map; correct the field",
+        ),
+    ] {
+        says(&format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n{spec}"), fault);
+    }
+    says(
+        "apiVersion: metallb.io/v1beta2\nkind: BGPPeer\nmetadata:\n  name: a\nspec:\n  myASN: 1\n  peerASN: 4294967296\n",
+        "x.yaml:7: BGPPeer default/a: spec.peerASN: invalid value: integer `4294967296`, expected u32; correct the field",
+    );
+}
+
+#[test]
+fn a_field_that_a_kind_does_not_have_is_refused() {
+    let pool = "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata:\n  name: a\n  anything: x\nspec:\n  addresses: [192.0.2.0/24]\n";
+    assert_eq!(faults(&load(pool)), [""; 0]);
+    says(
+        &format!("{pool}  autoAsign: false\n"),
+        "x.yaml:8: IPAddressPool default/a: spec.autoAsign: there is no such field; correct its name or remove it",
+    );
+    says(
+        &format!(
+            "{pool}  serviceAllocation:\n    namespaceSelectors:\n    - matchLabels: {{a: b}}\n    - matchLabel: {{a: b}}\n"
+        ),
+        "x.yaml:11: IPAddressPool default/a: spec.serviceAllocation.namespaceSelectors[1].matchLabel: there is no such field; correct its name or remove it",
+    );
+}
+
+#[test]
+fn a_key_written_twice_refuses_its_object_only() {
+    says(
+        &format!("{}---\n{}  type: NodePort\n", service("a"), service("b")),
+        "x.yaml:18: Service default/b: spec.type: key \"type\" is written twice, first on line 15; remove one of the two",
+    );
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Node\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Node\n  metadata:\n    name: b\n    name: c\n";
+    assert_eq!(ids(&load(list)), ["Node a"]);
+    says(
+        list,
+        "x.yaml:11: Node b: metadata.name: key \"name\" is written twice, first on line 10; remove one of the two",
+    );
+    let other = load("apiVersion: v1\nkind: ConfigMap\nkind: ConfigMap\n");
+    assert_eq!((faults(&other), other.ignored.len()), (Vec::new(), 1));
+}
+
+#[test]
+fn the_second_of_two_equal_objects_is_refused_with_both_places() {
+    let files = Files::new();
+    files.write("b.yaml", &format!("{}---\n{}", service("web"), service("web")));
+    files.write("a.yaml", &format!("\n{}", service("web").replace("80", "81")));
+    let loaded = files.load();
+    assert_eq!(
+        faults(&loaded),
+        [
+            "b.yaml:1: Service default/web: is also written at a.yaml:2, which is used; remove one of the two",
+            "b.yaml:10: Service default/web: is also written at b.yaml:1, which is used; remove one of the two",
+        ]
+    );
+    assert_eq!(manifest(&loaded, Kind::Service).place.to_string(), "a.yaml:2");
+}
+
+#[test]
+fn secrets_do_not_show_in_faults() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n";
+    for text in [
+        format!("{secret}data:\n  password: '!sesame'\n"),
+        format!("{secret}data:\n  password: 123454321\n"),
+        format!("{secret}stringData:\n  password: 123454321\n"),
+        format!("{secret}data: sesame\n"),
+        format!("{secret}stringData: [sesame]\n"),
+        "apiVersion: metallb.io/v1beta2\nkind: BGPPeer\nmetadata: {name: a}\nspec:\n  myASN: 1\n  password: 123454321\n".to_owned(),
+    ] {
+        let faults = faults(&load(&text));
+        assert_eq!(faults.len(), 1, "{text}");
+        assert!(faults[0].contains("(its value is not shown)"), "{}", faults[0]);
+        assert!(!faults[0].contains("sesame") && !faults[0].contains("12345"), "{}", faults[0]);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let files = Files::new();
+    fs::write(files.path("binary.yaml"), b"a: \xff").expect("a file");
+    symlink("nowhere", files.path("dangling.yaml")).expect("a link");
+    symlink("/dev/zero", files.path("device.yaml")).expect("a link");
+    let huge = fs::File::create(files.path("huge.yaml")).expect("a file");
+    huge.set_len(MAX_FILE_BYTES + 1).expect("a size");
+    nix::unistd::mkfifo(&files.path("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    assert_eq!(
+        faults(&files.load()),
+        [
+            "binary.yaml: is not UTF-8 text; save it as UTF-8",
+            "dangling.yaml: cannot be read (No such file or directory (os error 2)); restore it, or make it readable for the user Clarion runs as",
+            "device.yaml: is not a regular file; put a file in its place or remove it",
+            "huge.yaml: is larger than 16777216 bytes; split it into several files",
+            "pipe.yaml: is not a regular file; put a file in its place or remove it",
+        ]
+    );
+}
+
+#[test]
+fn a_file_of_mistakes_does_not_fill_the_log() {
+    let faults = faults(&load(&"}\n---\n".repeat(10_000)));
+    assert_eq!(faults.len(), 101);
+    assert!(
+        faults[100].ends_with("has 100 mistakes up to here and is not read further; correct those first"),
+        "{}",
+        faults[100]
+    );
+}
+
+#[test]
+fn long_and_unprintable_values_are_cut_in_messages() {
+    let text = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: \"\\e[31m{}\"}}\n", "x".repeat(100_000));
+    let faults = faults(&load(&text));
+    assert!(faults[0].len() < 600 && !faults[0].contains('\u{1b}'), "{}", faults[0]);
+}
+
+fn load(text: &str) -> Loaded {
+    let files = Files::new();
+    files.write("x.yaml", text);
+    files.load()
+}
+
+#[track_caller]
+fn says(text: &str, fault: &str) {
+    assert_eq!(faults(&load(text)), [fault], "{text}");
+}
