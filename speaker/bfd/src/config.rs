@@ -46,7 +46,9 @@ pub enum Path {
     },
     /// Behind routers, where the echo function is forbidden (RFC 5883 §3).
     MultiHop {
-        /// Lowest TTL a packet may arrive with, 1 to 254; 254 lets one router lie between. FRR's default is 254.
+        /// Lowest TTL a packet may arrive with, 1 to 254; FRR's default is 254, which lets one router lie between.
+        ///
+        /// BIRD 2.0 sends multihop packets with TTL 64 instead of 255, so it needs a value below that.
         minimum_ttl: NonZeroU8,
     },
 }

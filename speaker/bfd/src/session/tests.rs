@@ -1,5 +1,7 @@
+use std::{num::NonZeroU8, time::Duration};
+
 use super::*;
-use crate::{EchoConfig, Interval, Path};
+use crate::{EchoConfig, Interval, Path, Role};
 
 const THEIRS: u32 = 42;
 
