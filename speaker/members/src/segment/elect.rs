@@ -1,0 +1,121 @@
+//! Vacant VIPs: whom to expect, and when to step in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::Segment;
+use crate::contract::{Candidacy, Mine};
+use crate::election::{Ballot, Contender, Outcome, load_bound};
+use crate::name::{MemberTag, NodeName};
+
+impl Segment {
+    /// Until when claims wait for the tables of live peers to be complete.
+    fn repairs_end(&self) -> Option<Instant> {
+        let incomplete = self.peers.values().filter_map(|peer| peer.incomplete_since);
+        incomplete.max().map(|since| since + self.config.timing.repair_wait)
+    }
+
+    pub(super) fn election_due(&self) -> Option<Instant> {
+        if !self.is_active() {
+            return None;
+        }
+        let claim = self.claim_at.first().map(|claim| self.repairs_end().map_or(claim, |end| claim.max(end)));
+        let due = [claim, self.starting_until].into_iter().flatten().min()?;
+        Some(self.not_while_looking(due))
+    }
+
+    pub(super) fn run_election(&mut self, now: Instant) {
+        if !self.is_active() || self.is_looking() {
+            return;
+        }
+        if self.starting_until.is_some_and(|until| until <= now) {
+            self.starting_until = None;
+            self.replan = true;
+        }
+        if self.replan {
+            self.plan(now);
+        }
+        if self.repairs_end().is_some_and(|end| now < end) {
+            return;
+        }
+        while let Some(vip) = self.claim_at.pop(now) {
+            self.claim(now, vip);
+        }
+    }
+
+    fn plan(&mut self, now: Instant) {
+        self.replan = false;
+        let mut contenders = self.contenders();
+        let bound = load_bound(self.want.len(), contenders.len());
+        let mut group_owners: BTreeMap<u64, BTreeSet<NodeName>> = BTreeMap::new();
+        let vips: Vec<IpAddr> = self.vacancies.keys().copied().collect();
+        for vip in vips {
+            let Some(candidacy) = self.want.get(&vip) else { continue };
+            let owners = group_owners.entry(candidacy.group).or_insert_with(|| self.group_owners(candidacy.group));
+            let ballot = Ballot {
+                vip,
+                candidacy,
+                excluded: &self.excluded(vip, candidacy),
+                with_listeners: self.starting_until.is_some() && !self.seen.contains_key(&vip),
+                group_owners: owners,
+                last_resort: (candidacy.mine == Mine::Draining).then_some(self.tag),
+                bound,
+            };
+            let Some(outcome) = ballot.elect(&contenders, self.tag) else {
+                self.claim_at.remove(vip);
+                continue;
+            };
+            if let Some(winner) = contenders.get_mut(outcome.winner) {
+                winner.load += 1;
+                owners.insert(winner.node.clone());
+                let expected = winner.tag;
+                self.schedule_claim(now, vip, expected, outcome);
+            }
+        }
+    }
+
+    fn contenders(&self) -> Vec<Contender> {
+        let peers = self.peers.values().filter(|peer| peer.is_electable(true)).map(|peer| Contender {
+            tag: peer.tag,
+            node: peer.member.node.clone(),
+            load: peer.table.len(),
+            listening: peer.flags.listening,
+        });
+        let me = Contender { tag: self.tag, node: self.config.me.node.clone(), load: self.own.len(), listening: false };
+        let is_candidate = self.ready && self.leave_by.is_none();
+        peers.chain(is_candidate.then_some(me)).collect()
+    }
+
+    fn group_owners(&self, group: u64) -> BTreeSet<NodeName> {
+        let vips = self.groups.get(&group).into_iter().flatten();
+        let owners = vips.filter_map(|vip| self.owners.get(vip));
+        owners.filter_map(|owner| self.member(*owner)).map(|member| member.node).collect()
+    }
+
+    fn excluded(&self, vip: IpAddr, candidacy: &Candidacy) -> Vec<MemberTag> {
+        let claimants = self.claims.of(vip);
+        let am_out = match candidacy.mine {
+            Mine::Eligible => false,
+            Mine::Draining => !claimants.is_empty(),
+            Mine::Ineligible => true,
+        };
+        claimants.iter().map(|claimant| claimant.member).chain(am_out.then_some(self.tag)).collect()
+    }
+
+    /// Steps in at once if elected, and one stagger later for each member that comes before, so that different views
+    /// cannot leave a VIP without owner. A changed plan never postpones a step in behind the same expected member.
+    fn schedule_claim(&mut self, now: Instant, vip: IpAddr, expected: MemberTag, outcome: Outcome) {
+        let Some(before_me) = outcome.before_me else {
+            self.claim_at.remove(vip);
+            return;
+        };
+        let steps = u32::try_from(before_me).unwrap_or(u32::MAX);
+        let mut at = now + self.config.timing.stagger.saturating_mul(steps);
+        let before = self.vacancies.insert(vip, Some(expected)).flatten();
+        if let Some(planned) = self.claim_at.get(vip).filter(|_| before == Some(expected)) {
+            at = at.min(planned);
+        }
+        self.claim_at.set(vip, at);
+    }
+}

@@ -1,0 +1,160 @@
+//! Datagrams: from bytes to facts about a peer.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::Segment;
+use super::phase::Phase;
+use crate::contract::Event;
+use crate::name::MemberTag;
+use crate::peer::{Life, Peer};
+use crate::seal::{Header, HeaderError, Opener};
+use crate::stats::Drop;
+use crate::wire::{Body, MAX_HEARD};
+
+/// An authentic datagram, with the key if it was derived for it.
+struct Opened {
+    header: Header,
+    body: Body,
+    opener: Option<Opener>,
+}
+
+impl Segment {
+    pub(super) fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        match self.open(bytes) {
+            Ok(opened) if opened.header.sender == self.tag => self.on_superseded(now, from),
+            Ok(opened) => {
+                self.stats.received += 1;
+                self.admit(now, from, opened);
+            }
+            Err(why) => self.stats.count_drop(why),
+        }
+    }
+
+    fn open(&mut self, bytes: &[u8]) -> Result<Opened, Drop> {
+        let Some(keys) = self.keys.as_ref().filter(|_| self.link.is_some_and(|link| link.up)) else {
+            return Err(Drop::Idle);
+        };
+        let header = Header::parse(bytes).map_err(|error| match error {
+            HeaderError::Length => Drop::Length,
+            HeaderError::Version => Drop::Version,
+        })?;
+        if header.sender == self.tag && header.boot <= self.boot {
+            return Err(if header.boot == self.boot { Drop::Own } else { Drop::OldBoot });
+        }
+        let known = self.peers.get(&header.sender);
+        if let Some(peer) = known {
+            check_freshness(peer, &header)?;
+        }
+        let same_boot = known.filter(|peer| peer.boot == header.boot);
+        let cached = same_boot.and_then(|peer| peer.opener.as_ref()).filter(|opener| opener.key_id == header.key);
+        let derived = match cached {
+            Some(_) => None,
+            None => Some(keys.ring.opener(&header).ok_or(Drop::UnknownKey)?),
+        };
+        let opener = cached.or(derived.as_ref()).ok_or(Drop::UnknownKey)?;
+        let body = opener.open(&header, bytes, &mut self.scratch).ok_or(Drop::Forged)?;
+        let body = Body::decode(body).map_err(|_| Drop::Malformed)?;
+        // A member that knows the secret can still speak only for the member its key was derived for.
+        let is_bound = known.is_some_and(|peer| peer.member == body.member) || body.member.tag() == header.sender;
+        if !is_bound {
+            return Err(Drop::Malformed);
+        }
+        Ok(Opened { header, body, opener: derived })
+    }
+
+    fn admit(&mut self, now: Instant, from: SocketAddr, opened: Opened) {
+        let Opened { header, body, opener } = opened;
+        let tag = header.sender;
+        if let Some(old) = self.peers.get(&tag).filter(|old| old.boot < header.boot) {
+            // The process restarted, so it answers for nothing of what it claimed before.
+            if old.is_live() {
+                self.lose(now, tag);
+            }
+            self.peers.remove(&tag);
+        }
+        let peer = self.peers.entry(tag).or_insert_with(|| Peer::new(now, header.boot, &body, from));
+        peer.window.accept(header.sequence);
+        peer.opener = opener.or_else(|| peer.opener.take());
+        if body.flags.left {
+            self.depart(now, tag);
+            return;
+        }
+        let was_live = peer.is_live();
+        peer.hear(now);
+        peer.address = from;
+        if !was_live {
+            peer.mentioned = now;
+            self.replan = true;
+            self.event(Event::MemberUp { member: body.member.clone() });
+        }
+        if !was_live && matches!(self.phase, Phase::Revalidating { .. }) {
+            self.solicit(tag);
+        }
+        self.take_replies(now, tag, &body);
+        self.take_content(now, tag, header.sequence, &body);
+        let both_listen = body.flags.listening && matches!(self.phase, Phase::Listening { .. });
+        if body.flags.solicits && !both_listen {
+            self.reply(from, tag, header.sequence);
+        }
+    }
+
+    /// What the sender says about this member.
+    fn take_replies(&mut self, now: Instant, tag: MemberTag, body: &Body) {
+        let members = self.peers.len();
+        let (me, my_short) = (self.tag, self.tag.short());
+        let Some(peer) = self.peers.get_mut(&tag) else { return };
+        let answer = body.answer.filter(|answer| answer.to == me);
+        if let Some(answer) = answer {
+            peer.answered = peer.answered.max(answer.sequence);
+        }
+        peer.mention(now, answer.is_some() || body.heard.contains(&my_short), members, MAX_HEARD);
+        if let Some(ask) = body.ask.as_ref().filter(|ask| ask.of == me) {
+            let version = self.own.summary().version;
+            ask.spans.iter().for_each(|span| self.sending.repeat(*span, version));
+        }
+    }
+
+    /// What the sender says about itself; an overtaken datagram is only a sign of life.
+    fn take_content(&mut self, now: Instant, tag: MemberTag, sequence: u64, body: &Body) {
+        let delay = self.config.timing.repair_delay;
+        let jitter = Duration::from_nanos(self.jitter.below(delay.as_nanos().try_into().unwrap_or(u64::MAX)));
+        let Some(peer) = self.peers.get_mut(&tag) else { return };
+        if sequence <= peer.table.sequence() {
+            return;
+        }
+        let was_electable = (peer.is_electable(false), peer.is_electable(true));
+        peer.mac = body.mac;
+        peer.interval = body.interval;
+        peer.flags = body.flags;
+        self.replan |= was_electable != (peer.is_electable(false), peer.is_electable(true));
+        let changes = peer.table.apply(sequence, body.summary, body.piece.as_ref());
+        if peer.table.is_complete() {
+            peer.repair_at = None;
+            peer.incomplete_since = None;
+        } else {
+            peer.incomplete_since.get_or_insert(now);
+            // While pieces arrive more are under way; asking then would fetch them twice.
+            if body.piece.is_some() || peer.repair_at.is_none() {
+                peer.repair_at = Some(now + delay / 2 + jitter);
+            }
+        }
+        for change in changes {
+            self.on_claim(now, tag, change.vip, change.claim);
+        }
+    }
+}
+
+fn check_freshness(peer: &Peer, header: &Header) -> Result<(), Drop> {
+    if header.boot < peer.boot {
+        return Err(Drop::OldBoot);
+    }
+    if header.boot > peer.boot {
+        return Ok(());
+    }
+    match peer.life {
+        Life::Left { .. } => Err(Drop::OldBoot),
+        Life::Live(_) | Life::Lost { .. } if peer.window.is_fresh(header.sequence) => Ok(()),
+        Life::Live(_) | Life::Lost { .. } => Err(Drop::Replay),
+    }
+}

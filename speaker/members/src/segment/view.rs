@@ -1,0 +1,113 @@
+//! What status shows of a segment.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::Segment;
+use super::phase::Phase;
+use crate::name::{Mac, MemberId};
+use crate::peer::{Life, Reach, Silence};
+
+/// The machine and its members, borrowed.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// What the machine does.
+    pub phase: PhaseView,
+    /// The other members, gone ones included until they are forgotten.
+    pub members: Vec<MemberView<'a>>,
+}
+
+/// What the machine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PhaseView {
+    /// The link is down or the keys are not known.
+    Down,
+    /// It listens as a newcomer.
+    Listening,
+    /// It takes part.
+    Active,
+    /// It stood still and checks what is still its own.
+    Revalidating,
+    /// It has left.
+    Ended,
+}
+
+/// One other member.
+#[derive(Debug, Clone)]
+pub struct MemberView<'a> {
+    /// Who it is.
+    pub member: &'a MemberId,
+    /// Whether it lives.
+    pub state: MemberState,
+    /// Its hardware address.
+    pub mac: Mac,
+    /// Where it speaks from.
+    pub address: SocketAddr,
+    /// The last sign of life.
+    pub last_heard: Instant,
+    /// Time between its beats.
+    pub interval: Duration,
+    /// Whether its node may own anything.
+    pub ready: bool,
+    /// Whether it hears this member.
+    pub reach: Reach,
+    /// How many VIPs it claims.
+    pub claims: usize,
+}
+
+/// Whether a member lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberState {
+    /// It is heard.
+    Live,
+    /// It is silent and was asked directly.
+    Suspect,
+    /// It fell silent.
+    Lost,
+    /// It said goodbye.
+    Left,
+}
+
+impl Segment {
+    /// Returns the machine and its members for status.
+    pub fn view(&self) -> View<'_> {
+        let phase = match self.phase {
+            Phase::Down => PhaseView::Down,
+            Phase::Listening { .. } => PhaseView::Listening,
+            Phase::Active => PhaseView::Active,
+            Phase::Revalidating { .. } => PhaseView::Revalidating,
+            Phase::Ended => PhaseView::Ended,
+        };
+        let members = self.peers.values().map(|peer| MemberView {
+            member: &peer.member,
+            state: match peer.life {
+                Life::Live(Silence::Heard) => MemberState::Live,
+                Life::Live(Silence::Asked | Silence::LastLook { .. }) => MemberState::Suspect,
+                Life::Lost { .. } => MemberState::Lost,
+                Life::Left { .. } => MemberState::Left,
+            },
+            mac: peer.mac,
+            address: peer.address,
+            last_heard: peer.last_heard,
+            interval: peer.interval,
+            ready: peer.flags.ready,
+            reach: peer.reach,
+            claims: peer.table.len(),
+        });
+        View { phase, members: members.collect() }
+    }
+
+    /// Returns the owner of a desired VIP as far as it is known.
+    pub fn owner(&self, vip: IpAddr) -> Option<&MemberId> {
+        let owner = self.owners.get(&vip)?;
+        if *owner == self.tag {
+            return Some(&self.config.me);
+        }
+        self.peers.get(owner).map(|peer| &peer.member)
+    }
+
+    /// Returns the VIPs that this member answers for.
+    pub fn answering(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.answering.iter().copied()
+    }
+}
