@@ -246,6 +246,3 @@ impl fmt::Display for Fault {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

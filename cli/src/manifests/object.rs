@@ -302,6 +302,3 @@ fn quoted(text: &str) -> String {
     }
     cut
 }
-
-#[cfg(test)]
-mod tests;

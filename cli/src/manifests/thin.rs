@@ -368,6 +368,3 @@ impl fmt::Debug for Secret {
         f.debug_struct("Secret").field("name", name).field("namespace", namespace).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -146,9 +146,8 @@ async fn a_relative_path_is_watched() {
     seen(&mut watch).await;
 }
 
-#[track_caller]
-fn seen(watch: &mut Watch) -> impl Future<Output = ()> {
-    async { timeout(LONG, watch.changed()).await.expect("a change") }
+async fn seen(watch: &mut Watch) {
+    timeout(LONG, watch.changed()).await.expect("a change");
 }
 
 /// Takes the signals that are still on their way.
