@@ -69,10 +69,11 @@ pub struct Released {
     pub unfit: Unfit,
 }
 
-/// What the first pass leaves to the second.
+/// A request on its way through the passes.
 struct Draft<'a> {
     request: &'a Request,
     kept: Vec<(IpAddr, usize)>,
+    new: Vec<IpAddr>,
     released: Vec<Released>,
     stop: Option<Refusal>,
 }
@@ -90,13 +91,16 @@ pub fn allocate(pools: &[Pool], requests: &[Request], policy: &Policy) -> Alloca
     let mut order: Vec<&Request> = order.into_values().collect();
     order.sort_by_key(|request| request.created);
 
-    let drafts: Vec<Draft<'_>> = order.into_iter().map(|request| keep(&mut space, request)).collect();
-    let outcomes = drafts.into_iter().map(|draft| (draft.request.service.clone(), serve(&mut space, draft))).collect();
+    let mut drafts: Vec<Draft<'_>> = order.into_iter().map(|request| keep(&mut space, request)).collect();
+    drafts.iter_mut().for_each(|draft| serve(&mut space, draft));
+    // Refusals are worded last: they describe what stands in the way once everyone has been served.
+    let outcomes = drafts.into_iter().map(|draft| (draft.request.service.clone(), conclude(&space, draft))).collect();
     Allocation { outcomes, usage: space.usage() }
 }
 
 fn keep<'a>(space: &mut Space<'a>, request: &'a Request) -> Draft<'a> {
-    let mut draft = Draft { request, kept: Vec::new(), released: Vec::new(), stop: hopeless(space, request) };
+    let stop = hopeless(space, request);
+    let mut draft = Draft { request, kept: Vec::new(), new: Vec::new(), released: Vec::new(), stop };
     if draft.stop.is_some() {
         return draft;
     }
@@ -133,19 +137,25 @@ fn still_fits(space: &Space<'_>, draft: &Draft<'_>, address: IpAddr) -> Result<u
     space.conflict(address, request).map_or(Ok(pool), |conflict| Err(Unfit::InUse(conflict)))
 }
 
-fn serve<'a>(space: &mut Space<'a>, draft: Draft<'a>) -> Outcome {
-    let Draft { request, kept, released, stop } = draft;
-    if let Some(refusal) = stop {
-        return Outcome { decision: Decision::Refuse(refusal), released };
+fn serve<'a>(space: &mut Space<'a>, draft: &mut Draft<'a>) {
+    let (found, missing) = complete(space, draft);
+    let all_or_nothing = draft.kept.is_empty() && draft.request.requires_both();
+    if draft.stop.is_some() || (missing.is_some() && all_or_nothing) {
+        return;
     }
-    let (picks, missing) = complete(space, request, &kept);
-    if let (true, Some(refusal)) = (kept.is_empty() && (picks.is_empty() || request.requires_both()), &missing) {
-        return Outcome { decision: Decision::Refuse(refusal.clone()), released };
-    }
-    picks.iter().for_each(|address| space.occupy(*address, request));
+    found.iter().for_each(|address| space.occupy(*address, draft.request));
+    draft.new = found;
+}
 
-    let decision = if picks.is_empty() { Decision::Keep } else { Decision::Assign };
-    let new = picks.into_iter().map(|address| {
+fn conclude(space: &Space<'_>, draft: Draft<'_>) -> Outcome {
+    let missing = draft.stop.clone().or_else(|| complete(space, &draft).1);
+    let Draft { request, kept, new, released, .. } = draft;
+    let decision = match (kept.is_empty(), new.is_empty(), &missing) {
+        (true, true, Some(refusal)) => return Outcome { decision: Decision::Refuse(refusal.clone()), released },
+        (_, true, Some(_) | None) => Decision::Keep,
+        (_, false, Some(_) | None) => Decision::Assign,
+    };
+    let new = new.into_iter().map(|address| {
         let pool = owner(space, request, address).expect("a found address lies in a pool that serves the request");
         (address, pool, true)
     });
@@ -160,20 +170,22 @@ fn serve<'a>(space: &mut Space<'a>, draft: Draft<'a>) -> Outcome {
 }
 
 /// Finds what the service still lacks, and says what cannot be found.
-fn complete(space: &Space<'_>, request: &Request, kept: &[(IpAddr, usize)]) -> (Vec<IpAddr>, Option<Refusal>) {
+fn complete(space: &Space<'_>, draft: &Draft<'_>) -> (Vec<IpAddr>, Option<Refusal>) {
+    let request = draft.request;
     if let Some(mismatch) = request.family_mismatch() {
         return (Vec::new(), Some(mismatch));
     }
-    let has = Families::collect(kept.iter().map(|(address, _)| Family::of(*address)));
+    let addresses = draft.kept.iter().map(|(address, _)| address).chain(&draft.new);
+    let has = Families::collect(addresses.map(|address| Family::of(*address)));
     let wanted = request.families.into_iter().flat_map(Families::iter);
     let Some(lacking) = Families::collect(wanted.filter(|family| !has.is_some_and(|has| has.contains(*family)))) else {
         return (Vec::new(), None);
     };
     match &request.demand {
         Demand::Hold => (Vec::new(), None),
-        Demand::Any | Demand::Pool(_) => search(space, request, lacking, kept.first().map(|(_, pool)| *pool)),
+        Demand::Any | Demand::Pool(_) => search(space, request, lacking, draft.kept.first().map(|(_, pool)| *pool)),
         Demand::Addresses { wanted, .. } => match requested(space, request, wanted, lacking) {
-            Ok(picks) => (picks, None),
+            Ok(found) => (found, None),
             Err(refusal) => (Vec::new(), Some(refusal)),
         },
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ipam::{Decision, Placed, Request, Sharing, allocate};
+use ipam::{Decision, Outcome, Placed, Refusal, Request, Sharing, allocate};
 use proptest::prelude::*;
 
 use crate::fixture::{addresses, carried_out};
@@ -15,6 +15,13 @@ fn placed<'a>(world: &World, allocation: &'a ipam::Allocation) -> Vec<(Request, 
         Decision::Refuse(_) => &[],
     };
     world.requests.iter().flat_map(|request| of(request).iter().map(|placed| (request.clone(), placed))).collect()
+}
+
+fn missing(outcome: &Outcome) -> Option<&Refusal> {
+    match &outcome.decision {
+        Decision::Refuse(refusal) => Some(refusal),
+        Decision::Keep(placement) | Decision::Assign(placement) => placement.missing.as_ref(),
+    }
 }
 
 fn may_share(a: &Request, b: &Request, sharing: Sharing) -> bool {
@@ -53,6 +60,10 @@ proptest! {
             prop_assert!(!matches!(outcome.decision, Decision::Assign(_)));
             prop_assert!(outcome.released.is_empty());
         }
+        let refusals = |allocation: &ipam::Allocation| {
+            allocation.outcomes.values().map(|outcome| missing(outcome).cloned()).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(refusals(&first), refusals(&second));
         let owners = |allocation| placed(&world, allocation).iter().map(|(_, placed)| placed.pool.clone()).collect::<Vec<_>>();
         prop_assert_eq!(owners(&first), owners(&second));
     }
@@ -113,11 +124,7 @@ proptest! {
         let allocation = allocate(&world.pools, &world.requests, &world.policy);
         prop_assert_eq!(allocation.outcomes.len(), world.requests.len());
         for outcome in allocation.outcomes.values() {
-            let refusal = match &outcome.decision {
-                Decision::Refuse(refusal) => Some(refusal),
-                Decision::Keep(placement) | Decision::Assign(placement) => placement.missing.as_ref(),
-            };
-            if let Some(refusal) = refusal {
+            if let Some(refusal) = missing(outcome) {
                 prop_assert!(!refusal.reason().is_empty() && refusal.to_string().len() > 20);
             }
         }
