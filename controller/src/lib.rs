@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The cluster-wide half of Clarion: a [`Snapshot`] of the cluster goes in, a [`Plan`] comes out, and an applier carries it out.
+//!
+//! Every decision is made in [`plan()`], which is pure and plans everything every time. The status of the services is the
+//! database; the one memory beside it is the [`Ledger`] of writes that the watch has not shown yet. The API controller and
+//! the standalone program differ only in where snapshots come from and where actions go.
+
+#![forbid(unsafe_code)]
+
+mod events;
+mod ledger;
+mod plan;
+mod refusal;
+mod request;
+mod snapshot;
+
+pub use events::{EventKind, ServiceEvent, Severity};
+pub use ledger::Ledger;
+pub use plan::{Action, Plan, plan};
+pub use refusal::Refusal;
+pub use request::{RequestFault, RequestSource, demand};
+pub use snapshot::{Ingress, PoolStatus, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};

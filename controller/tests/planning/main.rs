@@ -1,0 +1,5 @@
+//! Snapshots in, plans out.
+
+mod fixture;
+mod properties;
+mod scenarios;
