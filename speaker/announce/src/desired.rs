@@ -14,6 +14,8 @@ use crate::verdict::{DrainTrigger, NotAnnounced, joined};
 pub struct Desired {
     /// Every VIP that some node may announce by ARP or NDP. Candidates are never empty.
     pub l2: BTreeMap<IpAddr, L2Vip>,
+    /// This node's links that take part in the elections of their wires, with or without a VIP at present.
+    pub links: BTreeSet<LinkName>,
     /// What this node may do for each service.
     pub services: BTreeMap<ServiceId, Verdict>,
     /// What a person should look at.

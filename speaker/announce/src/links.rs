@@ -9,7 +9,7 @@ use crate::desired::{LinkChoice, Links, Warning};
 use crate::index::{AdvertisementId, Index, NodeId};
 use crate::names::{LinkName, NodeName};
 use crate::verdict::NotAnnounced;
-use crate::view::{AddressRange, Link, LinkExclusion, LinkState, Scope};
+use crate::view::{AddressRange, Link, LinkExclusion, LinkState, Scope, View};
 
 /// The links of this node, with what was already worked out about them.
 pub(crate) struct MyLinks<'v> {
@@ -66,11 +66,7 @@ impl<'v> MyLinks<'v> {
     }
 
     fn named_by(&mut self, names: BTreeSet<LinkName>) -> Result<Links, NotAnnounced> {
-        let can_carry = |name: &&LinkName| match self.all.get(*name).map(|link| link.excluded) {
-            Some(None | Some(LinkExclusion::Pattern | LinkExclusion::Kind)) => true,
-            Some(Some(LinkExclusion::Enslaved | LinkExclusion::NoArp)) | None => false,
-        };
-        let usable: BTreeSet<LinkName> = names.iter().filter(can_carry).cloned().collect();
+        let usable: BTreeSet<LinkName> = names.iter().filter(|name| self.can_carry(name)).cloned().collect();
         if usable.is_empty() {
             return Err(NotAnnounced::InterfaceMissing { node: self.me.clone(), interfaces: Arc::new(names) });
         }
@@ -103,6 +99,34 @@ impl<'v> MyLinks<'v> {
         let links: Vec<_> = connected.iter().map(|at| self.eligible[*at]).collect();
         let names = self.one_per_subnet(&links);
         self.those_up(names, LinkChoice::Connected)
+    }
+
+    /// Returns the links on which a VIP of this view's pools may ever be announced from here, whether or not there is one at present.
+    ///
+    /// Elections on a wire are joined early, so that the first VIP need not wait for a newcomer to have listened.
+    pub(crate) fn taking_part(&mut self, view: &View) -> BTreeSet<LinkName> {
+        let mut names = BTreeSet::new();
+        for advertisement in view.l2_advertisements.values().filter(|it| it.nodes.contains(self.me)) {
+            if let Scope::Only(interfaces) = &advertisement.interfaces {
+                names.extend(interfaces.iter().filter(|name| self.can_carry(name)).cloned());
+                continue;
+            }
+            let pools = view.pools.iter().filter(|(name, _)| advertisement.pools.contains(name));
+            for range in pools.flat_map(|(_, ranges)| ranges) {
+                let leads_there = |(_, link): &(&LinkName, &Link)| subnets(link).any(|subnet| subnet.overlaps(range));
+                let right: Vec<_> = self.eligible.iter().copied().filter(leads_there).collect();
+                let right = if right.is_empty() { self.eligible.clone() } else { right };
+                names.append(&mut self.one_per_subnet(&right));
+            }
+        }
+        names
+    }
+
+    fn can_carry(&self, name: &LinkName) -> bool {
+        match self.all.get(name).map(|link| link.excluded) {
+            Some(None | Some(LinkExclusion::Pattern | LinkExclusion::Kind)) => true,
+            Some(Some(LinkExclusion::Enslaved | LinkExclusion::NoArp)) | None => false,
+        }
     }
 
     /// Leaves out links that lead to a subnet of an earlier link: both are on one wire, where a VIP must have one MAC address.

@@ -105,6 +105,7 @@ impl Planner<'_> {
 
     fn finish(mut self, view: &View) -> Desired {
         self.links.warn_of_absent(&self.index);
+        self.desired.links = self.links.taking_part(view);
         self.desired.warnings.append(&mut self.links.warnings);
         let silent = |draft: &Draft| {
             let causes = draft.refused.iter().map(|(_, why)| why).filter(|why| why.silences_the_cluster());

@@ -95,6 +95,11 @@ impl AddressRange {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.first.is_ipv4() == address.is_ipv4() && self.first <= address && address <= self.last
     }
+
+    /// Returns whether some address lies in both ranges.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.first.is_ipv4() == other.first.is_ipv4() && self.first <= other.last && other.first <= self.last
+    }
 }
 
 /// What a plan needs of an L2Advertisement.

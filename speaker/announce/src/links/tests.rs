@@ -182,3 +182,43 @@ fn vips_on_the_same_links_share_one_set() {
     assert!(Arc::ptr_eq(&l2[&ip(VIP)].links.names, &l2[&ip("10.0.0.11")].links.names));
     assert_eq!(*l2[&ip(VIP)].links.names, BTreeSet::from(["eth0".into()]));
 }
+
+/// Returns the links of node a that take part in elections when nothing is allocated yet, and all pools are IPv4.
+fn taking_part(mut view: View) -> BTreeSet<LinkName> {
+    view.services.clear();
+    view.pools.values_mut().for_each(|ranges| ranges.retain(|range| range.first.is_ipv4()));
+    plan_on(&view, "a").links
+}
+
+#[test]
+fn links_in_the_subnet_of_an_advertised_pool_take_part_before_there_is_a_vip() {
+    assert_eq!(taking_part(several()), set(&["eth0"]));
+}
+
+#[test]
+fn a_link_without_carrier_still_takes_part() {
+    let mut view = several();
+    link_mut(&mut view, "eth0").state = LinkState::NoCarrier;
+    assert_eq!(taking_part(view), set(&["eth0"]));
+}
+
+#[test]
+fn named_links_take_part_and_no_others() {
+    let mut view = several();
+    advertisement(&mut view).interfaces = only(&["vlan7", "docker0", "eth9"]);
+    assert_eq!(taking_part(view), set(&["docker0", "vlan7"]));
+}
+
+#[test]
+fn no_link_takes_part_when_no_advertisement_selects_the_node() {
+    let mut view = several();
+    advertisement(&mut view).nodes = only(&["b"]);
+    assert_eq!(taking_part(view), BTreeSet::new());
+}
+
+#[test]
+fn every_link_takes_part_for_a_pool_of_no_subnet() {
+    let mut view = several();
+    link_mut(&mut view, "eth0").connected = vec![];
+    assert_eq!(taking_part(view), set(&["eth0", "eth1", "vlan7"]));
+}
