@@ -15,6 +15,7 @@ mod compile;
 mod duration;
 mod l2_advertisement;
 mod local_pref;
+mod overlaps;
 mod password;
 mod peer;
 mod pool;

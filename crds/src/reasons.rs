@@ -1,6 +1,6 @@
 //! The words of conditions and events: closed lists, used by every program.
 
-use std::fmt;
+use crate::fault::Severity;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +51,15 @@ impl AcceptedReason {
             Self::Accepted => "Accepted",
             Self::PartlyAccepted => "PartlyAccepted",
             Self::Invalid => "Invalid",
+        }
+    }
+
+    /// Returns the reason for an object whose worst fault has this severity, or that has none.
+    pub fn of(worst: Option<Severity>) -> Self {
+        match worst {
+            None | Some(Severity::Note) => Self::Accepted,
+            Some(Severity::Warning) => Self::PartlyAccepted,
+            Some(Severity::Error) => Self::Invalid,
         }
     }
 }
@@ -294,11 +303,5 @@ impl EventReason {
             | Self::AnnounceFailed
             | Self::InvalidConfiguration => EventLevel::Warning,
         }
-    }
-}
-
-impl fmt::Display for EventReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

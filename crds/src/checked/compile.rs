@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::Resource;
 
 use super::age::oldest_first;
+use super::overlaps::TakenRanges;
 use super::references::Targets;
 use super::{
     BfdProfile, BgpAdvertisement, Community, CommunityValue, L2Advertisement, Peer, Pool, Router, local_pref, sessions,
@@ -113,20 +114,19 @@ impl<'a> Compiler<'_, 'a> {
     }
 
     fn pools(&mut self) -> BTreeMap<String, Pool> {
-        let mut kept: Vec<(&kinds::IpAddressPool, Pool)> = Vec::new();
+        let mut taken = TakenRanges::default();
+        let mut kept = BTreeMap::new();
         for (object, pool) in self.admit(&self.objects.pools, Pool::check) {
-            let clash = kept.iter().find_map(|(other, older)| {
-                pool.common_ranges(older).map(|(own, theirs)| (own.source(), own, theirs, ObjectRef::of(*other)))
-            });
-            match clash {
-                Some((source, own, theirs, pool)) => {
-                    let problem = Problem::Overlap { own: own.to_string(), other: theirs.to_string(), pool };
-                    self.report(object, FieldPath::new("spec.addresses").index(source), problem);
-                }
-                None => kept.push((object, pool)),
+            let clash = pool.ranges.iter().find_map(|own| taken.common_with(own).map(|theirs| (own, theirs)));
+            if let Some((own, (theirs, other))) = clash {
+                let problem = Problem::Overlap { own: own.to_string(), other: theirs.to_string(), pool: other.clone() };
+                self.report(object, FieldPath::new("spec.addresses").index(own.source()), problem);
+                continue;
             }
+            taken.add(&pool.ranges, &ObjectRef::of(object));
+            kept.insert(pool.name.clone(), pool);
         }
-        by_name(kept, |pool| &pool.name)
+        kept
     }
 
     fn communities(&mut self) -> BTreeMap<String, Community> {

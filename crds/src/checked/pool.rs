@@ -67,12 +67,6 @@ impl Pool {
     pub fn has(&self, family: Family) -> bool {
         self.ranges.iter().any(|range| range.family() == family)
     }
-
-    /// Returns the first pair of ranges that this pool and another have addresses in common.
-    pub(super) fn common_ranges<'a>(&'a self, other: &'a Self) -> Option<(&'a AddressRange, &'a AddressRange)> {
-        let pairs = self.ranges.iter().flat_map(|own| other.ranges.iter().map(move |theirs| (own, theirs)));
-        pairs.into_iter().find(|(own, theirs)| own.overlaps(theirs))
-    }
 }
 
 fn check_addresses(addresses: &[String], field: &FieldPath, findings: &mut Findings) -> Vec<AddressRange> {

@@ -6,8 +6,11 @@ use crate::selector::{Selector, any_or_empty};
 
 /// Says whether two peers would connect from one node to the same port of the same router in the same way.
 pub(super) fn collide(one: &Peer, other: &Peer, nodes: Option<&Nodes>) -> bool {
-    let identity = |peer: &Peer| (peer.router.clone(), peer.port, peer.vrf.clone(), peer.source_address);
-    identity(one) == identity(other) && meet(&one.node_selectors, &other.node_selectors, nodes)
+    let same_session = one.router == other.router
+        && one.port == other.port
+        && one.vrf == other.vrf
+        && one.source_address == other.source_address;
+    same_session && meet(&one.node_selectors, &other.node_selectors, nodes)
 }
 
 /// Says whether two lists of node selectors have a node in common; if no node is known, that they may have one.

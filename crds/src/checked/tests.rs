@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -268,8 +269,9 @@ fn a_session_runs_without_the_bfd_it_cannot_have() {
     let echo = |name: &str| config.peers[name].bfd.as_ref().map(|profile| profile.echo_interval.is_some());
     assert_eq!([echo("v4"), echo("v6"), echo("bad")], [Some(true), Some(false), None]);
     assert_eq!(
-        world.losses()[1..],
+        world.losses(),
         [
+            "BFDProfile metallb-system/bad: spec.minimumTtl: 0 is not between 1 and 254; write a number from 1 to 254",
             "BGPPeer metallb-system/bad: spec.bfdProfile: there is no usable BFDProfile \"bad\", so the session runs \
              without BFD; create or correct that BFDProfile, or correct the name",
             "BGPPeer metallb-system/v6: spec.bfdProfile: echo packets of BFDProfile \"echo\" exist on IPv4 only, so the \
@@ -401,4 +403,31 @@ fn the_order_of_the_objects_does_not_matter() {
     backward.peers.reverse();
     backward.bgp.reverse();
     assert_eq!(forward.compile(), backward.compile());
+}
+
+proptest! {
+    #[test]
+    fn the_pools_kept_are_those_a_search_by_address_keeps(
+        entries in prop::collection::vec(prop::collection::vec((0_u8..40, 0_u8..6), 1..4), 1..8)
+    ) {
+        let text = |(first, length): &(u8, u8)| format!("10.0.0.{first}-10.0.0.{}", first + length);
+        let pools: Vec<kinds::IpAddressPool> = entries
+            .iter()
+            .enumerate()
+            .map(|(index, ranges)| named(&index.to_string(), json!({ "addresses": ranges.iter().map(text).collect::<Vec<_>>() })))
+            .collect();
+        let mut taken = std::collections::BTreeSet::new();
+        let mut expected = Vec::new();
+        for (index, ranges) in entries.iter().enumerate() {
+            let addresses: Vec<u8> = ranges.iter().flat_map(|(first, length)| *first..=first + length).collect();
+            let own: std::collections::BTreeSet<u8> = addresses.iter().copied().collect();
+            if own.len() == addresses.len() && taken.is_disjoint(&own) {
+                taken.extend(own);
+                expected.push(index.to_string());
+            }
+        }
+        let world = World { pools, ..World::default() };
+        let (config, _) = world.compile();
+        prop_assert_eq!(names(&config.pools), expected);
+    }
 }

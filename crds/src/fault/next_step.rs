@@ -64,7 +64,7 @@ impl Problem {
             Self::HoldTime { .. } => "write 0s or a time from 3s to 65535s".into(),
             Self::Keepalive { .. } => "shorten it to a third of the hold time".into(),
             Self::ConnectTime { .. } => "write one like 10s".into(),
-            Self::PasswordLength { .. } => "use at most 80 bytes, the limit of TCP MD5".into(),
+            Self::PasswordLength { .. } => "use 1 to 80 bytes, as TCP MD5 demands".into(),
             Self::SecretType { .. } => "create it with type kubernetes.io/basic-auth".into(),
             Self::SecretKey { .. } => "put the password under that key".into(),
             Self::InternalMultiHop => "remove ebgpMultiHop".into(),

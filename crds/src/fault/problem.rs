@@ -169,64 +169,24 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Returns what the problem costs.
+    /// Returns what the problem costs. A problem that is not listed here leaves the object out.
     pub fn severity(&self) -> Severity {
-        match self {
+        let note = matches!(
+            self,
             Self::Missing { .. }
-            | Self::Invalid { .. }
-            | Self::NotAdvertised
-            | Self::SameSpecification { .. }
-            | Self::DisableMp => Severity::Note,
-            Self::UnknownField
-            | Self::NoProfile { .. }
-            | Self::EchoOverIpv6 { .. }
-            | Self::AggregationTooWide { .. } => Severity::Warning,
-            Self::Unreadable { .. }
-            | Self::Namespace { .. }
-            | Self::DuplicateObject
-            | Self::NoName
-            | Self::Empty
-            | Self::Repeated { .. }
-            | Self::RepeatedSelector { .. }
-            | Self::OutOfRange { .. }
-            | Self::NotAnAddress { .. }
-            | Self::NotADuration { .. }
-            | Self::Operator { .. }
-            | Self::ValuesMissing { .. }
-            | Self::ValuesUnwanted { .. }
-            | Self::LabelKey { .. }
-            | Self::LabelValue { .. }
-            | Self::NoAddresses
-            | Self::NotARange { .. }
-            | Self::Spaces { .. }
-            | Self::BareAddress { .. }
-            | Self::Reversed { .. }
-            | Self::MixedFamilies { .. }
-            | Self::OverlapInside { .. }
-            | Self::Overlap { .. }
-            | Self::AggregationWithSelectors { .. }
-            | Self::CommunityFormat { .. }
-            | Self::CommunitySection { .. }
-            | Self::CommunityMarker { .. }
-            | Self::UnknownAlias { .. }
-            | Self::LocalPrefConflict { .. }
-            | Self::AliasTaken { .. }
-            | Self::ZeroAsn
-            | Self::NoAsn
-            | Self::TwoAsns
-            | Self::NoRouter
-            | Self::TwoRouters
-            | Self::RouterId { .. }
-            | Self::SourceFamily { .. }
-            | Self::HoldTime { .. }
-            | Self::Keepalive { .. }
-            | Self::ConnectTime { .. }
-            | Self::TwoPasswords
-            | Self::PasswordLength { .. }
-            | Self::SecretType { .. }
-            | Self::SecretKey { .. }
-            | Self::InternalMultiHop
-            | Self::SameSession { .. } => Severity::Error,
+                | Self::Invalid { .. }
+                | Self::NotAdvertised
+                | Self::SameSpecification { .. }
+                | Self::DisableMp
+        );
+        let warning = matches!(
+            self,
+            Self::UnknownField | Self::NoProfile { .. } | Self::EchoOverIpv6 { .. } | Self::AggregationTooWide { .. }
+        );
+        match (note, warning) {
+            (true, _) => Severity::Note,
+            (false, true) => Severity::Warning,
+            (false, false) => Severity::Error,
         }
     }
 }

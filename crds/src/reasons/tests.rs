@@ -28,3 +28,9 @@ fn states_of_the_configuration_keep_the_words_of_metallb() {
     assert_eq!(ConditionType::ConfigReconcilerValid.as_str(), "configReconcilerValid");
     assert_eq!(ConfigurationReason::ConfigurationError.as_str(), "ConfigurationError");
 }
+
+#[test]
+fn the_worst_fault_decides_whether_an_object_is_accepted() {
+    let reasons = [None, Some(Severity::Note), Some(Severity::Warning), Some(Severity::Error)].map(AcceptedReason::of);
+    assert_eq!(reasons.map(AcceptedReason::as_str), ["Accepted", "Accepted", "PartlyAccepted", "Invalid"]);
+}
