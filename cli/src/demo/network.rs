@@ -82,6 +82,12 @@ impl Network {
         Ok(Self { cables: Cell::new(0) })
     }
 
+    /// Finds out whether the kernel has the kinds of interfaces that the network is made of.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ip("link add name check0 type bridge\nlink del check0\n\
+            link add name check0 type veth peer name check1\nlink del check0\n")
+    }
+
     /// Adds a switch without spanning tree or multicast snooping.
     pub fn bridge(&self, name: &str) -> anyhow::Result<Bridge> {
         ip(&format!(

@@ -110,7 +110,7 @@ impl Shared {
 
     fn sent(&self) -> usize {
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        series.probes.push(Probe { sent: Instant::now(), answer: None });
+        series.probes.push(Probe { sent: Instant::now(), answer: None, retried: false });
         series.probes.len() - 1
     }
 
@@ -120,6 +120,13 @@ impl Shared {
         let Some(probe) = series.probes.get_mut(number) else { return };
         if probe.answer.is_none() && at.duration_since(probe.sent) <= PATIENCE {
             probe.answer = Some((at, String::from_utf8_lossy(by).trim_end().into()));
+        }
+    }
+
+    fn retried(&self, number: usize) {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(probe) = series.probes.get_mut(number) {
+            probe.retried = true;
         }
     }
 
@@ -170,7 +177,7 @@ async fn probe_tcp(target: SocketAddr, shared: Arc<Shared>) -> io::Result<()> {
             () = shared.stop.notified() => break,
             _ = ticks.tick() => {
                 let number = shared.sent();
-                connections.spawn(connect_once(target, number, Arc::clone(&shared)));
+                connections.spawn(converse(target, number, Arc::clone(&shared)));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -179,20 +186,33 @@ async fn probe_tcp(target: SocketAddr, shared: Arc<Shared>) -> io::Result<()> {
     Ok(())
 }
 
-async fn connect_once(target: SocketAddr, number: usize, shared: Arc<Shared>) {
+/// Makes one connection, and one more at once if the first is reset.
+///
+/// When an address moves in the middle of a handshake, the rest of it reaches a node that never saw its beginning and resets it.
+/// No handover on layer 2 can prevent that; clients connect again, so does the probe, and the report tells how often.
+async fn converse(target: SocketAddr, number: usize, shared: Arc<Shared>) {
     let conversation = async {
-        let mut stream = TcpStream::connect(target).await?;
-        // Reset at the end: ten thousand connections in TIME_WAIT would run the client out of ports.
-        stream.set_zero_linger()?;
-        let mut line = [0; 64];
-        let length = stream.read(&mut line).await?;
-        io::Result::Ok(line[..length].to_vec())
+        let first = connect(target).await;
+        if !first.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+            return first;
+        }
+        shared.retried(number);
+        connect(target).await
     };
     if let Ok(Ok(line)) = timeout(PATIENCE, conversation).await
         && !line.is_empty()
     {
         shared.answered(number, &line);
     }
+}
+
+async fn connect(target: SocketAddr) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(target).await?;
+    // Reset at the end: ten thousand connections in TIME_WAIT would run the client out of ports.
+    stream.set_zero_linger()?;
+    let mut line = [0; 64];
+    let length = stream.read(&mut line).await?;
+    Ok(line[..length].to_vec())
 }
 
 fn ticks() -> tokio::time::Interval {

@@ -17,6 +17,8 @@ pub struct Probe {
     pub sent: Instant,
     /// When and by which node it was answered.
     pub answer: Option<(Instant, Arc<str>)>,
+    /// Whether its connection was reset and a second one was made at once.
+    pub retried: bool,
 }
 
 /// Every probe of one kind, in the order of sending.
@@ -48,6 +50,11 @@ impl Series {
     /// Returns how many probes no answer came to.
     pub fn lost(&self) -> usize {
         self.probes.iter().filter(|probe| probe.answer.is_none()).count()
+    }
+
+    /// Returns how many probes needed a second connection.
+    pub fn retried(&self) -> usize {
+        self.probes.iter().filter(|probe| probe.retried).count()
     }
 
     /// Returns the longest time in which a probe was out and no answer came in.
@@ -92,6 +99,11 @@ impl Report {
         [self.udp.longest_gap(), self.tcp.longest_gap()].into_iter().flatten().max_by_key(|gap| gap.length)
     }
 
+    /// Returns how many probes of both series were sent.
+    pub fn sent(&self) -> usize {
+        self.udp.probes.len() + self.tcp.probes.len()
+    }
+
     /// Returns how many probes of both series were lost.
     pub fn lost(&self) -> usize {
         self.udp.lost() + self.tcp.lost()
@@ -101,7 +113,8 @@ impl Report {
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.longest_gap().map_or(Duration::ZERO, |gap| gap.length);
-        write!(f, "{} sent, {} lost, longest gap {:.1} ms; round trips", self.probes.len(), self.lost(), millis(gap))?;
+        let (sent, lost, retried) = (self.probes.len(), self.lost(), self.retried());
+        write!(f, "{sent} sent, {lost} lost, {retried} retried, longest gap {:.1} ms; round trips", millis(gap))?;
         for (bound, count) in self.histogram().into_iter().filter(|(_, count)| *count > 0) {
             match bound {
                 Some(bound) => write!(f, ", <={bound} ms: {count}")?,

@@ -61,8 +61,13 @@ impl Speaker {
 
     /// Asks the speaker for its status, waiting at most a second.
     pub fn status(&self, host: &Host) -> anyhow::Result<Status> {
-        let body = host.run(|| fetch(STATUS_ADDRESS, "/status"))?;
+        let body = self.page(host, "/status")?;
         serde_json::from_str(&body).with_context(|| format!("{} sent a status that cannot be read: {body}", self.node))
+    }
+
+    /// Returns what the speaker serves at a path, such as `/metrics`.
+    pub fn page(&self, host: &Host, path: &str) -> anyhow::Result<String> {
+        host.run(|| fetch(STATUS_ADDRESS, path))
     }
 
     /// Ends the process at once, as a crash does.

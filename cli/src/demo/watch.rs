@@ -259,3 +259,6 @@ fn ask(socket: &Socket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ impl Lab {
     pub fn new() -> Option<Self> {
         let required = env::var_os("CLARION_LAB").is_some_and(|value| value == "required");
         let reason = if sandbox::inside() {
-            match Network::new() {
+            match Network::new().and_then(|network| network.check().map(|()| network)) {
                 Ok(network) => return Some(Self::on(network)),
                 Err(error) => format!("{error:#}"),
             }
@@ -107,7 +107,7 @@ impl Lab {
 
     /// Prepares the start of a speaker on a node, from a directory of manifests.
     pub fn speaker<'a>(&self, node: &'a mut Node, manifests: &Path) -> SpeakerStart<'a> {
-        SpeakerStart::new(node, manifests, &self.directory)
+        SpeakerStart::new(node, manifests)
     }
 
     /// Waits until `condition` holds and returns how long that took.

@@ -1,9 +1,10 @@
 //! A node of the lab, its speaker and the faults that can befall both.
 
 use std::{
-    env,
+    env, fs,
     net::IpAddr,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -117,8 +118,20 @@ impl Node {
     }
 }
 
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The speaker dies with its node, so its last words are asked for here.
+        if thread::panicking()
+            && let Some(speaker) = &self.speaker
+        {
+            let words = speaker.page(&self.host, "/status").unwrap_or_else(|error| format!("{error:#}\n"));
+            drop(fs::write(self.directory.join("status.json"), words));
+        }
+    }
+}
+
 impl<'a> SpeakerStart<'a> {
-    pub(crate) fn new(node: &'a mut Node, manifests: &Path, _lab: &Path) -> Self {
+    pub(crate) fn new(node: &'a mut Node, manifests: &Path) -> Self {
         let directory = node.directory.clone();
         let settings = Settings { binary: binary(), manifests: manifests.to_owned(), directory, arguments: Vec::new() };
         Self { node, settings }

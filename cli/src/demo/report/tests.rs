@@ -60,6 +60,7 @@ fn series(start: Instant, probes: &[(u64, Option<u64>)]) -> Series {
     let probe = |&(sent, answered): &(u64, Option<u64>)| Probe {
         sent: at(sent),
         answer: answered.map(|answered| (at(answered), "n1".into())),
+        retried: false,
     };
     Series { probes: probes.iter().map(probe).collect() }
 }

@@ -1,0 +1,33 @@
+//! `clarion demo` as a user runs it.
+
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use clarion::demo::sandbox;
+use lab::{Lab, node::binary};
+
+#[test]
+fn the_demo_ends_well_within_a_minute() {
+    let Some(lab) = Lab::new() else { return };
+    let summary = lab.directory().join("summary.json");
+    let start = Instant::now();
+    // Without the mark the demo makes its own private world, as it does outside of tests.
+    let output =
+        Command::new(binary()).args(["demo", "--summary"]).arg(&summary).env_remove(sandbox::MARK).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.lines().last(), Some("demo: ok"));
+    assert!(start.elapsed() < Duration::from_secs(60));
+
+    let summary: serde_json::Value = serde_json::from_str(&fs::read_to_string(summary).unwrap()).unwrap();
+    assert_eq!(summary["services"].as_array().map(Vec::len), Some(6));
+    for service in summary["services"].as_array().unwrap() {
+        assert!(!service["ips"].as_array().unwrap().is_empty(), "{service}");
+        assert!(service["owner"].as_str().is_some_and(|owner| owner.starts_with('n')), "{service}");
+    }
+    assert!(summary["failover_gap_ms"].as_f64().is_some_and(|gap| gap > 0.0));
+    assert_eq!(summary["drain_lost_probes"], 0);
+}
