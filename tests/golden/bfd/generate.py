@@ -12,7 +12,7 @@ import time
 FRR = "/usr/lib/frr"
 PORTS = {3784, 3785, 4784}
 ETH_P_ALL = 3
-SO_TIMESTAMPNS = 35
+SO_TIMESTAMPNS = 35  # missing from Python's socket module
 A4, B4, A6, B6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -108,26 +108,23 @@ def record(name, steps):
     print(f"{name}: {len(lines)} packets")
 
 
-def frr_peer(peer, extra, multihop=False, local=None, interval=100):
-    hop = f"multihop local-address {local}" if multihop else "interface veth-a" if not local else f"local-address {local}"
-    lines = [f"detect-multiplier 3", f"receive-interval {interval}", f"transmit-interval {interval}", *extra]
-    return f"bfd\n peer {peer} {hop}\n" + "".join(f"  {line}\n" for line in lines) + "  no shutdown\n"
+def frr_peer(where, *extra):
+    lines = ["detect-multiplier 3", "receive-interval 100", "transmit-interval 100", *extra, "no shutdown"]
+    return f"bfd\n peer {where}\n" + "".join(f"  {line}\n" for line in lines)
 
 
-def bird_neighbor(peer, local, interval, multihop=False):
-    kind = f'multihop {{ interval {interval} ms; multiplier 4; }}' if multihop else f'interface "veth-b" {{ interval {interval} ms; multiplier 4; }}'
-    where = f"local {local} multihop yes" if multihop else 'dev "veth-b"'
-    return f" {kind};\n neighbor {peer} {where};"
+def bird_neighbor(peer, interval):
+    return f' interface "veth-b" {{ interval {interval} ms; multiplier 4; }};\n neighbor {peer} dev "veth-b";'
 
 
 def single_hop():
     a, b = Node("a"), Node("b")
     edit = lambda *lines: a.vtysh("bfd", f"peer {B4} interface veth-a", *lines)
     record("frr-bird-single-hop", [
-        (5, lambda: (b.bird(bird_neighbor(A4, B4, 100)), a.frr(frr_peer(B4, [])))),
+        (5, lambda: (b.bird(bird_neighbor(A4, 100)), a.frr(frr_peer(f"{B4} interface veth-a")))),
         (1, lambda: edit("transmit-interval 250", "receive-interval 250")),
         (1, lambda: edit("transmit-interval 60")),
-        (1, lambda: b.bird(bird_neighbor(A4, B4, 200))),
+        (1, lambda: b.bird(bird_neighbor(A4, 200))),
         (3, lambda: edit("shutdown")),
         (6, lambda: edit("no shutdown")),
         (4, a.kill),
@@ -138,7 +135,7 @@ def single_hop():
 def single_hop_ipv6():
     a, b = Node("a"), Node("b")
     record("frr-bird-single-hop-ipv6", [
-        (5, lambda: (b.bird(bird_neighbor(A6, B6, 100)), a.frr(frr_peer(B6, [], local=A6)))),
+        (5, lambda: (b.bird(bird_neighbor(A6, 100)), a.frr(frr_peer(f"{B6} local-address {A6}")))),
         (3, b.kill),
     ])
     a.close(), b.close()
@@ -146,20 +143,17 @@ def single_hop_ipv6():
 
 def multi_hop():
     a, b = Node("a"), Node("b")
-    record("frr-bird-multihop", [
-        (5, lambda: (b.bird(bird_neighbor(A4, B4, 150, multihop=True)), a.frr(frr_peer(B4, ["minimum-ttl 60"], True, A4)))),
-        (3, b.kill),
-    ])
+    frr = frr_peer(f"{B4} multihop local-address {A4}", "minimum-ttl 60")
+    bird = f" multihop {{ interval 150 ms; multiplier 4; }};\n neighbor {A4} local {B4} multihop yes;"
+    record("frr-bird-multihop", [(5, lambda: (b.bird(bird), a.frr(frr))), (3, b.kill)])
     a.close(), b.close()
 
 
 def echo():
     a, b = Node("a"), Node("b")
-    peer = lambda address, link: frr_peer(address, ["echo-mode", "echo transmit-interval 60", "echo receive-interval 40"]).replace("veth-a", link)
-    record("frr-frr-echo", [
-        (4, lambda: (b.frr(peer(A4, "veth-b")), a.frr(peer(B4, "veth-a")))),
-        (4, b.kill),
-    ])
+    wishes = ("echo-mode", "echo transmit-interval 60", "echo receive-interval 40")
+    ours, theirs = frr_peer(f"{B4} interface veth-a", *wishes), frr_peer(f"{A4} interface veth-b", *wishes)
+    record("frr-frr-echo", [(4, lambda: (b.frr(theirs), a.frr(ours))), (4, b.kill)])
     a.close(), b.close()
 
 

@@ -22,7 +22,7 @@ pub enum Input {
     Stop,
     /// The end of administrative down; a new session needs none.
     Start,
-    /// The time of [`Session::poll_timeout`] has come; harmless when early or late.
+    /// The time of [`crate::Session::poll_timeout`] has come; harmless when early or late.
     Timeout,
 }
 

@@ -317,6 +317,18 @@ fn speaks_up_at_once_and_polls_for_its_faster_interval() {
 }
 
 #[test]
+fn a_regular_packet_that_is_due_tells_the_news_alone() {
+    let mut lone = Lone::new(config(50));
+    lone.hear(State::Down);
+    lone.run(ms(600));
+    lone.sent.clear();
+    lone.hear(State::Init);
+    lone.run(ms(30));
+    assert_eq!(lone.sent.len(), 1);
+    assert_eq!((lone.last().state, lone.last().poll), (State::Up, true));
+}
+
+#[test]
 fn answers_each_poll_with_a_final_and_never_polls_in_it() {
     let mut lone = Lone::up(config(50));
     lone.input(Input::Reconfigure(config(100)));
@@ -392,6 +404,7 @@ fn a_passive_session_is_silent_until_spoken_to_and_after_being_left() {
     lone.run(ms(5));
     assert_eq!((lone.last().state, lone.last().your_discriminator), (State::Init, Discriminator::new(THEIRS)));
     lone.run(ms(10_000));
+    assert_eq!(lone.last().state, State::Init, "RFC 5880 §6.8.7: not even the loss is told to a forgotten neighbour");
     assert_eq!(lone.session.poll_timeout(), None);
 }
 
