@@ -16,7 +16,7 @@ use super::{
     report::{Report, millis},
     scene::{Client, Scene},
     speaker::fetch,
-    status::Service,
+    status::{Service, Status},
     summary::{ServiceSummary, Summary},
     table,
     watch::{Sightings, Watcher},
@@ -35,7 +35,7 @@ const FOLLOWED: &str = "shop/web";
 const SERVICES: usize = 6;
 
 /// A Service as the demo knows it: what it is called, where it listens, and the pool of its addresses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// `namespace/name`.
     pub name: String,
@@ -93,18 +93,17 @@ fn allocate<W: Write>(scene: &mut Scene, narrator: &mut Narrator<W>) -> anyhow::
     let mut entries = Vec::new();
     narrator.wait("every Service gets its addresses, the same on each node", PATIENCE, || {
         check_alive(scene)?;
-        let views: Vec<_> = scene.statuses().into_values().map(|status| allocated(&status.services)).collect();
+        let statuses = scene.statuses();
         let nodes = scene.nodes.len();
-        if views.len() < nodes {
-            return Ok(Some(format!("{} of {nodes} speakers are up", views.len())));
-        }
-        entries = views[0].clone();
+        let Some(first) = statuses.values().next().filter(|_| statuses.len() == nodes) else {
+            return Ok(Some(format!("{} of {nodes} speakers are up", statuses.len())));
+        };
+        entries = allocated(&first.services);
         if entries.len() < SERVICES {
-            return Ok(Some(format!("{} of {SERVICES} Services", entries.len())));
+            return Ok(Some(format!("{} of {SERVICES} Services{}", entries.len(), complaints(first))));
         }
-        let same =
-            views.iter().all(|view| view.iter().map(|entry| &entry.ips).eq(entries.iter().map(|entry| &entry.ips)));
-        Ok((!same).then(|| "the nodes do not agree yet".to_owned()))
+        let same = |status: &Status| allocated(&status.services) == entries;
+        Ok((!statuses.values().all(same)).then(|| "the nodes do not agree yet".to_owned()))
     })?;
     Ok(entries)
 }
@@ -193,11 +192,11 @@ fn come_back<W: Write>(
     narrator.act(&format!("{dead} comes back, and nothing moves to it for that reason alone"))?;
     let watcher = observe(scene, &addresses(entries))?;
     scene.power_on(&dead)?;
-    let nodes = scene.nodes.len();
-    narrator.wait("all speakers are up", PATIENCE, || {
+    let others = scene.nodes.len() - 1;
+    narrator.wait(&format!("{dead} hears the others"), PATIENCE, || {
         check_alive(scene)?;
-        let up = scene.statuses().values().filter(|status| status.members.len() + 1 >= nodes).count();
-        Ok((up < nodes).then(|| format!("{up} of {nodes} see all others")))
+        let heard = scene.statuses().get(dead.as_str()).map_or(0, |status| status.members.len());
+        Ok((heard < others).then(|| format!("{heard} of {others}")))
     })?;
     narrator.pass("listening", 2 * MARGIN)?;
     let after = owners_now(scene, &watcher.stop());
@@ -251,8 +250,9 @@ fn settle<W: Write>(
     narrator.wait(title, PATIENCE, || {
         check_alive(scene)?;
         owners = owners_now(scene, &watcher.so_far());
-        let settled = wanted.iter().filter(|ip| owners.get(*ip).is_some_and(&right)).count();
-        Ok((settled < wanted.len()).then(|| format!("{settled} of {} addresses", wanted.len())))
+        let left: Vec<_> =
+            wanted.iter().filter(|ip| !owners.get(*ip).is_some_and(&right)).map(IpAddr::to_string).collect();
+        Ok((!left.is_empty()).then(|| format!("waiting for {}", left.join(", "))))
     })?;
     Ok(owners)
 }
@@ -282,6 +282,16 @@ fn allocated(services: &[Service]) -> Vec<Entry> {
     let mut entries: Vec<_> = services.iter().filter(|service| !service.ips.is_empty()).map(entry).collect();
     entries.sort_by(|one, other| one.name.cmp(&other.name));
     entries
+}
+
+/// Returns what a node says about Services without addresses and about bad manifests.
+fn complaints(status: &Status) -> String {
+    let waiting = status.services.iter().filter(|service| service.ips.is_empty());
+    let reasons = waiting.map(|service| {
+        let reason = service.reason.as_deref().unwrap_or("no reason given");
+        format!("; {}/{}: {reason}", service.namespace, service.name)
+    });
+    reasons.chain(status.faults.iter().map(|fault| format!("; {fault}"))).collect()
 }
 
 fn addresses(entries: &[Entry]) -> Vec<IpAddr> {
