@@ -86,24 +86,27 @@ impl<'a> Compiler<'_, 'a> {
         let mut admitted = Vec::with_capacity(objects.len());
         let mut names = BTreeSet::new();
         for object in oldest_first(objects) {
-            let reference = ObjectRef::of(object);
-            let (field, problem) = match self.objects.namespace {
-                Some(expected) if expected != reference.namespace => {
-                    let (found, expected) = (reference.namespace.clone(), expected.to_owned());
-                    ("metadata.namespace", Problem::Namespace { found, expected })
-                }
-                Some(_) | None if reference.name.is_empty() => ("metadata.name", Problem::NoName),
-                Some(_) | None if !names.insert(reference.name.clone()) => ("metadata.name", Problem::DuplicateObject),
-                Some(_) | None => {
-                    let (checked, faults) = check(object);
-                    self.faults.extend(faults);
-                    admitted.extend(checked.map(|checked| (object, checked)));
-                    continue;
-                }
-            };
-            self.faults.push(Fault { object: reference, field: FieldPath::new(field), problem });
+            if let Some((field, problem)) = self.misplaced(ObjectRef::of(object), &mut names) {
+                self.report(object, FieldPath::new(field), problem);
+                continue;
+            }
+            let (checked, faults) = check(object);
+            self.faults.extend(faults);
+            admitted.extend(checked.map(|checked| (object, checked)));
         }
         admitted
+    }
+
+    /// Says what is wrong with the place of an object among the others of its kind.
+    fn misplaced(&self, object: ObjectRef, names: &mut BTreeSet<String>) -> Option<(&'static str, Problem)> {
+        let ObjectRef { namespace: found, name, .. } = object;
+        if let Some(expected) = self.objects.namespace.filter(|expected| *expected != found) {
+            return Some(("metadata.namespace", Problem::Namespace { found, expected: expected.to_owned() }));
+        }
+        if name.is_empty() {
+            return Some(("metadata.name", Problem::NoName));
+        }
+        (!names.insert(name)).then_some(("metadata.name", Problem::DuplicateObject))
     }
 
     fn report<K>(&mut self, object: &K, field: FieldPath, problem: Problem)

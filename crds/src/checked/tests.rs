@@ -162,6 +162,22 @@ fn objects_in_other_namespaces_and_second_ones_of_a_name_are_left_out() {
 }
 
 #[test]
+fn every_namespace_is_read_if_none_is_given_but_a_name_counts_once() {
+    let pools = [
+        object("a", json!({ "namespace": "one" }), json!({ "addresses": ["10.0.0.0/24"] })),
+        object("a", json!({ "namespace": "two" }), json!({ "addresses": ["10.0.1.0/24"] })),
+        object("b", json!({ "namespace": "two" }), json!({ "addresses": ["10.0.2.0/24"] })),
+        object("", json!({ "namespace": "two" }), json!({ "addresses": ["10.0.3.0/24"] })),
+    ];
+    let (config, faults) = Config::compile(&Objects { pools: pools.iter().collect(), ..Objects::default() });
+    assert_eq!(names(&config.pools), ["a", "b"]);
+    assert!(config.pools["a"].contains("10.0.0.1".parse().unwrap()));
+    let errors: Vec<&Problem> =
+        faults.iter().filter(|fault| fault.severity() == Severity::Error).map(|fault| &fault.problem).collect();
+    assert_eq!(errors, [&Problem::NoName, &Problem::DuplicateObject]);
+}
+
+#[test]
 fn pools_are_chosen_by_name_by_label_or_all_together() {
     let labelled = |name: &str, zone: &str, addresses: &str| {
         object(name, json!({ "labels": { "zone": zone } }), json!({ "addresses": [addresses] }))
