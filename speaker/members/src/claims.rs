@@ -12,13 +12,15 @@ use crate::table::{Claim, Epoch};
 pub(crate) struct Claimant {
     pub(crate) member: MemberTag,
     pub(crate) claim: Claim,
+    /// The claimant stood still and does not answer until it is revalidated.
+    pub(crate) suspended: bool,
 }
 
 impl Claimant {
-    /// Orders the claims to one VIP: the later epoch, then a rank that differs from VIP to VIP, so that a healed
+    /// Orders the claims to one VIP: who answers, then the later epoch, then a rank that differs from VIP to VIP, so that a healed
     /// partition does not give every VIP to the same side.
-    pub(crate) fn strength(&self, vip: IpAddr) -> (Epoch, u64, MemberTag) {
-        (self.claim.epoch, weight(vip, self.member), self.member)
+    pub(crate) fn strength(&self, vip: IpAddr) -> (bool, Epoch, u64, MemberTag) {
+        (!self.suspended, self.claim.epoch, weight(vip, self.member), self.member)
     }
 }
 
@@ -32,12 +34,15 @@ pub(crate) fn weight(vip: IpAddr, member: MemberTag) -> u64 {
 pub(crate) struct Claims(BTreeMap<IpAddr, Vec<Claimant>>);
 
 impl Claims {
-    pub(crate) fn set(&mut self, vip: IpAddr, member: MemberTag, claim: Option<Claim>) {
+    pub(crate) fn set(&mut self, vip: IpAddr, claimant: Claimant) {
         let claimants = self.0.entry(vip).or_default();
+        claimants.retain(|other| other.member != claimant.member);
+        claimants.push(claimant);
+    }
+
+    pub(crate) fn remove(&mut self, vip: IpAddr, member: MemberTag) {
+        let Some(claimants) = self.0.get_mut(&vip) else { return };
         claimants.retain(|claimant| claimant.member != member);
-        if let Some(claim) = claim {
-            claimants.push(Claimant { member, claim });
-        }
         if claimants.is_empty() {
             self.0.remove(&vip);
         }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::claims::weight;
-use crate::contract::Candidacy;
 use crate::name::{MemberTag, NodeName};
 
 /// A live member that may own VIPs.
@@ -25,7 +24,8 @@ pub(crate) struct Contender {
 #[derive(Debug)]
 pub(crate) struct Ballot<'a> {
     pub(crate) vip: IpAddr,
-    pub(crate) candidacy: &'a Candidacy,
+    /// Preference of each contender, if its node is a candidate.
+    pub(crate) scores: &'a [Option<u32>],
     /// Members that may not take this VIP, among them those that hand it over.
     pub(crate) excluded: &'a [MemberTag],
     /// Whether listening members count.
@@ -56,8 +56,8 @@ pub(crate) fn load_bound(vips: usize, members: usize) -> usize {
 type Standing = (bool, u32, bool, bool, u64, MemberTag);
 
 impl Ballot<'_> {
-    fn standing(&self, contender: &Contender) -> Option<Standing> {
-        let score = *self.candidacy.nodes.get(&contender.node)?;
+    fn standing(&self, index: usize, contender: &Contender) -> Option<Standing> {
+        let score = self.scores.get(index).copied().flatten()?;
         if self.excluded.contains(&contender.tag) || (contender.listening && !self.with_listeners) {
             return None;
         }
@@ -71,14 +71,17 @@ impl Ballot<'_> {
         ))
     }
 
-    /// Elects among `contenders`; nothing if none of them is a candidate.
-    pub(crate) fn elect(&self, contenders: &[Contender], me: MemberTag) -> Option<Outcome> {
-        let standings: Vec<Option<Standing>> = contenders.iter().map(|contender| self.standing(contender)).collect();
-        let ranked = || standings.iter().enumerate().filter_map(|(index, standing)| standing.map(|it| (it, index)));
-        let (_, winner) = ranked().max()?;
-        let mine = ranked().find(|(standing, _)| standing.5 == me);
-        let before_me = mine.map(|(mine, _)| ranked().filter(|(standing, _)| *standing > mine).count());
-        Some(Outcome { winner, before_me })
+    /// Elects among `contenders` and places the one at index `me`; nothing if none of them is a candidate.
+    pub(crate) fn elect(&self, contenders: &[Contender], me: Option<usize>) -> Option<Outcome> {
+        let mine = me.and_then(|index| self.standing(index, contenders.get(index)?));
+        let mut before_me = 0;
+        let mut best: Option<(Standing, usize)> = None;
+        for (index, contender) in contenders.iter().enumerate() {
+            let Some(standing) = self.standing(index, contender) else { continue };
+            before_me += usize::from(mine.is_some_and(|mine| standing > mine));
+            best = best.max(Some((standing, index)));
+        }
+        best.map(|(_, winner)| Outcome { winner, before_me: mine.map(|_| before_me) })
     }
 }
 

@@ -180,6 +180,10 @@ impl PeerTable {
         self.entries.keys().copied()
     }
 
+    pub(crate) fn claims(&self) -> Vec<(IpAddr, Claim)> {
+        self.entries.iter().map(|(vip, entry)| (*vip, entry.claim)).collect()
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.known.covers(self.summary.version)
     }

@@ -7,6 +7,10 @@
 mod calm;
 #[path = "simulation/checks.rs"]
 mod checks;
+#[path = "simulation/scale.rs"]
+mod scale;
+#[path = "simulation/scenes.rs"]
+mod scenes;
 #[path = "simulation/storm.rs"]
 mod storm;
 #[path = "simulation/world.rs"]

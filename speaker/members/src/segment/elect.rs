@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Segment;
 use crate::contract::{Candidacy, Mine};
-use crate::election::{Ballot, Contender, Outcome, load_bound};
+use crate::election::{Ballot, Contender, load_bound};
 use crate::name::{MemberTag, NodeName};
 
 impl Segment {
@@ -48,29 +49,35 @@ impl Segment {
         self.replan = false;
         let mut contenders = self.contenders();
         let bound = load_bound(self.want.len(), contenders.len());
+        let me = contenders.iter().position(|contender| contender.tag == self.tag);
+        // Most VIPs share their candidates, so the scores are looked up once for each list of nodes.
+        let mut scores: BTreeMap<*const BTreeMap<NodeName, u32>, Vec<Option<u32>>> = BTreeMap::new();
         let mut group_owners: BTreeMap<u64, BTreeSet<NodeName>> = BTreeMap::new();
         let vips: Vec<IpAddr> = self.vacancies.keys().copied().collect();
         for vip in vips {
             let Some(candidacy) = self.want.get(&vip) else { continue };
             let owners = group_owners.entry(candidacy.group).or_insert_with(|| self.group_owners(candidacy.group));
+            let nodes = &candidacy.nodes;
+            let score = |contender: &Contender| nodes.get(&contender.node).copied();
+            let scores = scores.entry(Arc::as_ptr(nodes)).or_insert_with(|| contenders.iter().map(score).collect());
             let ballot = Ballot {
                 vip,
-                candidacy,
+                scores,
                 excluded: &self.excluded(vip, candidacy),
                 with_listeners: self.starting_until.is_some() && !self.seen.contains_key(&vip),
                 group_owners: owners,
                 last_resort: (candidacy.mine == Mine::Draining).then_some(self.tag),
                 bound,
             };
-            let Some(outcome) = ballot.elect(&contenders, self.tag) else {
+            let Some(outcome) = ballot.elect(&contenders, me) else {
                 self.claim_at.remove(vip);
                 continue;
             };
             if let Some(winner) = contenders.get_mut(outcome.winner) {
                 winner.load += 1;
                 owners.insert(winner.node.clone());
-                let expected = winner.tag;
-                self.schedule_claim(now, vip, expected, outcome);
+                let (expected, waits) = (winner.tag, winner.listening);
+                self.schedule_claim(now, vip, expected, outcome.before_me.filter(|_| !waits));
             }
         }
     }
@@ -105,8 +112,9 @@ impl Segment {
 
     /// Steps in at once if elected, and one stagger later for each member that comes before, so that different views
     /// cannot leave a VIP without owner. A changed plan never postpones a step in behind the same expected member.
-    fn schedule_claim(&mut self, now: Instant, vip: IpAddr, expected: MemberTag, outcome: Outcome) {
-        let Some(before_me) = outcome.before_me else {
+    /// For a member that still listens everybody waits until it has settled or the time of the start is over.
+    fn schedule_claim(&mut self, now: Instant, vip: IpAddr, expected: MemberTag, before_me: Option<usize>) {
+        let Some(before_me) = before_me else {
             self.claim_at.remove(vip);
             return;
         };

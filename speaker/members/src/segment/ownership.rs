@@ -104,7 +104,13 @@ impl Segment {
             let seen = self.seen.entry(vip).or_default();
             *seen = claim.epoch.max(*seen);
         }
-        self.claims.set(vip, member, claim);
+        match claim {
+            Some(claim) => {
+                let suspended = self.peers.get(&member).is_some_and(|peer| peer.flags.listening);
+                self.claims.set(vip, Claimant { member, claim, suspended });
+            }
+            None => self.claims.remove(vip, member),
+        }
         if claim.is_none() && self.answering.contains(&vip) {
             // It may have answered until a moment ago, even if its claim was never seen here: neighbours may believe it.
             self.outputs.push_back(Output::Reassert { vip });
@@ -132,9 +138,10 @@ impl Segment {
     }
 
     fn face(&mut self, now: Instant, vip: IpAddr, mine: Claim, rival: Claimant) {
-        let me = Claimant { member: self.tag, claim: mine };
+        let me = Claimant { member: self.tag, claim: mine, suspended: !self.answering.contains(&vip) };
+        let me = Claimant { member: self.tag, claim: mine, suspended: !self.answering.contains(&vip) };
         // Only who answers may take over from a rival that waits for a successor.
-        let gives_way = rival.claim.yielding && !mine.yielding && self.answering.contains(&vip);
+        let gives_way = rival.claim.yielding && !mine.yielding && !me.suspended;
         if rival.strength(vip) > me.strength(vip) {
             if gives_way {
                 self.record(vip, Claim { epoch: rival.claim.epoch.next(), ..mine });

@@ -124,6 +124,8 @@ impl Segment {
             return;
         }
         let was_electable = (peer.is_electable(false), peer.is_electable(true));
+        // Whether a member answers counts for all its claims.
+        let turned = peer.flags.listening != body.flags.listening;
         peer.mac = body.mac;
         peer.interval = body.interval;
         peer.flags = body.flags;
@@ -139,8 +141,12 @@ impl Segment {
                 peer.repair_at = Some(now + delay / 2 + jitter);
             }
         }
+        let known = if turned { peer.table.claims() } else { Vec::new() };
         for change in changes {
             self.on_claim(now, tag, change.vip, change.claim);
+        }
+        for (vip, claim) in known {
+            self.on_claim(now, tag, vip, Some(claim));
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Weather {
     pub(crate) delay_us: (u64, u64),
 }
 
+pub(crate) const SECRET: &[u8] = b"a secret of the simulation";
+
 pub(crate) const CALM: Weather = Weather { loss_percent: 0, duplicate_percent: 0, delay_us: (50, 2000) };
 
 pub(crate) struct Node {
@@ -51,6 +53,7 @@ pub(crate) struct Node {
     pub(crate) ready: bool,
     pub(crate) stances: BTreeMap<IpAddr, Mine>,
     learns_at: Option<Instant>,
+    due: Option<Instant>,
     inbox: VecDeque<(SocketAddr, Rc<[u8]>)>,
     pub(crate) acquired: Vec<(Instant, IpAddr, Acquired)>,
     pub(crate) released: Vec<(Instant, IpAddr, Released)>,
@@ -70,6 +73,7 @@ impl Node {
             ready: true,
             stances: BTreeMap::new(),
             learns_at: None,
+            due: None,
             inbox: VecDeque::new(),
             acquired: Vec::new(),
             released: Vec::new(),
@@ -117,6 +121,7 @@ pub(crate) struct World {
     log: Vec<(Duration, String)>,
     queue: BTreeMap<(Instant, u64), Delivery>,
     next_id: u64,
+    everyone: Arc<BTreeMap<NodeName, u32>>,
 }
 
 impl World {
@@ -139,6 +144,7 @@ impl World {
             log: Vec::new(),
             queue: BTreeMap::new(),
             next_id: 0,
+            everyone: Arc::new((0..nodes).map(|node| (name(node), 1)).collect()),
         }
     }
 
@@ -174,12 +180,15 @@ impl World {
         self.nodes[node].inbox.clear();
         self.nodes[node].paused_until = None;
         self.leaving.remove(&node);
-        let ring = KeyRing::new(b"a secret of the simulation").unwrap();
-        self.feed(node, Input::Keys(ring));
+        self.set_keys(node, KeyRing::new(SECRET).unwrap());
         self.set_link(node, self.nodes[node].link_up);
         let ready = self.nodes[node].ready;
         self.feed(node, Input::Ready(ready));
         self.send_want(node);
+    }
+
+    pub(crate) fn set_keys(&mut self, node: usize, ring: KeyRing) {
+        self.feed(node, Input::Keys(ring));
     }
 
     /// The story of a VIP, for a person who looks into a seed.
@@ -203,6 +212,7 @@ impl World {
     pub(crate) fn crash(&mut self, node: usize) {
         self.note(format!("crash or end of {node}"));
         self.nodes[node].segment = None;
+        self.nodes[node].due = None;
         self.nodes[node].answering.clear();
         self.nodes[node].paused_until = None;
         self.leaving.remove(&node);
@@ -250,6 +260,13 @@ impl World {
     }
 
     fn candidacy(&self, node: usize, vip: IpAddr) -> Candidacy {
+        let group = match vip {
+            IpAddr::V4(address) => u64::from(address.to_bits() / 2),
+            IpAddr::V6(_) => 0,
+        };
+        if self.nodes.iter().all(|node| node.stances.is_empty()) {
+            return Candidacy { nodes: Arc::clone(&self.everyone), mine: Mine::Eligible, group };
+        }
         let score = |stance: Mine| match stance {
             Mine::Eligible => Some(1),
             Mine::Draining => Some(0),
@@ -259,10 +276,7 @@ impl World {
         Candidacy {
             nodes: Arc::new(scores.map(|(index, score)| (name(index), score)).collect()),
             mine: self.nodes[node].stance(vip),
-            group: match vip {
-                IpAddr::V4(address) => u64::from(address.to_bits() / 2),
-                IpAddr::V6(_) => 0,
-            },
+            group,
         }
     }
 
@@ -303,6 +317,7 @@ impl World {
                 Output::Left => left = true,
             }
         }
+        self.nodes[node].due = self.nodes[node].segment.as_ref().and_then(Segment::poll_timeout);
         if left {
             if let Some(vip) = self.nodes[node].answering.first() {
                 self.checks.fault(Some(*vip), format!("node {node} left while answering"));
@@ -374,10 +389,7 @@ impl World {
     fn next_timer(&self) -> Option<(Instant, usize)> {
         let due = |(index, node): (usize, &Node)| match node.paused_until {
             Some(until) => node.segment.as_ref().map(|_| (until, index)),
-            None => {
-                let timer = node.segment.as_ref().and_then(Segment::poll_timeout);
-                [timer, node.learns_at].into_iter().flatten().min().map(|due| (due, index))
-            }
+            None => [node.due, node.learns_at].into_iter().flatten().min().map(|due| (due, index)),
         };
         self.nodes.iter().enumerate().filter_map(due).min()
     }
