@@ -17,6 +17,13 @@
 //! The schemas accept every object MetalLB accepts. They are wider here: `peerPort` goes up to 65535 and 0 means 179 in both
 //! versions, the counters of a pool's status are optional, and every configuration kind has `status.conditions`.
 //! Faults are per object: an invalid object is left out and the others take effect, where MetalLB refuses the whole configuration.
+//! Some faults cost less than the object, so that a mistake in one place does not end traffic in another:
+//!
+//! * a peer whose BFDProfile is missing or at fault keeps its session, without BFD;
+//! * a profile with echo mode loses the echo on IPv6 and unnumbered sessions, instead of being refused with IPv6 pools;
+//! * an advertisement whose aggregation length does not fit a pool is not used for that pool, and is for the others.
+//!
+//! Two peers may have different AS numbers or router ids on one node; only the same router, port, VRF and source twice is a fault.
 #![forbid(unsafe_code)]
 
 pub mod annotations;
