@@ -19,7 +19,7 @@ pub struct Plan {
     pub refusals: BTreeMap<ServiceId, Refusal>,
     /// How full every pool is.
     pub usage: BTreeMap<PoolName, Usage>,
-    /// The addresses of every service that has any.
+    /// The addresses of every service that has any, those frozen by a broken pool left out.
     pub allocations: BTreeMap<ServiceId, Vec<Placed>>,
 }
 
@@ -154,7 +154,7 @@ fn placed(outcome: &Outcome) -> &[Placed] {
 /// Returns the broken pool a service has its addresses from: as long as it cannot be read, nobody knows whether they are legal.
 fn broken_pool(snapshot: &Snapshot, view: &ServiceView) -> Option<PoolName> {
     let pools = view.pool_annotation.as_deref().filter(|_| view.is_load_balancer && !view.ingress.is_empty())?;
-    pools.split(',').map(PoolName::from).find(|pool| snapshot.broken_pools.contains(pool))
+    snapshot.broken_pools.iter().find(|broken| pools.split(',').any(|pool| pool == broken.as_str())).cloned()
 }
 
 fn plan_service(snapshot: &Snapshot, view: &ServiceView, next: &Next<'_>) -> Steps {

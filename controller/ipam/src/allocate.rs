@@ -138,9 +138,12 @@ fn still_fits(space: &Space<'_>, draft: &Draft<'_>, address: IpAddr) -> Result<u
 }
 
 fn serve<'a>(space: &mut Space<'a>, draft: &mut Draft<'a>) {
+    if draft.stop.is_some() {
+        return;
+    }
     let (found, missing) = complete(space, draft);
     let all_or_nothing = draft.kept.is_empty() && draft.request.requires_both();
-    if draft.stop.is_some() || (missing.is_some() && all_or_nothing) {
+    if missing.is_some() && all_or_nothing {
         return;
     }
     found.iter().for_each(|address| space.occupy(*address, draft.request));

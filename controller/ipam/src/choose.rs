@@ -55,7 +55,7 @@ pub(crate) fn search(
 ) -> (Vec<IpAddr>, Option<Refusal>) {
     let named = request.demand.pool().and_then(|name| space.find(name));
     let pools = || {
-        let automatic = space.candidates(request).filter(|_| named.is_none());
+        let automatic = space.candidates(request).filter(|_| request.demand.pool().is_none());
         named.into_iter().chain(automatic)
     };
     let first_fit = |pool: usize, family: Family| space.first_fit(pool, family, request);

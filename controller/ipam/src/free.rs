@@ -8,8 +8,8 @@ pub(crate) type Position = (usize, u128);
 
 /// The free addresses of one pool and family as disjoint spans, in the order they are handed out.
 ///
-/// With `avoid_buggy` no span starts or ends on an address that ends in .0 or .255: such an address is never handed out, and
-/// trimming the ends keeps "the first free address" a single look-up however full the pool is.
+/// With `avoid_buggy` no span starts on an address that ends in .0 or .255: such an address is never handed out, and trimming
+/// the start keeps "the first free address" a single look-up however full the pool is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Free {
     avoid_buggy: bool,
@@ -23,13 +23,10 @@ impl Free {
     }
 
     /// Adds a span that overlaps no other.
-    pub(crate) fn insert(&mut self, range: usize, mut first: u128, mut last: u128) {
+    pub(crate) fn insert(&mut self, range: usize, mut first: u128, last: u128) {
         if self.avoid_buggy {
             while first <= last && is_buggy(first) {
                 first += 1;
-            }
-            while first < last && is_buggy(last) {
-                last -= 1;
             }
         }
         if first <= last {

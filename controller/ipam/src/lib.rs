@@ -6,7 +6,8 @@
 //! 1. every request keeps the held addresses that are still legal, oldest service first;
 //! 2. what is missing is served in the same order.
 //!
-//! An address once given in a call is never taken back in it, so a refusal in the second pass stays true to its end.
+//! An address once given in a call is never taken back in it, so whoever finds nothing at its turn finds nothing at the end.
+//! Refusals are worded then, when it is known who holds what.
 //!
 //! # Deviations from MetalLB
 //!

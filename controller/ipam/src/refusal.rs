@@ -6,8 +6,8 @@ use crate::name::PoolName;
 use crate::pool::ScopeMiss;
 use crate::sharing::Conflict;
 
-/// A condition message has room for about this many pools before it becomes unreadable.
-const POOLS_SHOWN: usize = 8;
+/// An event has room for 1024 bytes, which is about this many pools with their reasons.
+const POOLS_SHOWN: usize = 5;
 
 /// Says why a service gets no address, or not all it wants. `Display` names reason and next step.
 #[derive(Debug, Clone, PartialEq, Eq)]

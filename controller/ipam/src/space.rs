@@ -5,7 +5,7 @@ use crate::family::{Family, PerFamily, join, split};
 use crate::free::{Free, Position, is_buggy, usable};
 use crate::name::PoolName;
 use crate::pool::Pool;
-use crate::request::{Policy, Port, Request};
+use crate::request::{Policy, Port, Request, Sharing};
 use crate::segments::{Segments, Spot};
 use crate::sharing::{Conflict, Group, Occupied};
 
@@ -37,7 +37,8 @@ pub(crate) struct Space<'a> {
     automatic: Vec<usize>,
     segments: PerFamily<Segments>,
     occupied: BTreeMap<IpAddr, Occupied<'a>>,
-    policy: &'a Policy,
+    reserved: BTreeSet<IpAddr>,
+    sharing: Sharing,
 }
 
 struct PoolSpace<'a> {
@@ -63,7 +64,7 @@ struct Meeting {
 }
 
 impl<'a> Space<'a> {
-    pub(crate) fn new(pools: &'a [Pool], policy: &'a Policy) -> Self {
+    pub(crate) fn new(pools: &'a [Pool], policy: &Policy) -> Self {
         let mut sorted: Vec<&Pool> = pools.iter().collect();
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name() == earlier.name());
@@ -77,10 +78,10 @@ impl<'a> Space<'a> {
             segments: PerFamily::new(|family| Segments::new(family, &sorted)),
             pools: sorted.into_iter().map(PoolSpace::new).collect(),
             occupied: BTreeMap::new(),
-            policy,
+            reserved: policy.reserved.iter().map(IpAddr::to_canonical).collect(),
+            sharing: policy.sharing,
         };
-        let reserved: BTreeSet<IpAddr> = policy.reserved.iter().map(IpAddr::to_canonical).collect();
-        for address in reserved {
+        for address in space.reserved.clone() {
             space.withdraw(address, |family, _| family.reserved += 1);
         }
         space
@@ -114,32 +115,30 @@ impl<'a> Space<'a> {
     }
 
     pub(crate) fn is_reserved(&self, address: IpAddr) -> bool {
-        self.policy.reserved.contains(&address)
+        self.reserved.contains(&address)
     }
 
     pub(crate) fn conflict(&self, address: IpAddr, request: &Request) -> Option<Conflict> {
-        self.occupied.get(&address)?.conflict(request, Group::of(request, self.policy.sharing))
+        self.occupied.get(&address)?.conflict(request, Group::of(request, self.sharing))
     }
 
     /// Returns the first address of the pool, in written order, that is free or that the request may join.
     pub(crate) fn first_fit(&self, pool: usize, family: Family, request: &Request) -> Option<IpAddr> {
         let space = &self.pools[pool].families[family];
         let free = space.free.first();
-        let shared =
-            Group::of(request, self.policy.sharing).and_then(|group| space.shared.get(&group)).and_then(|held| {
-                if request.ports.iter().any(|port| held.ports.get(port) == Some(&held.positions.len())) {
-                    return None;
-                }
-                let before_free =
-                    held.positions.iter().take_while(|position| free.is_none_or(|free| **position < free));
-                before_free.copied().find(|position| self.conflict(join(family, position.1), request).is_none())
-            });
+        let shared = Group::of(request, self.sharing).and_then(|group| space.shared.get(&group)).and_then(|held| {
+            if request.ports.iter().any(|port| held.ports.get(port) == Some(&held.positions.len())) {
+                return None;
+            }
+            let before_free = held.positions.iter().take_while(|position| free.is_none_or(|free| **position < free));
+            before_free.copied().find(|position| self.conflict(join(family, position.1), request).is_none())
+        });
         shared.or(free).map(|(_, value)| join(family, value))
     }
 
     /// Returns what keeps the request from joining the address its group holds first in the pool.
     pub(crate) fn nearest_conflict(&self, pool: usize, family: Family, request: &Request) -> Option<Conflict> {
-        let group = Group::of(request, self.policy.sharing)?;
+        let group = Group::of(request, self.sharing)?;
         let (_, value) = self.pools[pool].families[family].shared.get(&group)?.positions.first()?;
         self.conflict(join(family, *value), request)
     }
@@ -151,7 +150,7 @@ impl<'a> Space<'a> {
 
     /// Records a holder of an address; the caller has made sure that nothing stands against it.
     pub(crate) fn occupy(&mut self, address: IpAddr, request: &'a Request) {
-        let group = Group::of(request, self.policy.sharing);
+        let group = Group::of(request, self.sharing);
         let reserved = self.is_reserved(address);
         let founded = match self.occupied.get_mut(&address) {
             Some(occupied) => {

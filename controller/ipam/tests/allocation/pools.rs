@@ -119,6 +119,9 @@ fn reserved_addresses_are_skipped_and_counted() {
 
     let allocation = ipam::allocate(&pools, &[service("s").asking(&["10.0.0.2"])], &policy);
     assert_eq!(reason(&allocation, "s"), "RequestedIPReserved");
+    let mapped = ipam::Policy { reserved: BTreeSet::from([ip("::ffff:10.0.0.2")]), ..ipam::Policy::default() };
+    let allocation = ipam::allocate(&pools, &[service("s").asking(&["10.0.0.2"])], &mapped);
+    assert_eq!(reason(&allocation, "s"), "RequestedIPReserved");
 }
 
 #[test]

@@ -96,6 +96,21 @@ proptest! {
     }
 
     #[test]
+    fn no_edit_in_one_namespace_moves_an_address_of_another_when_sharing_ends_there(world in worlds(), edits in worlds()) {
+        let policy = ipam::Policy { sharing: Sharing::WithinNamespace, ..world.policy.clone() };
+        let settled = carried_out(&world.requests, &allocate(&world.pools, &world.requests, &policy));
+        let is_tenant = |request: &Request| request.service.namespace().as_str() == "tenant";
+        let edited: Vec<Request> = settled.iter().map(|request| match edits.requests.iter().find(|edit| edit.service == request.service) {
+            Some(edit) if is_tenant(request) => Request { created: request.created, held: request.held.clone(), ..edit.clone() },
+            Some(_) | None => request.clone(),
+        }).collect();
+        let after = allocate(&world.pools, &edited, &policy);
+        for request in settled.iter().filter(|request| !is_tenant(request)) {
+            prop_assert!(addresses(&after, &request.service).starts_with(&request.held), "{}", request.service);
+        }
+    }
+
+    #[test]
     fn used_and_free_and_reserved_make_the_whole(world in worlds()) {
         let allocation = allocate(&world.pools, &world.requests, &world.policy);
         let empty = allocate(&world.pools, &[], &ipam::Policy::default());

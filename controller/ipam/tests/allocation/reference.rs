@@ -157,7 +157,7 @@ fn hands_out(pool: &Pool, address: IpAddr) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_naive_allocator_comes_to_the_same_result(world in worlds()) {
