@@ -26,6 +26,7 @@
 //! A machine without the kernel features skips with a printed reason, unless `CLARION_LAB=required` is set, as it is in CI.
 
 pub mod client;
+pub mod cluster;
 pub mod diagnostics;
 pub mod node;
 
