@@ -64,6 +64,8 @@ pub struct Segment {
     /// When this member claims a vacant VIP.
     claim_at: Deadlines,
     replan: bool,
+    /// Before this the next plan must not be made.
+    plan_after: Instant,
     /// Until then listening members count as candidates, because a whole wire may be starting.
     starting_until: Option<Instant>,
     /// When this member gives way to a rival that does not hear it.
@@ -111,6 +113,7 @@ impl Segment {
             vacancies: BTreeMap::new(),
             claim_at: Deadlines::default(),
             replan: false,
+            plan_after: now,
             starting_until: None,
             contests: Deadlines::default(),
             deferred: BTreeMap::new(),

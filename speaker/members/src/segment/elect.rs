@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Segment;
 use crate::contract::{Candidacy, Mine};
 use crate::election::{Ballot, Contender, load_bound};
 use crate::name::{MemberTag, NodeName};
+
+/// Least time between two plans, per vacancy planned: when a large wire starts, every member that turns up would
+/// otherwise make all others plan thousands of VIPs again while heartbeats wait.
+const PLAN_SPACING: Duration = Duration::from_micros(5);
 
 impl Segment {
     /// Until when claims wait for the tables of live peers to be complete.
@@ -22,7 +26,8 @@ impl Segment {
             return None;
         }
         let claim = self.claim_at.first().map(|claim| self.repairs_end().map_or(claim, |end| claim.max(end)));
-        let due = [claim, self.starting_until].into_iter().flatten().min()?;
+        let plan = self.replan.then_some(self.plan_after);
+        let due = [claim, plan, self.starting_until].into_iter().flatten().min()?;
         Some(self.not_while_looking(due))
     }
 
@@ -34,14 +39,18 @@ impl Segment {
             self.starting_until = None;
             self.replan = true;
         }
-        if self.replan {
+        if self.replan && self.plan_after <= now {
+            self.plan_after = now + PLAN_SPACING * u32::try_from(self.vacancies.len()).unwrap_or(u32::MAX);
             self.plan(now);
         }
         if self.repairs_end().is_some_and(|end| now < end) {
             return;
         }
         while let Some(vip) = self.claim_at.pop(now) {
-            self.claim(now, vip);
+            let may_take = |candidacy| !self.excluded(vip, candidacy).contains(&self.tag);
+            if self.stance(vip) != Mine::Ineligible && self.want.get(&vip).is_some_and(may_take) {
+                self.claim(now, vip);
+            }
         }
     }
 

@@ -139,7 +139,6 @@ impl Segment {
 
     fn face(&mut self, now: Instant, vip: IpAddr, mine: Claim, rival: Claimant) {
         let me = Claimant { member: self.tag, claim: mine, suspended: !self.answering.contains(&vip) };
-        let me = Claimant { member: self.tag, claim: mine, suspended: !self.answering.contains(&vip) };
         // Only who answers may take over from a rival that waits for a successor.
         let gives_way = rival.claim.yielding && !mine.yielding && !me.suspended;
         if rival.strength(vip) > me.strength(vip) {
