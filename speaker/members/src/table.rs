@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use crate::mix::{mix, mix_address};
 use crate::spans::{Span, Spans};
@@ -125,10 +126,10 @@ impl OwnTable {
 
     /// Returns as much of `span` as fits `room` bytes, from its start; at least one change fits always.
     pub(crate) fn piece(&self, span: Span, room: usize) -> Piece {
-        let upto = span.upto.min(self.version);
+        let upto = span.upto.min(self.version).max(span.after);
         let mut changes = Vec::new();
         let mut used = 0;
-        for (&version, &vip) in self.log.range(span.after + 1..=upto) {
+        for (&version, &vip) in self.log.range((Bound::Excluded(span.after), Bound::Included(upto))) {
             let change = Change { vip, claim: self.get(vip) };
             used += change.encoded_len();
             if used > room && !changes.is_empty() {

@@ -1,1 +1,270 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Acquired, BootId, Drop, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
+
+const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+#[expect(clippy::disallowed_methods, reason = "the one place where virtual time begins")]
+fn begin() -> Instant {
+    Instant::now() + Duration::from_secs(1000)
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn id(node: &str) -> MemberId {
+    MemberId { node: NodeName::new(node).unwrap(), link: LinkName::new("lan0").unwrap() }
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new(b"a secret for the tests").unwrap()
+}
+
+fn candidacy(mine: Mine) -> Candidacy {
+    let nodes = ["a", "b"].map(|node| (NodeName::new(node).unwrap(), 0));
+    Candidacy { nodes: Arc::new(BTreeMap::from(nodes)), mine, group: 0 }
+}
+
+fn down(node: &str, boot: u64, now: Instant) -> Segment {
+    Segment::new(Config::new(id(node), Timing::default()).unwrap(), BootId(boot), 1, now)
+}
+
+/// A machine with keys, link, readiness and one VIP to own.
+fn up(node: &str, boot: u64, now: Instant) -> Segment {
+    let mut segment = down(node, boot, now);
+    segment.handle(now, Input::Keys(ring()));
+    segment.handle(now, Input::Link(LinkFacts { mac: MAC, up: true }));
+    segment.handle(now, Input::Ready(true));
+    segment.handle(now, Input::Want(BTreeMap::from([(VIP, candidacy(Mine::Eligible))])));
+    segment
+}
+
+fn outputs(segment: &mut Segment) -> Vec<Output> {
+    std::iter::from_fn(|| segment.poll_output()).collect()
+}
+
+fn datagrams(segment: &mut Segment) -> Vec<Vec<u8>> {
+    let sent = |output| match output {
+        Output::Send { bytes, .. } => Some(bytes),
+        Output::Acquire { .. } | Output::Release { .. } | Output::Reassert { .. } | Output::Event(_) | Output::Left => {
+            None
+        }
+    };
+    outputs(segment).into_iter().filter_map(sent).collect()
+}
+
+fn run(segment: &mut Segment, from: Instant, time: Duration) -> (Instant, Vec<Output>) {
+    let mut all = Vec::new();
+    while let Some(due) = segment.poll_timeout().filter(|due| *due <= from + time) {
+        segment.handle(due.max(from), Input::Timeout);
+        all.extend(outputs(segment));
+    }
+    (from + time, all)
+}
+
+fn settled(node: &str, now: Instant) -> (Instant, Segment) {
+    let mut segment = up(node, 5, now);
+    let (now, _) = run(&mut segment, now, ms(320));
+    assert_eq!(segment.answering().collect::<Vec<_>>(), [VIP]);
+    (now, segment)
+}
+
+fn receive(segment: &mut Segment, now: Instant, bytes: &[u8]) {
+    segment.handle(now, Input::Datagram { from: FROM, bytes });
+}
+
+#[test]
+fn says_and_owns_nothing_without_keys_or_link() {
+    let now = begin();
+    for input in [Input::Keys(ring()), Input::Link(LinkFacts { mac: MAC, up: true })] {
+        let mut segment = down("a", 1, now);
+        segment.handle(now, input);
+        segment.handle(now, Input::Ready(true));
+        segment.handle(now, Input::Want(BTreeMap::from([(VIP, candidacy(Mine::Eligible))])));
+        receive(&mut segment, now, &[0; 80]);
+        assert_eq!((outputs(&mut segment), segment.poll_timeout()), (vec![], None));
+        assert_eq!(segment.stats().dropped(Drop::Idle), 1);
+    }
+}
+
+#[test]
+fn a_lone_newcomer_claims_after_the_loss_time() {
+    let now = begin();
+    let mut segment = up("a", 1, now);
+    let (later, early) = run(&mut segment, now, ms(299));
+    assert!(!early.iter().any(|output| matches!(output, Output::Acquire { .. })));
+    let (_, late) = run(&mut segment, later, ms(2));
+    let acquired = late.iter().position(|output| *output == Output::Acquire { vip: VIP, why: Acquired::Vacant });
+    let sent = late.iter().position(|output| matches!(output, Output::Send { to: To::Group, .. }));
+    assert!(acquired.unwrap() < sent.unwrap(), "answers first, then tells the others: {late:?}");
+}
+
+#[test]
+fn counts_what_it_drops_by_reason() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    let mut peer = up("b", 9, now);
+    let beat = datagrams(&mut peer).remove(0);
+    let older = datagrams(&mut up("b", 8, now)).remove(0);
+    let mut stranger = up("b", 10, now);
+    stranger.handle(now, Input::Keys(KeyRing::new(b"a secret of strangers").unwrap()));
+    outputs(&mut stranger);
+    stranger.handle(now + ms(110), Input::Timeout);
+    let foreign = datagrams(&mut stranger).remove(0);
+    let own = {
+        let (_, sent) = run(&mut segment, now, ms(110));
+        sent.into_iter()
+            .find_map(|output| if let Output::Send { bytes, .. } = output { Some(bytes) } else { None })
+            .unwrap()
+    };
+    let now = now + ms(110);
+    let mut forged = beat.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let mut version = beat.clone();
+    version[0] = 9;
+    let inputs: [&[u8]; 8] = [&forged, &beat, &beat, &older, &foreign, &own, &version, &beat[..20]];
+    inputs.into_iter().for_each(|bytes| receive(&mut segment, now, bytes));
+    let stats = segment.stats();
+    assert_eq!(stats.received, 1);
+    let reasons = [Drop::Forged, Drop::Replay, Drop::OldBoot, Drop::UnknownKey, Drop::Own, Drop::Version, Drop::Length];
+    assert_eq!(reasons.map(|why| stats.dropped(why)), [1; 7]);
+}
+
+#[test]
+fn a_member_cannot_speak_for_another() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    let mut liar = up("b", 9, now);
+    liar.config.me = id("c");
+    liar.sending.urgent = true;
+    liar.handle(now, Input::Timeout);
+    let lie = datagrams(&mut liar).pop().unwrap();
+    receive(&mut segment, now, &lie);
+    assert_eq!((segment.stats().received, segment.stats().dropped(Drop::Malformed)), (0, 1));
+}
+
+#[test]
+fn falls_silent_when_a_later_start_of_itself_speaks() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    let beat = datagrams(&mut up("a", 6, now)).remove(0);
+    outputs(&mut segment);
+    receive(&mut segment, now, &beat);
+    let expected = [
+        Output::Release { vip: VIP, why: Released::Superseded },
+        Output::Event(Event::OwnerChanged { vip: VIP, owner: None }),
+        Output::Event(Event::Superseded { by: FROM }),
+        Output::Left,
+    ];
+    assert_eq!(outputs(&mut segment), expected);
+    assert_eq!((segment.poll_timeout(), segment.view().phase), (None, PhaseView::Ended));
+}
+
+#[test]
+fn a_late_call_releases_before_it_looks_at_the_input() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    let beat = datagrams(&mut up("b", 9, now)).remove(0);
+    let now = now + ms(400);
+    receive(&mut segment, now, &beat);
+    let all = outputs(&mut segment);
+    assert!(matches!(all[0], Output::Event(Event::Paused { .. })));
+    assert_eq!(all[1], Output::Release { vip: VIP, why: Released::Paused });
+    assert_eq!(segment.view().phase, PhaseView::Revalidating);
+    assert!(!all.iter().any(|output| matches!(output, Output::Acquire { .. })));
+}
+
+#[test]
+fn releases_at_once_when_the_link_goes_down_and_listens_when_it_returns() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    segment.handle(now, Input::Link(LinkFacts { mac: MAC, up: false }));
+    assert_eq!(outputs(&mut segment)[0], Output::Release { vip: VIP, why: Released::LinkDown });
+    assert_eq!((segment.view().phase, segment.poll_timeout()), (PhaseView::Down, None));
+    segment.handle(now + ms(5000), Input::Link(LinkFacts { mac: MAC, up: true }));
+    assert_eq!(segment.view().phase, PhaseView::Listening);
+}
+
+#[test]
+fn announces_everything_again_under_a_new_hardware_address() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    segment.handle(now, Input::Link(LinkFacts { mac: Mac([2, 0, 0, 0, 0, 9]), up: true }));
+    let all = outputs(&mut segment);
+    assert_eq!(all[0], Output::Reassert { vip: VIP });
+    assert!(matches!(all[1], Output::Send { to: To::Group, .. }), "the others learn of it at once");
+}
+
+#[test]
+fn a_vip_that_is_no_longer_desired_is_released_at_once() {
+    let now = begin();
+    let (now, mut segment) = settled("a", now);
+    segment.handle(now, Input::Want(BTreeMap::new()));
+    assert_eq!(outputs(&mut segment)[0], Output::Release { vip: VIP, why: Released::Unwanted });
+}
+
+#[test]
+fn two_members_settle_on_one_owner_and_hand_over_on_leave() {
+    let now = begin();
+    let (mut now, a) = settled("a", now);
+    let mut pair = [a, up("b", 9, now)];
+    for _ in 0..700 {
+        for from in [0, 1] {
+            for bytes in datagrams(&mut pair[from]) {
+                receive(&mut pair[1 - from], now, &bytes);
+            }
+        }
+        now += ms(1);
+        pair.iter_mut().for_each(|segment| segment.handle(now, Input::Timeout));
+    }
+    assert_eq!(pair[1].owner(VIP), Some(&id("a")), "joins move nothing");
+    let [mut a, mut b] = pair;
+    a.handle(now, Input::Leave);
+    datagrams(&mut a).iter().for_each(|bytes| receive(&mut b, now, bytes));
+    let taken = outputs(&mut b);
+    assert!(taken.contains(&Output::Acquire { vip: VIP, why: Acquired::Handover }));
+    assert_eq!(a.answering().count(), 1, "the former owner answers until its successor does");
+    for output in taken {
+        if let Output::Send { bytes, .. } = output {
+            receive(&mut a, now, &bytes);
+        }
+    }
+    let rest = outputs(&mut a);
+    assert!(rest.contains(&Output::Release { vip: VIP, why: Released::HandedOver }));
+    assert_eq!(rest.last(), Some(&Output::Left));
+}
+
+#[test]
+fn a_timeout_at_any_time_is_harmless_and_the_next_is_later() {
+    let mut now = begin();
+    let mut segment = up("a", 1, now);
+    for step in 0..2000u64 {
+        now += Duration::from_micros(step % 7 * 100);
+        segment.handle(now, Input::Timeout);
+        assert!(segment.poll_timeout().unwrap() > now);
+        outputs(&mut segment);
+    }
+    assert_eq!(segment.stats().pauses, 0);
+}
+
+proptest! {
+    #[test]
+    fn any_datagram_is_taken_or_counted(bytes in prop::collection::vec(any::<u8>(), 0..1300), version in any::<bool>()) {
+        let (now, mut segment) = settled("a", begin());
+        let mut bytes = bytes;
+        if let Some(first) = bytes.first_mut().filter(|_| version) {
+            *first = 1;
+        }
+        receive(&mut segment, now, &bytes);
+        let dropped: u64 = Drop::ALL.into_iter().map(|why| segment.stats().dropped(why)).sum();
+        prop_assert_eq!(dropped, 1);
+    }
+}

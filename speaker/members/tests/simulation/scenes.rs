@@ -5,7 +5,6 @@ use std::time::Duration;
 use members::{Acquired, Event, KeyRing, MemberState, Mine, Reach, Released};
 
 use crate::calm::expect_owners;
-use crate::storm;
 use crate::world::{SECRET, World, ms};
 
 /// A settled wire on which everything is watched closely.
@@ -293,11 +292,4 @@ fn a_lost_member_is_shown_as_lost_and_a_leaving_one_as_left() {
         view.members.iter().map(|member| (member.member.node.as_str(), member.state)).collect();
     assert!(states.contains(&("node-1", MemberState::Lost)) && states.contains(&("node-2", MemberState::Left)));
     assert_eq!(owner(&world), 0);
-}
-
-#[test]
-fn storms_that_once_ended_badly_end_well() {
-    for seed in [0] {
-        storm::simulate(seed).unwrap();
-    }
 }
