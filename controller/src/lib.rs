@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod convert;
 mod events;
 mod ledger;
 mod plan;

@@ -28,6 +28,7 @@
 
 pub mod annotations;
 pub mod checked;
+pub mod core;
 pub mod definitions;
 pub mod fault;
 pub mod kinds;

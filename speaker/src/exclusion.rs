@@ -27,7 +27,9 @@ pub struct Exclusion(RegexSet);
 
 /// A pattern that is no regular expression.
 #[derive(Debug, Error)]
-#[error("interface pattern {pattern:?} is no regular expression: {reason}; correct it, or quote the special characters")]
+#[error(
+    "interface pattern {pattern:?} is no regular expression: {reason}; correct it, or quote the special characters"
+)]
 pub struct BadPattern {
     /// The pattern.
     pub pattern: String,

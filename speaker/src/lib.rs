@@ -2,7 +2,11 @@
 
 mod drivers;
 pub mod exclusion;
+pub mod keys;
+pub mod metrics;
 pub mod net;
+pub mod orders;
+pub mod view;
 
 pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Wire};
 pub use drivers::{Counters, LinkObserved, MemberObserved};

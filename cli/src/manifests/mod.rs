@@ -21,7 +21,6 @@ mod fault;
 mod field_path;
 mod mark;
 mod object;
-pub mod thin;
 mod watch;
 mod yaml;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::fault::{Reason, Subject};
 use super::field_path::{FieldPath, Segment};
-use super::thin;
+use crds::core;
 use super::yaml::{Document, Flaw, Node};
 pub use kind::Kind;
 use kind::Recognised;
@@ -45,15 +45,15 @@ impl fmt::Display for ObjectId {
 #[derive(Clone, Debug)]
 pub enum Object {
     /// `v1` Service.
-    Service(thin::Service),
+    Service(core::Service),
     /// `discovery.k8s.io/v1` EndpointSlice.
-    EndpointSlice(thin::EndpointSlice),
+    EndpointSlice(core::EndpointSlice),
     /// `v1` Node.
-    Node(thin::Node),
+    Node(core::Node),
     /// `v1` Namespace.
-    Namespace(thin::Namespace),
+    Namespace(core::Namespace),
     /// `v1` Secret.
-    Secret(thin::Secret),
+    Secret(core::Secret),
     /// `metallb.io/v1beta1` IPAddressPool.
     IpAddressPool(Box<IpAddressPool>),
     /// `metallb.io/v1beta1` L2Advertisement.

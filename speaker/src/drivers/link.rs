@@ -246,7 +246,11 @@ impl Driver {
                 tracing::warn!(link = self.name, %vip, %winner, "two speakers claimed the address; the later claim stays");
             }
             members::Event::Paused { silent } => {
-                tracing::warn!(link = self.name, ?silent, "this process stood still; asking the others before it answers");
+                tracing::warn!(
+                    link = self.name,
+                    ?silent,
+                    "this process stood still; asking the others before it answers"
+                );
             }
             members::Event::Resumed => tracing::info!(link = self.name, "answering again after a pause"),
             members::Event::Settled => tracing::info!(link = self.name, "heard the wire long enough to own addresses"),
@@ -254,8 +258,10 @@ impl Driver {
                 tracing::error!(link = self.name, %by, "another process speaks for this node and link; this one has stopped here");
             }
         }
-        if matches!(event, members::Event::MemberUp { .. } | members::Event::MemberLost { .. } | members::Event::MemberLeft { .. })
-        {
+        if matches!(
+            event,
+            members::Event::MemberUp { .. } | members::Event::MemberLost { .. } | members::Event::MemberLeft { .. }
+        ) {
             let speakers = self.segment.view().members.iter().map(|member| MacAddr(member.mac.0)).collect();
             self.responder.handle(now, l2::Input::Speakers(speakers));
         }

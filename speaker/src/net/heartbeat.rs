@@ -47,7 +47,9 @@ impl HeartbeatSockets {
     /// Waits until a datagram can be read.
     pub async fn readable(&self) -> io::Result<()> {
         match (&self.v4, &self.v6) {
-            (Some(v4), Some(v6)) => tokio::select! { result = v4.readable() => result, result = v6.readable() => result },
+            (Some(v4), Some(v6)) => {
+                tokio::select! { result = v4.readable() => result, result = v6.readable() => result }
+            }
             (Some(socket), None) | (None, Some(socket)) => socket.readable().await,
             (None, None) => std::future::pending().await,
         }

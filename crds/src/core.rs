@@ -308,6 +308,9 @@ pub struct NodeCondition {
     pub kind: String,
     /// Whether it holds.
     pub status: ConditionStatus,
+    /// The reason in words.
+    #[serde(default)]
+    pub message: String,
 }
 
 /// Whether a condition holds.

@@ -1,0 +1,147 @@
+//! From checked configuration and Kubernetes objects to the values that a plan depends on.
+//!
+//! Label selectors are evaluated here and nowhere after.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crds::annotations::{self, ServiceAnnotations};
+use crds::selector::Selector;
+use crds::{checked, core, load_balancer_class};
+use ipam::{
+    Created, FamilyPolicy, Namespace, Pool, PoolError, PoolName, Port, Priority, Protocol, Range, RangeError, Scope,
+    ServiceAllocation, ServiceId,
+};
+use thiserror::Error;
+
+use crate::request::demand;
+use crate::snapshot::{Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
+
+/// Why a checked pool is none after all.
+#[derive(Debug, Error)]
+pub enum BadPool {
+    /// One of its ranges.
+    #[error("pool \"{pool}\"")]
+    Range {
+        /// The pool.
+        pool: String,
+        /// What is wrong.
+        source: RangeError,
+    },
+    /// The ranges together.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+/// Returns the pool with its selectors resolved against the namespaces and services that exist.
+///
+/// # Errors
+/// Refuses what only allocation minds: IPv4-mapped addresses, and ranges of one pool that overlap.
+pub fn pool(
+    checked: &checked::Pool,
+    namespaces: &[core::Namespace],
+    services: &[core::Service],
+) -> Result<Pool, BadPool> {
+    let checked::Pool { name, ranges, auto_assign, avoid_buggy_ips, allocation } = checked;
+    let ranges = ranges
+        .iter()
+        .map(|range| Range::new(range.first(), range.last()))
+        .collect::<Result<_, _>>()
+        .map_err(|source| BadPool::Range { pool: name.clone(), source })?;
+    let mut pool = Pool::new(PoolName::from(name.as_str()), ranges)?;
+    pool.auto_assign = *auto_assign;
+    pool.avoid_buggy_ips = *avoid_buggy_ips;
+    pool.allocation = allocation.as_ref().map(|allocation| service_allocation(allocation, namespaces, services));
+    Ok(pool)
+}
+
+fn service_allocation(
+    checked: &checked::ServiceAllocation,
+    namespaces: &[core::Namespace],
+    services: &[core::Service],
+) -> ServiceAllocation {
+    let checked::ServiceAllocation { priority, namespaces: listed, namespace_selectors, service_selectors } = checked;
+    let selected = namespaces
+        .iter()
+        .filter(|namespace| any(namespace_selectors, &namespace.metadata.labels))
+        .map(|namespace| namespace.metadata.name.as_str());
+    ServiceAllocation {
+        priority: Priority(*priority),
+        namespaces: match listed.is_empty() && namespace_selectors.is_empty() {
+            true => Scope::All,
+            false => Scope::Only(listed.iter().map(String::as_str).chain(selected).map(Namespace::from).collect()),
+        },
+        services: match service_selectors.is_empty() {
+            true => Scope::All,
+            false => Scope::Only(
+                services.iter().filter(|service| any(service_selectors, &service.metadata.labels)).map(id_of).collect(),
+            ),
+        },
+    }
+}
+
+fn any(selectors: &[Selector], labels: &BTreeMap<String, String>) -> bool {
+    selectors.iter().any(|selector| selector.matches(labels))
+}
+
+/// Returns the id of a Service.
+pub fn id_of(service: &core::Service) -> ServiceId {
+    ServiceId::new(service.metadata.namespace.as_deref().unwrap_or_default(), &service.metadata.name)
+}
+
+/// Returns what allocation needs of a Service, for a program that serves the class `lb_class`.
+pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
+    let core::Service { metadata, spec, status } = service;
+    let ServiceAnnotations { address_pool, load_balancer_ips, allow_shared_ip, legacy } =
+        ServiceAnnotations::read(&metadata.annotations);
+    ServiceView {
+        id: id_of(service),
+        uid: Uid::from(metadata.uid.as_deref().unwrap_or_default()),
+        version: ResourceVersion::default(),
+        created: Created(metadata.creation_timestamp.map_or(0, |time| time.as_second())),
+        is_load_balancer: spec.kind == core::ServiceType::LoadBalancer,
+        class_is_ours: load_balancer_class::handles(lb_class, spec.load_balancer_class.as_deref()),
+        cluster_ips: cluster_ips(spec),
+        family_policy: match spec.ip_family_policy {
+            Some(core::IpFamilyPolicy::PreferDualStack) => FamilyPolicy::PreferDualStack,
+            Some(core::IpFamilyPolicy::RequireDualStack) => FamilyPolicy::RequireDualStack,
+            Some(core::IpFamilyPolicy::SingleStack) | None => FamilyPolicy::SingleStack,
+        },
+        demand: demand(address_pool.as_deref(), load_balancer_ips.as_deref(), spec.load_balancer_ip.as_deref()),
+        sharing_key: allow_shared_ip,
+        traffic_policy: match spec.external_traffic_policy {
+            core::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
+            core::TrafficPolicy::Local => TrafficPolicy::Local,
+        },
+        selector: spec.selector.clone(),
+        ports: spec.ports.iter().map(port).collect(),
+        ingress: status.load_balancer.ingress.iter().filter_map(ingress).collect(),
+        pool_annotation: metadata.annotations.get(annotations::ALLOCATED_FROM).cloned(),
+        deprecated_annotations: legacy,
+    }
+}
+
+/// Returns the cluster IPs; older objects have only the first of them.
+fn cluster_ips(spec: &core::ServiceSpec) -> Vec<String> {
+    match spec.cluster_ips.is_empty() {
+        true => spec.cluster_ip.iter().cloned().collect(),
+        false => spec.cluster_ips.clone(),
+    }
+}
+
+fn port(port: &core::ServicePort) -> Port {
+    let protocol = match port.protocol {
+        core::Protocol::Tcp => Protocol::Tcp,
+        core::Protocol::Udp => Protocol::Udp,
+        core::Protocol::Sctp => Protocol::Sctp,
+    };
+    Port { protocol, number: port.port.get() }
+}
+
+fn ingress(entry: &core::Ingress) -> Option<Ingress> {
+    let text = entry.ip.as_deref().or(entry.hostname.as_deref())?;
+    Some(text.parse::<IpAddr>().map_or_else(|_| Ingress::Other(text.to_owned()), Ingress::Ip))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The speaker's metrics, made from what was observed whenever they are asked for.
+
+use announce::Desired;
+use members::{Drop, MemberState};
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
+
+use crate::drivers::LinkObserved;
+
+/// One metric family, as the README lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
+    Family { name, kind: "counter", labels, help }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
+    Family { name, kind: "gauge", labels, help }
+}
+
+const ANNOUNCED: Family = gauge(
+    "metallb_speaker_announced",
+    &["service", "protocol", "node", "ip"],
+    "Services whose IP this node answers for at this moment",
+);
+const NOT_ANNOUNCED: Family = gauge(
+    "clarion_speaker_not_announced",
+    &["service", "reason"],
+    "Services with an IP that this node may not announce, with the reason",
+);
+const REQUESTS: Family =
+    counter("metallb_layer2_requests_received", &["ip"], "ARP requests and neighbour solicitations for owned IPs");
+const RESPONSES: Family = counter("metallb_layer2_responses_sent", &["ip"], "Answers to them");
+const GRATUITOUS: Family =
+    counter("metallb_layer2_gratuitous_sent", &["ip"], "Announcements that nobody asked for: takeovers and refreshes");
+const IGNORED: Family = counter("clarion_layer2_ignored_total", &["link", "reason"], "Received frames without effect");
+const CONFLICTS: Family =
+    gauge("clarion_layer2_conflict", &["link", "ip", "mac"], "Stations that claim an IP which this node owns");
+const UNJOINED: Family =
+    gauge("clarion_layer2_groups_not_joined", &["link"], "Multicast groups that the kernel did not let us join");
+const SEND_ERRORS: Family =
+    counter("clarion_layer2_send_errors_total", &["link"], "Frames that the kernel did not take");
+const MEMBERS: Family = gauge("clarion_members", &["link", "state"], "Other speakers on the link");
+const MOVES: Family =
+    counter("clarion_members_moves_total", &["link"], "IPs that got another owner, as seen from here");
+const SENT: Family = counter("clarion_heartbeats_sent_total", &["link"], "Datagrams sent to other speakers");
+const RECEIVED: Family =
+    counter("clarion_heartbeats_received_total", &["link"], "Datagrams accepted from other speakers");
+const REFUSED: Family =
+    counter("clarion_heartbeats_refused_total", &["link", "reason"], "Datagrams that were not accepted");
+const HEARTBEAT_ERRORS: Family =
+    counter("clarion_heartbeats_send_errors_total", &["link"], "Datagrams that the kernel took over no address family");
+const DUELS: Family = counter("clarion_members_conflicts_total", &["link"], "Own claims that met a foreign one");
+const PAUSES: Family = counter(
+    "clarion_members_pauses_total",
+    &["link"],
+    "Times this process stood still so long that it had to ask again",
+);
+
+/// Every family, in the order of the README.
+pub const FAMILIES: [Family; 17] = [
+    ANNOUNCED,
+    NOT_ANNOUNCED,
+    REQUESTS,
+    RESPONSES,
+    GRATUITOUS,
+    IGNORED,
+    CONFLICTS,
+    UNJOINED,
+    SEND_ERRORS,
+    MEMBERS,
+    MOVES,
+    DUELS,
+    PAUSES,
+    SENT,
+    RECEIVED,
+    REFUSED,
+    HEARTBEAT_ERRORS,
+];
+
+/// Adds the metrics of the node called `node` to a registry that is made for one scrape.
+///
+/// # Errors
+/// Fails only when a family is there already.
+pub fn collect(registry: &Registry, node: &str, desired: &Desired, links: &[LinkObserved]) -> prometheus::Result<()> {
+    let announced = gauges(registry, ANNOUNCED)?;
+    let not_announced = gauges(registry, NOT_ANNOUNCED)?;
+    for (service, verdict) in &desired.services {
+        if let Err(why) = &verdict.mine {
+            not_announced.with_label_values(&[&*service.to_string(), why.reason()]).set(1.0);
+        }
+    }
+    for (vip, plan) in &desired.l2 {
+        if links.iter().any(|link| link.answering.contains(vip)) {
+            for service in &plan.services {
+                announced.with_label_values(&[&*service.to_string(), "layer2", node, &vip.to_string()]).set(1.0);
+            }
+        }
+    }
+    collect_layer2(registry, links)?;
+    collect_members(registry, links)
+}
+
+fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
+    let (requests, responses) = (counters(registry, REQUESTS)?, counters(registry, RESPONSES)?);
+    let gratuitous = counters(registry, GRATUITOUS)?;
+    let (ignored, send_errors) = (counters(registry, IGNORED)?, counters(registry, SEND_ERRORS)?);
+    let (conflicts, unjoined) = (gauges(registry, CONFLICTS)?, gauges(registry, UNJOINED)?);
+    for link in links {
+        for (vip, stats) in &link.l2.vips {
+            let ip = vip.to_string();
+            requests.with_label_values(&[&ip]).inc_by(stats.requests_received);
+            responses.with_label_values(&[&ip]).inc_by(stats.responses_sent);
+            gratuitous.with_label_values(&[&ip]).inc_by(stats.gratuitous_sent);
+        }
+        for (reason, count) in &link.l2.drops {
+            ignored.with_label_values(&[&*link.name, reason.label()]).inc_by(*count);
+        }
+        for (vip, mac) in &link.conflicts {
+            conflicts.with_label_values(&[&link.name, &vip.to_string(), &mac.to_string()]).set(1.0);
+        }
+        unjoined.with_label_values(&[&link.name]).set(link.unjoined.len() as f64);
+        send_errors.with_label_values(&[&link.name]).inc_by(link.counters.send_errors);
+    }
+    Ok(())
+}
+
+fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
+    let members = gauges(registry, MEMBERS)?;
+    let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
+    let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
+    let (refused, errors) = (counters(registry, REFUSED)?, counters(registry, HEARTBEAT_ERRORS)?);
+    for link in links {
+        for state in [MemberState::Live, MemberState::Suspect, MemberState::Lost, MemberState::Left] {
+            let count = link.members.iter().filter(|member| member.state == state).count();
+            members.with_label_values(&[&*link.name, state_label(state)]).set(count as f64);
+        }
+        moves.with_label_values(&[&link.name]).inc_by(link.counters.moves);
+        duels.with_label_values(&[&link.name]).inc_by(link.heartbeats.conflicts);
+        pauses.with_label_values(&[&link.name]).inc_by(link.heartbeats.pauses);
+        sent.with_label_values(&[&link.name]).inc_by(link.heartbeats.sent_group + link.heartbeats.sent_peer);
+        received.with_label_values(&[&link.name]).inc_by(link.heartbeats.received);
+        for reason in Drop::ALL {
+            refused.with_label_values(&[&*link.name, reason.as_str()]).inc_by(link.heartbeats.dropped(reason));
+        }
+        errors.with_label_values(&[&link.name]).inc_by(link.counters.heartbeat_errors);
+    }
+    Ok(())
+}
+
+/// Returns the word for a member's state in metrics and status.
+pub const fn state_label(state: MemberState) -> &'static str {
+    match state {
+        MemberState::Live => "live",
+        MemberState::Suspect => "suspect",
+        MemberState::Lost => "lost",
+        MemberState::Left => "left",
+    }
+}
+
+fn gauges(registry: &Registry, family: Family) -> prometheus::Result<GaugeVec> {
+    let metric = GaugeVec::new(Opts::new(family.name, family.help), family.labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(registry: &Registry, family: Family) -> prometheus::Result<IntCounterVec> {
+    let metric = IntCounterVec::new(Opts::new(family.name, family.help), family.labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

@@ -1,0 +1,89 @@
+use std::collections::BTreeSet;
+
+use announce::{L2Vip, LinkChoice, NodeName, NotAnnounced};
+
+use super::*;
+use crate::net::links::LinkIndex;
+
+fn link(name: &str, last: u8) -> Link {
+    Link { name: name.to_owned(), mac: Some([2, 0, 0, 0, 0, last]), running: true, resolves: true, ..Link::default() }
+}
+
+fn vip(mine: Mine, links: &[&str]) -> L2Vip {
+    L2Vip {
+        services: Vec::new(),
+        links: announce::Links {
+            names: Arc::new(links.iter().map(|name| LinkName::from(*name)).collect::<BTreeSet<_>>()),
+            choice: LinkChoice::Connected,
+        },
+        candidates: Arc::new(BTreeMap::from([(NodeName::from("n1"), 7)])),
+        mine,
+        group: 42,
+    }
+}
+
+fn node() -> NodeOrders {
+    NodeOrders { keys: Some(KeyRing::new(b"0123456789abcdef").unwrap()), ready: true }
+}
+
+fn two_links() -> Links {
+    [(LinkIndex(2), link("eth0", 2)), (LinkIndex(3), link("eth1", 3))].into()
+}
+
+#[test]
+fn a_vip_is_a_candidacy_on_its_links_and_a_handover_on_the_others() {
+    let desired = Desired {
+        l2: [("192.0.2.1".parse().unwrap(), vip(Mine::Eligible, &["eth0"]))].into(),
+        links: ["eth0".into(), "eth1".into()].into(),
+        ..Desired::default()
+    };
+    let orders = orders(&desired, &two_links(), node());
+    let mine = |index| orders.links[&LinkIndex(index)].vips.values().next().unwrap().mine;
+    assert_eq!((mine(2), mine(3)), (members::Mine::Eligible, members::Mine::Ineligible));
+    let candidacy = orders.links[&LinkIndex(2)].vips.values().next().unwrap().clone();
+    assert_eq!((candidacy.group, candidacy.nodes.values().copied().collect::<Vec<_>>()), (42, vec![7]));
+}
+
+#[test]
+fn a_vip_this_node_may_no_longer_announce_is_handed_over_and_not_forgotten() {
+    let why = NotAnnounced::UnknownNode { node: "n1".into() };
+    let desired = Desired {
+        l2: [("192.0.2.1".parse().unwrap(), vip(Mine::Ineligible(why), &[]))].into(),
+        links: ["eth0".into()].into(),
+        ..Desired::default()
+    };
+    let orders = orders(&desired, &two_links(), node());
+    assert_eq!(orders.links.len(), 1);
+    assert_eq!(orders.links[&LinkIndex(2)].vips.values().next().unwrap().mine, members::Mine::Ineligible);
+}
+
+#[test]
+fn equal_candidate_sets_are_converted_once() {
+    let shared = vip(Mine::Eligible, &["eth0"]);
+    let desired = Desired {
+        l2: [("192.0.2.1".parse().unwrap(), shared.clone()), ("192.0.2.2".parse().unwrap(), shared)].into(),
+        links: ["eth0".into()].into(),
+        ..Desired::default()
+    };
+    let orders = orders(&desired, &two_links(), node());
+    let sets: Vec<_> = orders.links[&LinkIndex(2)].vips.values().map(|candidacy| &candidacy.nodes).collect();
+    assert!(Arc::ptr_eq(sets[0], sets[1]));
+}
+
+#[test]
+fn links_that_cannot_carry_frames_of_their_own_take_no_part() {
+    let mut links = two_links();
+    links.get_mut(&LinkIndex(2)).unwrap().enslaved = true;
+    links.get_mut(&LinkIndex(3)).unwrap().mac = None;
+    let desired = Desired { links: ["eth0".into(), "eth1".into()].into(), ..Desired::default() };
+    assert!(orders(&desired, &links, node()).links.is_empty());
+}
+
+#[test]
+fn a_new_address_of_a_link_changes_its_orders() {
+    let desired = Desired { links: ["eth0".into()].into(), ..Desired::default() };
+    let mut links = two_links();
+    let before = orders(&desired, &links, node()).links[&LinkIndex(2)].addresses;
+    links.get_mut(&LinkIndex(2)).unwrap().addresses.insert("fe80::1/64".parse().unwrap());
+    assert_ne!(orders(&desired, &links, node()).links[&LinkIndex(2)].addresses, before);
+}

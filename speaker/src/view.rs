@@ -1,0 +1,195 @@
+//! From checked configuration and Kubernetes objects to the values that [`announce`] decides on.
+//!
+//! Label selectors are evaluated here and nowhere after.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use announce::{
+    AddressRange, AdvertisementName, Created, Endpoint, L2Advertisement, Link, LinkExclusion, LinkIndex, LinkName,
+    LinkState, Node, NodeName, Policy, PoolName, Scope, Service, ServiceId, ServiceKind, TaintKey, TrafficPolicy, View,
+};
+use crds::annotations::ServiceAnnotations;
+use crds::selector::Selector;
+use crds::{checked, core, load_balancer_class};
+
+use crate::exclusion::Exclusion;
+use crate::net::links::{self, Links};
+
+/// Label that keeps a node from announcing.
+const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
+/// Annotation on a Node by which somebody asks that it hand over its VIPs.
+const DRAIN_ANNOTATION: &str = "metallb.io/drain";
+/// What the kubelet says in the Ready condition while the machine shuts down.
+const SHUTTING_DOWN: &str = "node is shutting down";
+
+/// Everything a view is made of.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The configuration that takes effect.
+    pub config: &'a checked::Config,
+    /// All Services.
+    pub services: &'a [core::Service],
+    /// All EndpointSlices.
+    pub slices: &'a [core::EndpointSlice],
+    /// All Nodes.
+    pub nodes: &'a [core::Node],
+    /// The addresses that our controller gave; whatever else stands in a Service's status is not announced.
+    pub allocated: &'a BTreeMap<ServiceId, Vec<IpAddr>>,
+    /// The class of Services that is served; empty for those without one.
+    pub lb_class: &'a str,
+    /// The cluster-wide settings.
+    pub policy: &'a Policy,
+    /// This node's links.
+    pub links: &'a Links,
+    /// Links that are left out unless named.
+    pub exclusion: &'a Exclusion,
+}
+
+impl Inputs<'_> {
+    /// Builds the view.
+    pub fn view(&self) -> View {
+        View {
+            nodes: self.nodes.iter().map(|node| (name_of(node), facts_of(node))).collect(),
+            pools: self.config.pools.values().map(|pool| (pool.name.as_str().into(), ranges_of(pool))).collect(),
+            l2_advertisements: self.l2_advertisements(),
+            services: self.services(),
+            links: self.links.iter().map(|(index, link)| self.link(*index, link)).collect(),
+            policy: self.policy.clone(),
+        }
+    }
+
+    fn l2_advertisements(&self) -> BTreeMap<AdvertisementName, L2Advertisement> {
+        let convert = |advertisement: &checked::L2Advertisement| {
+            let checked::L2Advertisement { name, pools, node_selectors, interfaces, service_selectors, preferences } =
+                advertisement;
+            let mut weights: BTreeMap<NodeName, u32> = BTreeMap::new();
+            for preference in preferences {
+                for node in self.nodes.iter().filter(|node| preference.nodes.matches(&node.metadata.labels)) {
+                    *weights.entry(name_of(node)).or_default() += u32::from(preference.weight);
+                }
+            }
+            let converted = L2Advertisement {
+                pools: Scope::Only(pools.iter().map(|pool| PoolName::from(pool.as_str())).collect()),
+                nodes: scope(node_selectors, self.nodes.iter().map(|node| (name_of(node), &node.metadata.labels))),
+                services: scope(service_selectors, self.services.iter().map(|s| (id_of(s), &s.metadata.labels))),
+                has_service_selectors: !service_selectors.is_empty(),
+                interfaces: match interfaces.is_empty() {
+                    true => Scope::All,
+                    false => Scope::Only(interfaces.iter().map(|name| LinkName::from(name.as_str())).collect()),
+                },
+                preferences: weights,
+            };
+            (AdvertisementName::from(name.as_str()), converted)
+        };
+        self.config.l2_advertisements.values().map(convert).collect()
+    }
+
+    fn services(&self) -> BTreeMap<ServiceId, Service> {
+        let mut endpoints: BTreeMap<ServiceId, Vec<Endpoint>> = BTreeMap::new();
+        for slice in self.slices {
+            let (Some(namespace), Some(service)) = (slice.metadata.namespace.as_deref(), slice.service()) else {
+                continue;
+            };
+            let known = endpoints.entry(ServiceId::new(namespace, service)).or_default();
+            known.extend(slice.endpoints.iter().map(endpoint_of));
+        }
+        let convert = |service: &core::Service| {
+            let id = id_of(service);
+            let converted = Service {
+                created: Created(service.metadata.creation_timestamp.map_or(0, |time| time.as_second())),
+                kind: self.kind_of(service),
+                vips: self.allocated.get(&id).into_iter().flatten().copied().collect(),
+                allow_shared_ip: ServiceAnnotations::read(&service.metadata.annotations).allow_shared_ip.is_some(),
+                traffic_policy: match service.spec.external_traffic_policy {
+                    core::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
+                    core::TrafficPolicy::Local => TrafficPolicy::Local,
+                },
+                endpoints: endpoints.remove(&id).unwrap_or_default(),
+            };
+            (id, converted)
+        };
+        self.services.iter().map(convert).collect()
+    }
+
+    fn kind_of(&self, service: &core::Service) -> ServiceKind {
+        let core::ServiceSpec { kind, load_balancer_class: class, .. } = &service.spec;
+        match kind {
+            core::ServiceType::LoadBalancer if load_balancer_class::handles(self.lb_class, class.as_deref()) => {
+                ServiceKind::Ours
+            }
+            core::ServiceType::LoadBalancer => ServiceKind::OtherClass { class: class.clone() },
+            core::ServiceType::ClusterIp | core::ServiceType::NodePort | core::ServiceType::ExternalName => {
+                ServiceKind::NotLoadBalancer
+            }
+        }
+    }
+
+    fn link(&self, index: links::LinkIndex, link: &links::Link) -> (LinkName, Link) {
+        let excluded = if link.enslaved {
+            Some(LinkExclusion::Enslaved)
+        } else if !link.resolves || link.mac.is_none() {
+            Some(LinkExclusion::NoArp)
+        } else if self.exclusion.matches(&link.name) {
+            Some(LinkExclusion::Pattern)
+        } else {
+            None
+        };
+        let converted = Link {
+            index: LinkIndex(index.0),
+            connected: link.addresses.iter().map(|net| AddressRange::of_prefix(net.addr(), net.prefix_len())).collect(),
+            state: if link.running { LinkState::Up } else { LinkState::NoCarrier },
+            excluded,
+        };
+        (LinkName::from(link.name.as_str()), converted)
+    }
+}
+
+/// Returns the id of a Service.
+pub fn id_of(service: &core::Service) -> ServiceId {
+    ServiceId::new(service.metadata.namespace.as_deref().unwrap_or_default(), &service.metadata.name)
+}
+
+fn scope<'a, T: Ord>(
+    selectors: &[Selector],
+    objects: impl Iterator<Item = (T, &'a BTreeMap<String, String>)>,
+) -> Scope<T> {
+    if selectors.is_empty() {
+        return Scope::All;
+    }
+    let matches = |labels| selectors.iter().any(|selector| selector.matches(labels));
+    Scope::Only(objects.filter(|(_, labels)| matches(labels)).map(|(object, _)| object).collect())
+}
+
+fn ranges_of(pool: &checked::Pool) -> Vec<AddressRange> {
+    pool.ranges.iter().map(|range| AddressRange { first: range.first(), last: range.last() }).collect()
+}
+
+fn name_of(node: &core::Node) -> NodeName {
+    NodeName::from(node.metadata.name.as_str())
+}
+
+fn facts_of(node: &core::Node) -> Node {
+    let core::Node { metadata, spec, status } = node;
+    let condition = |kind: &str| status.conditions.iter().find(|condition| condition.kind == kind);
+    let ready = condition("Ready");
+    Node {
+        ready: ready.is_none_or(|condition| condition.status == core::ConditionStatus::True),
+        network_unavailable: condition("NetworkUnavailable")
+            .is_some_and(|condition| condition.status == core::ConditionStatus::True),
+        exclude_label: metadata.labels.contains_key(EXCLUDE_LABEL),
+        unschedulable: spec.unschedulable,
+        taints: spec.taints.iter().map(|taint| TaintKey::from(taint.key.as_str())).collect::<BTreeSet<_>>(),
+        shutting_down: ready.is_some_and(|condition| condition.message.contains(SHUTTING_DOWN)),
+        deleting: metadata.deletion_timestamp.is_some(),
+        drain_requested: metadata.annotations.get(DRAIN_ANNOTATION).is_some_and(|value| value != "false"),
+    }
+}
+
+fn endpoint_of(endpoint: &core::Endpoint) -> Endpoint {
+    let core::EndpointConditions { ready, serving, terminating } = endpoint.conditions;
+    Endpoint { node: endpoint.node_name.as_deref().map(NodeName::from), ready, serving, terminating }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn object<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+fn selector(labels: Value) -> Selector {
+    Selector::parse(&object(json!({ "matchLabels": labels }))).unwrap()
+}
+
+fn advertisement(change: impl FnOnce(&mut checked::L2Advertisement)) -> checked::Config {
+    let mut advertisement = checked::L2Advertisement {
+        name: "lan".to_owned(),
+        pools: ["lan".to_owned()].into(),
+        node_selectors: Vec::new(),
+        interfaces: BTreeSet::new(),
+        service_selectors: Vec::new(),
+        preferences: Vec::new(),
+    };
+    change(&mut advertisement);
+    checked::Config { l2_advertisements: [("lan".to_owned(), advertisement)].into(), ..checked::Config::default() }
+}
+
+/// Builds a view of nodes n1 (rack a) and n2 (rack b) and Service default/web (tier front) with an endpoint on n2.
+fn view(config: &checked::Config, allocated: &BTreeMap<ServiceId, Vec<IpAddr>>, links: &Links) -> View {
+    let node = |name: &str, rack: &str| json!({"metadata": {"name": name, "labels": {"rack": rack}}});
+    let slice = json!({
+        "metadata": {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.0.0.1"], "nodeName": "n2", "conditions": {"ready": false, "serving": true}}],
+    });
+    let service = json!({
+        "metadata": {"name": "web", "namespace": "default", "labels": {"tier": "front"},
+            "annotations": {"metallb.universe.tf/allow-shared-ip": ""}},
+        "spec": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"},
+        "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.66"}]}},
+    });
+    Inputs {
+        config,
+        services: &[object(service)],
+        slices: &[object(slice)],
+        nodes: &[object(node("n1", "a")), object(node("n2", "b"))],
+        allocated,
+        lb_class: "",
+        policy: &Policy::default(),
+        links,
+        exclusion: &Exclusion::default(),
+    }
+    .view()
+}
+
+#[test]
+fn selectors_become_the_nodes_and_services_that_match() {
+    let config = advertisement(|advertisement| {
+        advertisement.node_selectors = vec![selector(json!({"rack": "b"}))];
+        advertisement.service_selectors = vec![selector(json!({"tier": "back"}))];
+        advertisement.interfaces = ["eth0".to_owned()].into();
+        let prefer = |weight, rack| checked::Preference { weight, nodes: selector(json!({ "rack": rack })) };
+        advertisement.preferences = vec![prefer(10, "a"), prefer(5, "a"), prefer(1, "b")];
+    });
+    let advertisement = view(&config, &BTreeMap::new(), &Links::new()).l2_advertisements.remove(&"lan".into()).unwrap();
+    assert_eq!(advertisement.nodes, Scope::Only(["n2".into()].into()));
+    assert_eq!(advertisement.services, Scope::Only([].into()));
+    assert!(advertisement.has_service_selectors);
+    assert_eq!(advertisement.interfaces, Scope::Only(["eth0".into()].into()));
+    assert_eq!(advertisement.preferences, [("n1".into(), 15), ("n2".into(), 1)].into());
+}
+
+#[test]
+fn an_advertisement_without_selectors_is_for_all() {
+    let advertisement =
+        view(&advertisement(|_| {}), &BTreeMap::new(), &Links::new()).l2_advertisements.remove(&"lan".into()).unwrap();
+    assert_eq!((advertisement.nodes, advertisement.services), (Scope::All, Scope::All));
+    assert!(!advertisement.has_service_selectors);
+}
+
+#[test]
+fn only_addresses_that_were_allocated_are_vips_whatever_the_status_says() {
+    let id = ServiceId::new("default", "web");
+    let config = checked::Config::default();
+    let service = |allocated: BTreeMap<_, _>| view(&config, &allocated, &Links::new()).services.remove(&id).unwrap();
+    assert_eq!(service(BTreeMap::new()).vips, [].into());
+    let given: IpAddr = "192.0.2.1".parse().unwrap();
+    let service = service([(id.clone(), vec![given])].into());
+    assert_eq!(service.vips, [given].into());
+    assert!(service.allow_shared_ip);
+    assert_eq!(service.traffic_policy, TrafficPolicy::Local);
+    let endpoint = Endpoint { node: Some("n2".into()), ready: Some(false), serving: Some(true), terminating: None };
+    assert_eq!(service.endpoints, [endpoint]);
+}
+
+#[test]
+fn the_facts_of_a_node_are_read_from_labels_conditions_and_annotations() {
+    let node: core::Node = object(json!({
+        "metadata": {"name": "n1", "labels": {EXCLUDE_LABEL: ""}, "annotations": {DRAIN_ANNOTATION: "true"}},
+        "spec": {"unschedulable": true, "taints": [{"key": "maintenance", "effect": "NoSchedule"}]},
+        "status": {"conditions": [
+            {"type": "Ready", "status": "False", "message": "container runtime down, node is shutting down"},
+            {"type": "NetworkUnavailable", "status": "True"},
+        ]},
+    }));
+    let facts = facts_of(&node);
+    assert!(!facts.ready && facts.network_unavailable && facts.exclude_label && facts.unschedulable);
+    assert!(facts.shutting_down && facts.drain_requested && !facts.deleting);
+    assert_eq!(facts.taints, [TaintKey::from("maintenance")].into());
+    assert!(facts_of(&object(json!({"metadata": {"name": "n2"}}))).ready);
+}
+
+#[test]
+fn links_are_excluded_for_the_strongest_reason() {
+    let link = |name: &str| links::Link {
+        name: name.to_owned(),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        running: true,
+        resolves: true,
+        addresses: ["10.0.0.7/24".parse().unwrap()].into(),
+        ..links::Link::default()
+    };
+    let table: Links = [
+        link("eth0"),
+        link("docker0"),
+        links::Link { enslaved: true, ..link("veth1") },
+        links::Link { resolves: false, ..link("tun0") },
+        links::Link { running: false, ..link("eth1") },
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|(link, index)| (links::LinkIndex(index), link))
+    .collect();
+    let links = view(&checked::Config::default(), &BTreeMap::new(), &table).links;
+    let excluded = |name: &str| links[&LinkName::from(name)].excluded;
+    assert_eq!(excluded("eth0"), None);
+    assert_eq!(excluded("docker0"), Some(LinkExclusion::Pattern));
+    assert_eq!(excluded("veth1"), Some(LinkExclusion::Enslaved));
+    assert_eq!(excluded("tun0"), Some(LinkExclusion::NoArp));
+    assert_eq!(links[&LinkName::from("eth1")].state, LinkState::NoCarrier);
+    assert_eq!(links[&LinkName::from("eth0")].connected, [AddressRange::of_prefix("10.0.0.0".parse().unwrap(), 24)]);
+}
