@@ -1,4 +1,58 @@
-//! Heartbeats and claims of the speakers on one link.
+//! Heartbeats and claims of the speakers on one link: who lives, and which one answers for which VIP.
+//!
+//! [`Segment`] is the machine of one link. It knows no clock, no socket and no Kubernetes: the driver tells it what
+//! happened ([`Input`]) and does what it says ([`Output`]). A member is one interface of one node, so two interfaces of
+//! a node on the same wire are two members and exactly one MAC answers.
+//!
+//! # Liveness
+//!
+//! * Members beat to the group every 100 ms. A peer silent for 200 ms is asked directly and answers at once; after
+//!   300 ms without any sign of life it is lost. Each beat states its sender's interval, and receivers scale with it.
+//! * The interval grows so that all members together send at most 500 beats per second. Owners keep three quarters of
+//!   that: their silence is what clients feel.
+//! * A failure falls at a random moment between two beats, so with the defaults the successor answers 300 ms after the
+//!   last beat, which is 200 to 300 ms after the failure: p50 about 250 ms, never more than 305 ms without loss. Every
+//!   further candidate that died unnoticed with the owner adds one stagger of 150 ms.
+//! * Nothing is concluded from silence by a process that was late itself: a peer is lost only in a second look, 5 ms
+//!   after the first, when the frames that waited in the socket have been read.
+//!
+//! # Ownership
+//!
+//! * A claim is (VIP, epoch). A live claimant that may own the VIP keeps it: joins move nothing and nothing fails back.
+//! * A vacant VIP goes to the best live candidate: preference, node of the same Service, rendezvous hash with loads
+//!   bounded to 1.25 times the average. Whoever is next steps in after a stagger, so that different views cannot leave a
+//!   VIP without owner. If two step in at once, the conflict rule ends it within one delay of the wire.
+//! * Of two claims the one of a member that answers wins, then the higher epoch, then a rank. The loser is silent at
+//!   once, and the winner announces again even if it never believed it had lost.
+//! * Planned moves (draining, ineligible, not ready, leaving) are make-before-break: the owner flags its claim, the
+//!   successor answers with the next epoch, and the owner stops when it sees that.
+//! * A member that has not beaten for 250 ms releases everything before it looks at its input, and answers again when
+//!   every peer that lived has answered a question asked after the pause and nobody else answers for the VIP.
+//! * A rival that goes on answering does not hear this member; after the loss time and a stagger the one that hears
+//!   both gives way, so one-way loss leaves one lasting owner.
+//! * A newcomer listens for the loss time. While a whole wire starts, VIPs whose best candidate still listens wait for it.
+//!
+//! # Wire
+//!
+//! Datagrams stay under 1,200 bytes at any number of VIPs: a clear header (version, key id, member, boot, sequence) and
+//! a body under AES-256-GCM with a key of its own per boot of each member (HKDF, RFC 5869), the sequence as nonce, a
+//! replay window of 128 and no plaintext mode. Beats carry version, count and digest of the sender's claims, never the
+//! claims themselves unless they change; a receiver that lacks some asks for exactly those, and the answer goes to the
+//! group at a bounded rate.
+//!
+//! # What this crate does not do
+//!
+//! * It does not open sockets, choose groups or addresses, or answer ARP and NDP.
+//! * It does not know why a node is a candidate; [`Candidacy`] says so.
+//!
+//! # Deviations and limits
+//!
+//! * Whoever knows the secret can lie about every member; the secret is the boundary of trust.
+//! * A receiver that has never heard of a member accepts a recording of one of its earlier boots. Someone on the wire
+//!   with recordings can show it a member that is dead, as he could answer ARP in its place.
+//! * Content overtaken by a later datagram of the same sender is dropped and asked for again, about 15 ms later.
+//! * The loss bounds are those of single faults; when more than three successive frames of a live member are lost in
+//!   both directions, it is lost although it lives, and the VIP moves.
 #![forbid(unsafe_code)]
 
 mod claims;
@@ -23,4 +77,4 @@ pub use name::{BootId, LinkName, Mac, MemberId, NameError, NodeName};
 pub use peer::Reach;
 pub use seal::{KeyError, KeyId, KeyRing};
 pub use segment::{MemberState, MemberView, PhaseView, Segment, View};
-pub use stats::{Drop, Stats};
+pub use stats::{DropReason, Stats};

@@ -131,7 +131,9 @@ impl MemberTag {
 
 /// Number of one start of a speaker; a later start of the same member has a greater one.
 ///
-/// Nanoseconds since 1970 serve well. Using a number twice for one member would repeat AEAD nonces and is forbidden.
+/// Nanoseconds since 1970 serve well where the clock never starts behind the last boot; a member with a smaller number
+/// than its last is refused until it is forgotten. Using a number twice for one member would repeat AEAD nonces and is
+/// forbidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootId(pub u64);
 

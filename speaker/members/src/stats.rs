@@ -2,7 +2,7 @@
 
 /// Why a datagram was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Drop {
+pub enum DropReason {
     /// The link is down, the keys are not known yet, or the machine has ended.
     Idle,
     /// Its length is impossible.
@@ -23,7 +23,7 @@ pub enum Drop {
     Own,
 }
 
-impl Drop {
+impl DropReason {
     /// Every reason, in the order of [`Stats::dropped`].
     pub const ALL: [Self; 9] = [
         Self::Idle,
@@ -92,16 +92,16 @@ pub struct Stats {
     pub acquired: u64,
     /// VIPs released.
     pub released: u64,
-    dropped: [u64; Drop::ALL.len()],
+    dropped: [u64; DropReason::ALL.len()],
 }
 
 impl Stats {
     /// Returns how many datagrams were dropped for a reason.
-    pub fn dropped(&self, why: Drop) -> u64 {
+    pub fn dropped(&self, why: DropReason) -> u64 {
         self.dropped[why.index()]
     }
 
-    pub(crate) fn count_drop(&mut self, why: Drop) {
+    pub(crate) fn count_drop(&mut self, why: DropReason) {
         self.dropped[why.index()] += 1;
     }
 }

@@ -64,6 +64,10 @@ impl Segment {
         peer.repair_at = None;
         peer.incomplete_since = None;
         self.stats.mismatches += table.mismatches();
+        if !table.is_complete() {
+            // It may have answered for any VIP without its claim being known here.
+            self.reassert_all();
+        }
         for vip in table.vips() {
             self.on_claim(now, tag, vip, None);
         }

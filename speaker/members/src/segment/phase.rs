@@ -57,8 +57,12 @@ impl Segment {
         self.bring_up(now);
         if old.is_some_and(|old| old.up && old.mac != facts.mac) {
             self.sending.urgent = true;
-            self.outputs.extend(self.answering.iter().map(|vip| Output::Reassert { vip: *vip }));
+            self.reassert_all();
         }
+    }
+
+    pub(super) fn reassert_all(&mut self) {
+        self.outputs.extend(self.answering.iter().map(|vip| Output::Reassert { vip: *vip }));
     }
 
     fn bring_up(&mut self, now: Instant) {

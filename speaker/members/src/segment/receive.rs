@@ -9,7 +9,7 @@ use crate::contract::Event;
 use crate::name::MemberTag;
 use crate::peer::{Life, Peer};
 use crate::seal::{Header, HeaderError, Opener};
-use crate::stats::Drop;
+use crate::stats::DropReason;
 use crate::wire::{Body, MAX_HEARD};
 
 /// An authentic datagram, with the key if it was derived for it.
@@ -31,16 +31,16 @@ impl Segment {
         }
     }
 
-    fn open(&mut self, bytes: &[u8]) -> Result<Opened, Drop> {
+    fn open(&mut self, bytes: &[u8]) -> Result<Opened, DropReason> {
         let Some(keys) = self.keys.as_ref().filter(|_| self.link.is_some_and(|link| link.up)) else {
-            return Err(Drop::Idle);
+            return Err(DropReason::Idle);
         };
         let header = Header::parse(bytes).map_err(|error| match error {
-            HeaderError::Length => Drop::Length,
-            HeaderError::Version => Drop::Version,
+            HeaderError::Length => DropReason::Length,
+            HeaderError::Version => DropReason::Version,
         })?;
         if header.sender == self.tag && header.boot <= self.boot {
-            return Err(if header.boot == self.boot { Drop::Own } else { Drop::OldBoot });
+            return Err(if header.boot == self.boot { DropReason::Own } else { DropReason::OldBoot });
         }
         let known = self.peers.get(&header.sender);
         if let Some(peer) = known {
@@ -50,15 +50,15 @@ impl Segment {
         let cached = same_boot.and_then(|peer| peer.opener.as_ref()).filter(|opener| opener.key_id == header.key);
         let derived = match cached {
             Some(_) => None,
-            None => Some(keys.ring.opener(&header).ok_or(Drop::UnknownKey)?),
+            None => Some(keys.ring.opener(&header).ok_or(DropReason::UnknownKey)?),
         };
-        let opener = cached.or(derived.as_ref()).ok_or(Drop::UnknownKey)?;
-        let body = opener.open(&header, bytes, &mut self.scratch).ok_or(Drop::Forged)?;
-        let body = Body::decode(body).map_err(|_| Drop::Malformed)?;
+        let opener = cached.or(derived.as_ref()).ok_or(DropReason::UnknownKey)?;
+        let body = opener.open(&header, bytes, &mut self.scratch).ok_or(DropReason::Forged)?;
+        let body = Body::decode(body).map_err(|_| DropReason::Malformed)?;
         // A member that knows the secret can still speak only for the member its key was derived for.
         let is_bound = known.is_some_and(|peer| peer.member == body.member) || body.member.tag() == header.sender;
         if !is_bound {
-            return Err(Drop::Malformed);
+            return Err(DropReason::Malformed);
         }
         Ok(Opened { header, body, opener: derived })
     }
@@ -77,6 +77,7 @@ impl Segment {
         peer.window.accept(header.sequence);
         peer.opener = opener.or_else(|| peer.opener.take());
         if body.flags.left {
+            self.take_content(now, tag, header.sequence, &body);
             self.depart(now, tag);
             return;
         }
@@ -151,16 +152,16 @@ impl Segment {
     }
 }
 
-fn check_freshness(peer: &Peer, header: &Header) -> Result<(), Drop> {
+fn check_freshness(peer: &Peer, header: &Header) -> Result<(), DropReason> {
     if header.boot < peer.boot {
-        return Err(Drop::OldBoot);
+        return Err(DropReason::OldBoot);
     }
     if header.boot > peer.boot {
         return Ok(());
     }
     match peer.life {
-        Life::Left { .. } => Err(Drop::OldBoot),
+        Life::Left { .. } => Err(DropReason::OldBoot),
         Life::Live(_) | Life::Lost { .. } if peer.window.is_fresh(header.sequence) => Ok(()),
-        Life::Live(_) | Life::Lost { .. } => Err(Drop::Replay),
+        Life::Live(_) | Life::Lost { .. } => Err(DropReason::Replay),
     }
 }

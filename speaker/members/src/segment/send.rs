@@ -180,8 +180,11 @@ impl Segment {
         }
     }
 
+    /// Tells what was given up last, so that successors know for what they have to announce themselves, and leaves.
     pub(super) fn say_goodbye(&mut self, now: Instant) {
-        self.sending.last_beat = now;
+        while !self.sending.untold.is_empty() && self.sending.pace.take(now) {
+            self.send_group(now);
+        }
         for _ in 0..GOODBYES {
             let mut body = self.body();
             body.flags.left = true;

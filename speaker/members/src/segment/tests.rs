@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Acquired, BootId, Drop, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
+use crate::{Acquired, BootId, DropReason, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
@@ -91,7 +91,7 @@ fn says_and_owns_nothing_without_keys_or_link() {
         segment.handle(now, Input::Want(BTreeMap::from([(VIP, candidacy(Mine::Eligible))])));
         receive(&mut segment, now, &[0; 80]);
         assert_eq!((outputs(&mut segment), segment.poll_timeout()), (vec![], None));
-        assert_eq!(segment.stats().dropped(Drop::Idle), 1);
+        assert_eq!(segment.stats().dropped(DropReason::Idle), 1);
     }
 }
 
@@ -134,7 +134,15 @@ fn counts_what_it_drops_by_reason() {
     inputs.into_iter().for_each(|bytes| receive(&mut segment, now, bytes));
     let stats = segment.stats();
     assert_eq!(stats.received, 1);
-    let reasons = [Drop::Forged, Drop::Replay, Drop::OldBoot, Drop::UnknownKey, Drop::Own, Drop::Version, Drop::Length];
+    let reasons = [
+        DropReason::Forged,
+        DropReason::Replay,
+        DropReason::OldBoot,
+        DropReason::UnknownKey,
+        DropReason::Own,
+        DropReason::Version,
+        DropReason::Length,
+    ];
     assert_eq!(reasons.map(|why| stats.dropped(why)), [1; 7]);
 }
 
@@ -148,7 +156,7 @@ fn a_member_cannot_speak_for_another() {
     liar.handle(now, Input::Timeout);
     let lie = datagrams(&mut liar).pop().unwrap();
     receive(&mut segment, now, &lie);
-    assert_eq!((segment.stats().received, segment.stats().dropped(Drop::Malformed)), (0, 1));
+    assert_eq!((segment.stats().received, segment.stats().dropped(DropReason::Malformed)), (0, 1));
 }
 
 #[test]
@@ -264,7 +272,7 @@ proptest! {
             *first = 1;
         }
         receive(&mut segment, now, &bytes);
-        let dropped: u64 = Drop::ALL.into_iter().map(|why| segment.stats().dropped(why)).sum();
+        let dropped: u64 = DropReason::ALL.into_iter().map(|why| segment.stats().dropped(why)).sum();
         prop_assert_eq!(dropped, 1);
     }
 }

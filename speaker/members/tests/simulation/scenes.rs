@@ -5,6 +5,7 @@ use std::time::Duration;
 use members::{Acquired, Event, KeyRing, MemberState, Mine, Reach, Released};
 
 use crate::calm::expect_owners;
+use crate::storm;
 use crate::world::{SECRET, World, ms};
 
 /// A settled wire on which everything is watched closely.
@@ -276,7 +277,7 @@ fn a_wire_with_another_key_is_another_wire() {
     let before = world.nodes[0].segment.as_ref().unwrap().stats().received;
     world.run_for(ms(2000));
     let stats = world.nodes[0].segment.as_ref().unwrap().stats();
-    assert!(stats.dropped(members::Drop::UnknownKey) > 10);
+    assert!(stats.dropped(members::DropReason::UnknownKey) > 10);
     assert_eq!(stats.received, before);
 }
 
@@ -292,4 +293,10 @@ fn a_lost_member_is_shown_as_lost_and_a_leaving_one_as_left() {
         view.members.iter().map(|member| (member.member.node.as_str(), member.state)).collect();
     assert!(states.contains(&("node-1", MemberState::Lost)) && states.contains(&("node-2", MemberState::Left)));
     assert_eq!(owner(&world), 0);
+}
+
+/// The successor had lost the leaving owner's claims, so it took over without a hand-over and had to hear of them.
+#[test]
+fn seed_5534_a_successor_by_chance_announces_itself_when_the_former_owner_leaves() {
+    storm::simulate(5534).unwrap();
 }

@@ -114,7 +114,8 @@ fn expect_reasserted(world: &World, doubled: &[IpAddr], peace: Instant) -> Resul
                 || node.acquired.iter().any(|(at, acquired, _)| acquired == vip && *at >= peace)
         };
         if !world.owners(*vip).into_iter().all(says_so) {
-            return Err(format!("{vip} had two owners and its winner did not announce it again"));
+            let story = world.story(*vip);
+            return Err(format!("{vip} had two owners and its winner did not announce it again{story}"));
         }
     }
     Ok(())

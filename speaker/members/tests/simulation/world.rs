@@ -1,19 +1,20 @@
 //! Nodes, a wire with faults, and virtual time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use members::{
-    Acquired, BootId, Candidacy, Config, Event, Input, KeyRing, LinkFacts, LinkName, Mac, MemberId, Mine, NodeName,
-    Output, PhaseView, Released, Segment, Timing, To,
+    BootId, Candidacy, Config, Input, KeyRing, LinkFacts, LinkName, Mac, MemberId, Mine, NodeName, Output, Segment,
+    Timing, To,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::checks::Checks;
+use crate::node::Node;
 
 pub(crate) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -42,61 +43,6 @@ pub(crate) struct Weather {
 pub(crate) const SECRET: &[u8] = b"a secret of the simulation";
 
 pub(crate) const CALM: Weather = Weather { loss_percent: 0, duplicate_percent: 0, delay_us: (50, 2000) };
-
-pub(crate) struct Node {
-    pub(crate) segment: Option<Segment>,
-    pub(crate) starts: u64,
-    pub(crate) answering: BTreeSet<IpAddr>,
-    pub(crate) paused_until: Option<Instant>,
-    pub(crate) paused_at: Instant,
-    pub(crate) link_up: bool,
-    pub(crate) ready: bool,
-    pub(crate) stances: BTreeMap<IpAddr, Mine>,
-    learns_at: Option<Instant>,
-    due: Option<Instant>,
-    inbox: VecDeque<(SocketAddr, Rc<[u8]>)>,
-    pub(crate) acquired: Vec<(Instant, IpAddr, Acquired)>,
-    pub(crate) released: Vec<(Instant, IpAddr, Released)>,
-    pub(crate) reasserted: BTreeMap<IpAddr, Instant>,
-    pub(crate) events: Vec<Event>,
-}
-
-impl Node {
-    fn new(now: Instant) -> Self {
-        Self {
-            segment: None,
-            starts: 0,
-            answering: BTreeSet::new(),
-            paused_until: None,
-            paused_at: now,
-            link_up: true,
-            ready: true,
-            stances: BTreeMap::new(),
-            learns_at: None,
-            due: None,
-            inbox: VecDeque::new(),
-            acquired: Vec::new(),
-            released: Vec::new(),
-            reasserted: BTreeMap::new(),
-            events: Vec::new(),
-        }
-    }
-
-    /// Reports whether frames that ask for the VIP get an answer.
-    pub(crate) fn answers(&self, vip: IpAddr) -> bool {
-        self.segment.is_some() && self.paused_until.is_none() && self.link_up && self.answering.contains(&vip)
-    }
-
-    /// Reports whether the node should be able to own the VIP.
-    pub(crate) fn is_available(&self, vip: IpAddr) -> bool {
-        let active = self.segment.as_ref().is_some_and(|segment| segment.view().phase == PhaseView::Active);
-        active && self.paused_until.is_none() && self.link_up && self.ready && self.stance(vip) == Mine::Eligible
-    }
-
-    pub(crate) fn stance(&self, vip: IpAddr) -> Mine {
-        self.stances.get(&vip).copied().unwrap_or(Mine::Eligible)
-    }
-}
 
 struct Delivery {
     to: usize,
@@ -200,6 +146,8 @@ impl World {
             lines.extend(acquired.map(|(when, _, why)| (at(when), format!("node {index} acquires: {why}"))));
             let released = node.released.iter().filter(|(_, it, _)| *it == vip);
             lines.extend(released.map(|(when, _, why)| (at(when), format!("node {index} releases: {why}"))));
+            let reasserted = node.reasserted.get(&vip);
+            lines.extend(reasserted.map(|when| (at(when), format!("node {index} reasserts for the last time"))));
         }
         lines.sort();
         lines.into_iter().map(|(at, line)| format!("\n  {at:?} {line}")).collect()
