@@ -15,17 +15,19 @@ use crate::name::{MemberTag, NodeName};
 const PLAN_SPACING: Duration = Duration::from_micros(5);
 
 impl Segment {
-    /// Until when claims wait for the tables of live peers to be complete.
-    fn repairs_end(&self) -> Option<Instant> {
-        let incomplete = self.peers.values().filter_map(|peer| peer.incomplete_since);
-        incomplete.max().map(|since| since + self.config.timing.repair_wait)
+    /// Returns when the next claim is due; it waits a bounded time for the tables of live peers to be complete.
+    fn claim_due(&self) -> Option<Instant> {
+        let due = self.claim_at.first()?;
+        let wait = self.config.timing.repair_wait;
+        let incomplete = self.peers.values().filter_map(|peer| peer.incomplete_since).max();
+        Some(incomplete.map_or(due, |since| due.max((since + wait).min(due + wait))))
     }
 
     pub(super) fn election_due(&self) -> Option<Instant> {
         if !self.is_active() {
             return None;
         }
-        let claim = self.claim_at.first().map(|claim| self.repairs_end().map_or(claim, |end| claim.max(end)));
+        let claim = self.claim_due();
         let plan = self.replan.then_some(self.plan_after);
         let due = [claim, plan, self.starting_until].into_iter().flatten().min()?;
         Some(self.not_while_looking(due))
@@ -43,10 +45,8 @@ impl Segment {
             self.plan_after = now + PLAN_SPACING * u32::try_from(self.vacancies.len()).unwrap_or(u32::MAX);
             self.plan(now);
         }
-        if self.repairs_end().is_some_and(|end| now < end) {
-            return;
-        }
-        while let Some(vip) = self.claim_at.pop(now) {
+        while self.claim_due().is_some_and(|due| due <= now) {
+            let Some(vip) = self.claim_at.pop(now) else { break };
             let may_take = |candidacy| !self.excluded(vip, candidacy).contains(&self.tag);
             if self.stance(vip) != Mine::Ineligible && self.want.get(&vip).is_some_and(may_take) {
                 self.claim(now, vip);

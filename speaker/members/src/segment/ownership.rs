@@ -109,7 +109,12 @@ impl Segment {
                 let suspended = self.peers.get(&member).is_some_and(|peer| peer.flags.listening);
                 self.claims.set(vip, Claimant { member, claim, suspended });
             }
-            None => self.claims.remove(vip, member),
+            None => {
+                self.claims.remove(vip, member);
+                if !self.want.contains_key(&vip) && self.claims.best(vip).is_none() {
+                    self.seen.remove(&vip);
+                }
+            }
         }
         if claim.is_none() && self.answering.contains(&vip) {
             // It may have answered until a moment ago, even if its claim was never seen here: neighbours may believe it.
