@@ -70,7 +70,7 @@ pub struct Segment {
     starting_until: Option<Instant>,
     /// When this member gives way to a rival that does not hear it.
     contests: Deadlines,
-    /// Rivals to which this member gave way, until their claim ends.
+    /// Rivals to which this member gave way, until their claim ends or they hear it again.
     deferred: BTreeMap<IpAddr, MemberTag>,
     /// Owners as last reported.
     owners: BTreeMap<IpAddr, MemberTag>,

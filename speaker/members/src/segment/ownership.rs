@@ -192,6 +192,13 @@ impl Segment {
         }
     }
 
+    /// A rival to which this member gave way hears it again, so it can hand over.
+    pub(super) fn on_heard_by(&mut self, now: Instant, member: MemberTag) {
+        let healed: Vec<IpAddr> =
+            self.deferred.extract_if(.., |_, rival| *rival == member).map(|(vip, _)| vip).collect();
+        healed.into_iter().for_each(|vip| self.review(now, vip));
+    }
+
     fn update_vacancy(&mut self, vip: IpAddr, rival: Option<Claimant>) {
         let deferred = self.deferred.get(&vip).copied();
         let is_open = rival.is_none_or(|rival| rival.claim.yielding && deferred != Some(rival.member));

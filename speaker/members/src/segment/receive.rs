@@ -109,7 +109,11 @@ impl Segment {
         if let Some(answer) = answer {
             peer.answered = peer.answered.max(answer.sequence);
         }
-        peer.mention(now, answer.is_some() || body.heard.contains(&my_short), members, MAX_HEARD);
+        let mentioned = answer.is_some() || body.heard.contains(&my_short);
+        peer.mention(now, mentioned, members, MAX_HEARD);
+        if mentioned {
+            self.on_heard_by(now, tag);
+        }
         if let Some(ask) = body.ask.as_ref().filter(|ask| ask.of == me) {
             let version = self.own.summary().version;
             ask.spans.iter().for_each(|span| self.sending.repeat(*span, version));

@@ -300,3 +300,9 @@ fn a_lost_member_is_shown_as_lost_and_a_leaving_one_as_left() {
 fn seed_5534_a_successor_by_chance_announces_itself_when_the_former_owner_leaves() {
     storm::simulate(5534).unwrap();
 }
+
+/// The owner was draining while it did not hear the only candidate, which gave way and had to step in after the heal.
+#[test]
+fn seed_8890_a_member_that_gave_way_to_a_deaf_owner_takes_over_once_it_is_heard() {
+    storm::simulate(8890).unwrap();
+}
