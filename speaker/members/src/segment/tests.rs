@@ -263,6 +263,63 @@ fn a_timeout_at_any_time_is_harmless_and_the_next_is_later() {
     assert_eq!(segment.stats().pauses, 0);
 }
 
+/// A settled owner and a settled peer of it, in step.
+fn settled_pair() -> (Instant, Segment, Segment) {
+    let (mut now, mut a) = settled("a", begin());
+    let mut b = up("b", 9, now);
+    for _ in 0..700 {
+        datagrams(&mut a).iter().for_each(|bytes| receive(&mut b, now, bytes));
+        datagrams(&mut b).iter().for_each(|bytes| receive(&mut a, now, bytes));
+        now += ms(1);
+        a.handle(now, Input::Timeout);
+        b.handle(now, Input::Timeout);
+    }
+    (now, a, b)
+}
+
+#[test]
+fn a_peer_whose_beats_wait_in_the_socket_is_not_lost() {
+    let (mut now, mut a, mut b) = settled_pair();
+    outputs(&mut a);
+    // The peer's next beats wait unread while this member is late, just short of a pause.
+    let mut waiting = Vec::new();
+    while datagrams(&mut b).is_empty() {
+        now += ms(1);
+        waiting.extend(datagrams(&mut a));
+        a.handle(now, Input::Timeout);
+        b.handle(now, Input::Timeout);
+    }
+    now += ms(245);
+    a.handle(now, Input::Timeout);
+    waiting.extend(datagrams(&mut a));
+    b.handle(now, Input::Timeout);
+    waiting.iter().for_each(|bytes| receive(&mut b, now, bytes));
+    b.handle(now + ms(20), Input::Timeout);
+    let lost = Output::Event(Event::MemberLost { member: id("a") });
+    assert!(!outputs(&mut b).contains(&lost));
+}
+
+#[test]
+fn only_an_answer_to_a_question_asked_after_the_pause_ends_it() {
+    let (now, mut a, mut b) = settled_pair();
+    let (_, beats) = run(&mut b, now, ms(110));
+    let later = now + ms(500);
+    a.handle(later, Input::Timeout);
+    for output in beats {
+        if let Output::Send { bytes, .. } = output {
+            receive(&mut a, later, &bytes);
+        }
+    }
+    a.handle(later + ms(100), Input::Timeout);
+    assert_eq!(a.phase(), PhaseView::Revalidating, "a beat from before proves nothing");
+    let questions = datagrams(&mut a);
+    b.handle(later + ms(100), Input::Timeout);
+    outputs(&mut b);
+    questions.iter().for_each(|bytes| receive(&mut b, later + ms(100), bytes));
+    datagrams(&mut b).iter().for_each(|bytes| receive(&mut a, later + ms(100), bytes));
+    assert_eq!(a.phase(), PhaseView::Active);
+}
+
 proptest! {
     #[test]
     fn any_datagram_is_taken_or_counted(bytes in prop::collection::vec(any::<u8>(), 0..1300), version in any::<bool>()) {

@@ -69,15 +69,19 @@ pub enum MemberState {
 }
 
 impl Segment {
-    /// Returns the machine and its members for status.
-    pub fn view(&self) -> View<'_> {
-        let phase = match self.phase {
+    /// Returns what the machine does.
+    pub fn phase(&self) -> PhaseView {
+        match self.phase {
             Phase::Down => PhaseView::Down,
             Phase::Listening { .. } => PhaseView::Listening,
             Phase::Active => PhaseView::Active,
             Phase::Revalidating { .. } => PhaseView::Revalidating,
             Phase::Ended => PhaseView::Ended,
-        };
+        }
+    }
+
+    /// Returns the machine and its members for status.
+    pub fn view(&self) -> View<'_> {
         let members = self.peers.values().map(|peer| MemberView {
             member: &peer.member,
             state: match peer.life {
@@ -94,7 +98,7 @@ impl Segment {
             reach: peer.reach,
             claims: peer.table.len(),
         });
-        View { phase, members: members.collect() }
+        View { phase: self.phase(), members: members.collect() }
     }
 
     /// Returns the owner of a desired VIP as far as it is known.

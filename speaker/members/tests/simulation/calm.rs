@@ -15,7 +15,7 @@ const OVERLAP: Duration = Duration::from_millis(30);
 
 #[test]
 fn every_fault_on_a_calm_wire_moves_what_it_must_and_nothing_else() {
-    over_seeds(600, simulate);
+    over_seeds(1000, simulate);
 }
 
 fn simulate(seed: u64) -> Result<(), String> {

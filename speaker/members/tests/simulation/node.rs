@@ -53,7 +53,7 @@ impl Node {
 
     /// Reports whether the node should be able to own the VIP.
     pub(crate) fn is_available(&self, vip: IpAddr) -> bool {
-        let active = self.segment.as_ref().is_some_and(|segment| segment.view().phase == PhaseView::Active);
+        let active = self.segment.as_ref().is_some_and(|segment| segment.phase() == PhaseView::Active);
         active && self.paused_until.is_none() && self.link_up && self.ready && self.stance(vip) == Mine::Eligible
     }
 

@@ -110,6 +110,28 @@ fn one_way_loss_ends_a_hand_over_in_one_owner_too() {
 }
 
 #[test]
+fn after_a_partition_the_later_owner_keeps_the_vip_and_the_earlier_is_silent() {
+    for seed in 0..30 {
+        let mut world = settled(seed, 3, 4);
+        let alone = owner(&world);
+        world.checks.moves_need_cause = false;
+        // The next beat and one repair.
+        world.checks.overlap_bound = Some(ms(130));
+        world.cut = (0..3).filter(|node| *node != alone).flat_map(|node| [(node, alone), (alone, node)]).collect();
+        world.run_for(ms(1000));
+        let first = world.vips[0];
+        let later = world.owners(first).into_iter().find(|owner| *owner != alone);
+        world.cut.clear();
+        world.run_for(ms(500));
+        well(&world);
+        assert_eq!(Some(owner(&world)), later, "seed {seed}");
+        let released = world.nodes[alone].released.iter().rev().find(|(_, vip, _)| *vip == first);
+        assert_eq!(released.map(|(_, _, why)| *why), Some(Released::Conflict));
+        assert!(world.nodes[owner(&world)].reasserted.contains_key(&first), "seed {seed}");
+    }
+}
+
+#[test]
 fn schedulers_that_are_always_late_cause_no_takeover() {
     for seed in 0..10 {
         let mut world = settled(seed, 4, 4);

@@ -15,7 +15,7 @@ const OVERLAP: Duration = Duration::from_millis(1500);
 
 #[test]
 fn after_any_storm_every_vip_has_exactly_one_owner_that_says_so() {
-    over_seeds(700, simulate);
+    over_seeds(1500, simulate);
 }
 
 pub(crate) fn simulate(seed: u64) -> Result<(), String> {
