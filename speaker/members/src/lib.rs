@@ -29,7 +29,8 @@
 //! * A member that has not beaten for 250 ms releases everything before it looks at its input, and answers again when
 //!   every peer that lived has answered a question asked after the pause and nobody else answers for the VIP.
 //! * A rival that goes on answering does not hear this member; after the loss time and a stagger the one that hears
-//!   both gives way, so one-way loss leaves one lasting owner.
+//!   both gives way, so one-way loss leaves one lasting owner. While a lost peer is remembered every beat recites a few
+//!   claims, since a peer that hears us without being heard cannot ask; with many VIPs this takes a beat per 19 of them.
 //! * A newcomer listens for the loss time. While a whole wire starts, VIPs whose best candidate still listens wait for it.
 //!
 //! # Wire

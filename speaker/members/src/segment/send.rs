@@ -10,11 +10,15 @@ use crate::config::Config;
 use crate::contract::{Output, To};
 use crate::name::MemberTag;
 use crate::pace::Pace;
+use crate::peer::{Life, Peer};
 use crate::spans::{Span, Spans};
-use crate::wire::{Answer, Ask, Body, Flags, MAX_ASKED, MAX_HEARD};
+use crate::wire::{Answer, Ask, Body, Flags, MAX_ASKED, MAX_HEARD, Piece};
 
 /// How often the goodbye is said: whoever misses it waits for the loss time.
 const GOODBYES: usize = 3;
+
+/// Bytes of claims told unasked with each beat while a peer is lost.
+const RECITED: usize = 256;
 
 /// State of the sending side.
 pub(super) struct Sending {
@@ -29,6 +33,8 @@ pub(super) struct Sending {
     /// A change of flags to tell the group.
     pub(super) urgent: bool,
     soliciting: bool,
+    /// The version up to which claims were told unasked.
+    recited: u64,
     pace: Pace,
     /// The member listed last as heard.
     listed: MemberTag,
@@ -44,6 +50,7 @@ impl Sending {
             untold: Spans::default(),
             urgent: false,
             soliciting: false,
+            recited: 0,
             pace: Pace::new(config.timing.change_rate, now),
             listed: MemberTag(0),
         }
@@ -129,14 +136,31 @@ impl Segment {
         let mut body = self.body();
         body.flags.solicits = std::mem::take(&mut self.sending.soliciting);
         body.heard = self.list_heard();
-        if let Some(span) = self.sending.untold.first() {
-            let piece = self.own.piece(span, body.room_for_changes());
-            self.sending.untold.remove_upto(piece.span.upto);
-            body.piece = Some(piece);
-        }
+        body.piece = match self.sending.untold.first() {
+            Some(span) => {
+                let piece = self.own.piece(span, body.room_for_changes());
+                self.sending.untold.remove_upto(piece.span.upto);
+                Some(piece)
+            }
+            None => self.recite(),
+        };
         self.sending.urgent = false;
         self.sending.last_beat = now;
         self.send(To::Group, &body);
+    }
+
+    /// A lost peer may still hear this member without being heard, so that it can see our claims only if they are told
+    /// unasked: a little of them with each beat, for as long as such a peer is remembered.
+    fn recite(&mut self) -> Option<Piece> {
+        let is_lost = |peer: &Peer| matches!(peer.life, Life::Lost { .. });
+        let version = self.own.summary().version;
+        if version == 0 || !self.peers.values().any(is_lost) {
+            return None;
+        }
+        let after = if self.sending.recited < version { self.sending.recited } else { 0 };
+        let piece = self.own.piece(Span { after, upto: version }, RECITED);
+        self.sending.recited = piece.span.upto;
+        Some(piece)
     }
 
     /// Lists the next few live peers in turn, so that every beat has the same size on a wire of any number of members.

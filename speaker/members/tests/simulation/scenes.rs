@@ -91,6 +91,26 @@ fn one_way_loss_between_two_nodes_leaves_one_lasting_owner() {
 }
 
 #[test]
+fn a_later_owner_gives_way_to_an_earlier_one_that_does_not_hear_it() {
+    for seed in 0..30 {
+        let mut world = settled(seed, 2, 1);
+        world.checks.moves_need_cause = false;
+        world.checks.overlap_bound = None;
+        let deaf = owner(&world);
+        world.cut.extend([(0, 1), (1, 0)]);
+        world.run_for(ms(1000));
+        assert_eq!(world.owners(world.vips[0]).len(), 2, "each side of a partition has an owner");
+        world.cut.remove(&(deaf, 1 - deaf));
+        world.run_for(ms(700));
+        assert_eq!(owner(&world), deaf, "seed {seed}");
+        world.run_for(ms(5000));
+        assert_eq!(owner(&world), deaf, "seed {seed}");
+        let last = world.nodes[1 - deaf].released.last().map(|(_, _, why)| *why);
+        assert_eq!(last, Some(Released::Unheard));
+    }
+}
+
+#[test]
 fn one_way_loss_ends_a_hand_over_in_one_owner_too() {
     for seed in 0..40 {
         let mut world = settled(seed, 3, 1);
