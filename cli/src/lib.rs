@@ -1,4 +1,7 @@
-//! Placeholder.
+//! The parts of the `clarion` binary.
 
+pub mod client;
 pub mod demo;
 pub mod manifests;
+pub mod standalone;
+pub mod status;

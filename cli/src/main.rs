@@ -1,2 +1,71 @@
 //! The `clarion` binary.
-fn main() {}
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clarion::{client, demo, standalone};
+use tracing_subscriber::EnvFilter;
+
+/// A load balancer for Kubernetes on your own hardware
+#[derive(Debug, Parser)]
+#[command(name = "clarion", version, arg_required_else_help = true)]
+struct Arguments {
+    /// How much to log: error, warn, info, debug, trace, or a list such as info,members=debug
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    log_level: String,
+    /// How to log
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Standalone(standalone::Options),
+    Status(client::Options),
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let Arguments { log_level, log_format, command } = Arguments::parse();
+    let result = match command {
+        // The demo makes namespaces, for which the process must still have one thread only.
+        Command::Demo(options) => demo::run(options),
+        Command::Standalone(options) => log(&log_level, log_format).and_then(|()| block_on(standalone::run(options))),
+        Command::Status(options) => block_on(async move { client::run(&options, &mut io::stdout().lock()).await }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the one place where the program speaks about its own failure")]
+            {
+                eprintln!("clarion: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread is enough for everything but the wire, which has its own; more would only cost memory.
+fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+fn log(level: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| anyhow::anyhow!("--log-level {level:?}: {error}; use a level such as info"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}

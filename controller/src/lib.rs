@@ -9,6 +9,7 @@
 pub mod convert;
 mod events;
 mod ledger;
+pub mod metrics;
 mod plan;
 mod refusal;
 mod request;

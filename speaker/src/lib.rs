@@ -8,5 +8,5 @@ pub mod net;
 pub mod orders;
 pub mod view;
 
-pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Wire};
+pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Observer, Wire};
 pub use drivers::{Counters, LinkObserved, MemberObserved};

@@ -1,7 +1,7 @@
 //! The speaker's metrics, made from what was observed whenever they are asked for.
 
 use announce::Desired;
-use members::{Drop, MemberState};
+use members::{DropReason, MemberState};
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use crate::drivers::LinkObserved;
@@ -149,7 +149,7 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         pauses.with_label_values(&[&link.name]).inc_by(link.heartbeats.pauses);
         sent.with_label_values(&[&link.name]).inc_by(link.heartbeats.sent_group + link.heartbeats.sent_peer);
         received.with_label_values(&[&link.name]).inc_by(link.heartbeats.received);
-        for reason in Drop::ALL {
+        for reason in DropReason::ALL {
             refused.with_label_values(&[&*link.name, reason.as_str()]).inc_by(link.heartbeats.dropped(reason));
         }
         errors.with_label_values(&[&link.name]).inc_by(link.counters.heartbeat_errors);

@@ -13,7 +13,7 @@ pub mod sandbox;
 pub mod scene;
 pub mod server;
 pub mod speaker;
-pub mod status;
+pub use crate::status;
 pub mod story;
 pub mod summary;
 pub mod table;

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::fault::{Reason, Subject};
 use super::field_path::{FieldPath, Segment};
-use crds::core;
 use super::yaml::{Document, Flaw, Node};
+use crds::core;
 pub use kind::Kind;
 use kind::Recognised;
 pub(crate) use schema::Schemas;

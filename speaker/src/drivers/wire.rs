@@ -94,13 +94,9 @@ impl Wire {
         self.desired.send_replace(Arc::new(desired));
     }
 
-    /// Returns what the machines of all links say, in the order of the links; empty once the thread has ended.
-    pub async fn observe(&self) -> Vec<LinkObserved> {
-        let (answer, answered) = oneshot::channel();
-        if self.queries.send(answer).await.is_err() {
-            return Vec::new();
-        }
-        answered.await.unwrap_or_default()
+    /// Returns a handle to ask the machines through.
+    pub fn observer(&self) -> Observer {
+        Observer { queries: self.queries.clone() }
     }
 
     /// Hands everything over to the other nodes and waits for the thread to end; the machines bound how long that takes.
@@ -112,6 +108,23 @@ impl Wire {
             tracing::error!("the wire thread ended by a fault");
         }
         drop((desired, queries));
+    }
+}
+
+/// Asks the machines what they do at this moment.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    queries: mpsc::Sender<oneshot::Sender<Vec<LinkObserved>>>,
+}
+
+impl Observer {
+    /// Returns what the machines of all links say, in the order of the links; empty once the thread has ended.
+    pub async fn observe(&self) -> Vec<LinkObserved> {
+        let (answer, answered) = oneshot::channel();
+        if self.queries.send(answer).await.is_err() {
+            return Vec::new();
+        }
+        answered.await.unwrap_or_default()
     }
 }
 

@@ -1,30 +1,47 @@
-//! What a speaker says about itself at `/status`, as far as the demo and the lab read it.
+//! What one node says of itself at `/status`.
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The status of one node.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The node.
     pub node: String,
     /// Every Service with its allocation.
     #[serde(default)]
     pub services: Vec<Service>,
+    /// How full every pool is.
+    #[serde(default)]
+    pub pools: Vec<Pool>,
     /// Every address this node knows, once per link.
     #[serde(default)]
     pub vips: Vec<Vip>,
     /// Every other speaker heard.
     #[serde(default)]
     pub members: Vec<Member>,
-    /// What is wrong with the manifests.
+    /// What is wrong with the manifests or the machine.
     #[serde(default)]
     pub faults: Vec<String>,
+    /// What works worse than it could.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// One pool. The counts are text, since a pool of IPv6 addresses has more than a JSON number holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// The name.
+    pub name: String,
+    /// Addresses in use.
+    pub assigned: String,
+    /// Addresses that can still be given.
+    pub available: String,
 }
 
 /// One Service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// The namespace.
     pub namespace: String,
@@ -44,7 +61,7 @@ pub struct Service {
 }
 
 /// One address on one link.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vip {
     /// The address.
     pub ip: IpAddr,
@@ -59,13 +76,16 @@ pub struct Vip {
     /// The Ethernet address that answers for it.
     #[serde(default)]
     pub mac: Option<String>,
+    /// The Ethernet address of a stranger that claims it too.
+    #[serde(default)]
+    pub conflict: Option<String>,
     /// Why this node does not answer, if it does not.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
 /// One other speaker on one link.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The link, by the name of its interface.
     pub link: String,
@@ -76,6 +96,18 @@ pub struct Member {
     /// Its Ethernet address.
     #[serde(default)]
     pub mac: Option<String>,
+    /// The IP address it speaks from.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Milliseconds since it was heard.
+    #[serde(default)]
+    pub silent_ms: u64,
+    /// How many addresses it answers for.
+    #[serde(default)]
+    pub claims: usize,
+    /// False if it does not hear this node, although this node hears it.
+    #[serde(default)]
+    pub hears_us: bool,
 }
 
 impl Status {

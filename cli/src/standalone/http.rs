@@ -1,0 +1,86 @@
+//! The HTTP endpoint: `/metrics`, `/status`, `/healthz` and `/readyz`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use speaker::{Observer, metrics};
+use tokio::sync::watch;
+
+use super::report::Decided;
+
+/// What the handlers answer from.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// The latest decisions.
+    pub decided: watch::Receiver<Arc<Decided>>,
+    /// Asks the wire thread.
+    pub observer: Observer,
+}
+
+/// Returns the routes.
+pub(super) fn router(source: Source) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(source)
+}
+
+async fn status(State(source): State<Source>) -> Response {
+    let links = source.observer.observe().await;
+    let decided = source.decided.borrow().clone();
+    axum::Json(decided.status(&links)).into_response()
+}
+
+/// Ready means that the manifests are read and every wire was heard long enough to own addresses.
+async fn ready(State(source): State<Source>) -> Response {
+    let links = source.observer.observe().await;
+    let listening: Vec<&str> = links
+        .iter()
+        .filter(|link| link.phase == members::PhaseView::Listening)
+        .map(|link| link.name.as_str())
+        .collect();
+    match listening.is_empty() {
+        true => "ok\n".into_response(),
+        false => {
+            let text = format!("still listening on {}\n", listening.join(", "));
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}
+
+async fn metrics(State(source): State<Source>) -> Response {
+    let links = source.observer.observe().await;
+    let decided = source.decided.borrow().clone();
+    match render(&decided, &links) {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// Renders all metrics in the text format of Prometheus.
+pub(super) fn render(decided: &Decided, links: &[speaker::LinkObserved]) -> prometheus::Result<String> {
+    let registry = Registry::new();
+    #[cfg(target_os = "linux")]
+    registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    controller::metrics::collect(&registry, &decided.allocated.plan)?;
+    metrics::collect(&registry, &decided.node, &decided.desired, links)?;
+    let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
+    registry.register(Box::new(faults.clone()))?;
+    faults.with_label_values::<&str>(&[]).set(decided.faults.len() as f64);
+    TextEncoder::new().encode_to_string(&registry.gather())
+}
+
+/// The one metric that is the standalone program's own.
+pub const FAULTS: metrics::Family = metrics::Family {
+    name: "clarion_config_faults",
+    kind: "gauge",
+    labels: &[],
+    help: "Faults in the manifests; /status has their texts",
+};

@@ -1,0 +1,205 @@
+//! `clarion standalone`: controller and speaker in one process, fed from a directory of manifests.
+//!
+//! A change of the directory or of a link runs the whole chain once: manifests, checked configuration, addresses, view, plan,
+//! orders for the wire thread. Each step is a pure function of the one before, so hosts with the same directory agree.
+
+mod allocation;
+mod configuration;
+mod http;
+mod options;
+mod report;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use announce::{DrainPolicy, NodeName, Policy};
+use anyhow::Context as _;
+use crds::checked::Nodes;
+use crds::fault::Fault;
+use speaker::exclusion::Exclusion;
+use speaker::net::links::{Links, watch_links};
+use speaker::{Wire, orders, view};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::manifests::{Directory, Loaded, Watch};
+use allocation::Allocator;
+use configuration::{Cluster, Compiled, Compiler};
+pub use http::FAULTS;
+use http::Source;
+pub use options::{Drain, Options};
+use report::Decided;
+
+/// Runs until SIGTERM or SIGINT, then hands everything over and returns.
+///
+/// # Errors
+/// Fails at start when the directory, the state, the metrics address or the network cannot be used.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut changes = Watch::start(&options.manifests);
+    let mut program = Program::start(&options)?;
+    // A listing that fails ends the program, for nothing can be announced without links.
+    let (links, mut links_changed) = watch::channel(Links::new());
+    let mut watching = tokio::spawn(watch_links(links));
+    links_changed.changed().await.context("list the network links")?;
+
+    let wire = Wire::start(wire_config(&options)).context("start the wire thread")?;
+    let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
+    let listener = TcpListener::bind(options.metrics_address)
+        .await
+        .with_context(|| format!("listen on --metrics-address {}", options.metrics_address))?;
+    let server = axum::serve(listener, http::router(Source { decided: receiver, observer: wire.observer() }));
+    let server = tokio::spawn(server.into_future());
+
+    loop {
+        let links = links_changed.borrow_and_update().clone();
+        let (next, orders) = program.decide(&links);
+        wire.update(orders);
+        decided.send_replace(Arc::new(next));
+        tokio::select! {
+            () = changes.changed() => program.reload(),
+            changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
+            ended = &mut watching => ended.context("watch the network links")??,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("handing over and leaving");
+    wire.leave().await;
+    server.abort();
+    Ok(())
+}
+
+/// Everything between a change and the orders that follow from it.
+struct Program {
+    options: Options,
+    exclusion: Exclusion,
+    policy: Policy,
+    directory: Directory,
+    loaded: Loaded,
+    compiler: Compiler,
+    allocator: Allocator,
+    /// Faults that were logged already.
+    told: Vec<String>,
+}
+
+impl Program {
+    fn start(options: &Options) -> anyhow::Result<Self> {
+        let exclusion = match options.interface_exclude.as_slice() {
+            [] => Exclusion::default(),
+            patterns => Exclusion::new(patterns)?,
+        };
+        let allocator = Allocator::load(&options.state_dir)?;
+        let (directory, loaded) = Directory::load(&options.manifests)?;
+        tracing::info!(files = loaded.files.len(), objects = loaded.objects.len(), "read the manifests");
+        Ok(Self {
+            options: options.clone(),
+            exclusion,
+            policy: policy(options),
+            directory,
+            loaded,
+            compiler: Compiler::default(),
+            allocator,
+            told: Vec::new(),
+        })
+    }
+
+    fn reload(&mut self) {
+        self.loaded = self.directory.reload();
+    }
+
+    /// Runs the chain from the manifests to the orders.
+    fn decide(&mut self, links: &Links) -> (Decided, speaker::Desired) {
+        let cluster = Cluster::of(&self.loaded);
+        let labels = |node: &crds::core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
+        let nodes: Nodes = cluster.nodes.iter().map(labels).collect();
+        let compiled = self.compiler.compile(&self.loaded, &nodes, &self.options.namespace);
+        let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
+        let allocated = self.allocator.allocate(&compiled.config, &cluster, lb_class);
+        let addresses = self.allocator.addresses();
+        let view = view::Inputs {
+            config: &compiled.config,
+            services: &cluster.services,
+            slices: &cluster.slices,
+            nodes: &cluster.nodes,
+            allocated: &addresses,
+            lb_class,
+            policy: &self.policy,
+            links,
+            exclusion: &self.exclusion,
+        }
+        .view();
+        let desired = announce::plan(&view, &NodeName::from(self.options.node.as_str()));
+        let keys = speaker::keys::key_ring(&cluster.secrets, &self.options.namespace);
+
+        let mut faults: Vec<String> = self.loaded.faults.iter().map(ToString::to_string).collect();
+        faults.extend(compiled.faults.iter().map(|fault| self.placed(fault, &compiled)));
+        faults.extend(allocated.faults.iter().cloned());
+        faults.extend(keys.as_ref().err().map(ToString::to_string));
+        self.tell(&faults);
+        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true });
+        let notes = report::notes(&desired, &cluster);
+        (Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes }, orders)
+    }
+
+    /// Returns the fault with the file and line of the field it is about.
+    fn placed(&self, fault: &Fault, compiled: &Compiled) -> String {
+        let Some(id) = configuration::id_of(&fault.object) else { return fault.to_string() };
+        let kept = if compiled.kept.contains(&id) { " (its last good version stays in effect)" } else { "" };
+        match self.loaded.objects.get(&id) {
+            Some(manifest) => format!("{}: {fault}{kept}", manifest.place_of(fault.field.as_str())),
+            None => format!("{fault}{kept}"),
+        }
+    }
+
+    /// Logs the faults that are new since the last time, and those that are gone.
+    fn tell(&mut self, faults: &[String]) {
+        for fault in faults.iter().filter(|fault| !self.told.contains(fault)) {
+            tracing::warn!("{fault}");
+        }
+        for fault in self.told.iter().filter(|fault| !faults.contains(fault)) {
+            tracing::info!("no longer: {fault}");
+        }
+        self.told = faults.to_vec();
+    }
+}
+
+fn policy(options: &Options) -> Policy {
+    let mut drain = DrainPolicy::default();
+    for when in &options.drain_on {
+        match when {
+            Drain::Cordon => drain.cordoned = true,
+            Drain::Shutdown => drain.shutting_down = true,
+            Drain::Deletion => drain.deleting = true,
+            Drain::Taint(key) => {
+                drain.taints.insert(key.as_str().into());
+            }
+        }
+    }
+    Policy { ignore_exclude_label: options.ignore_exclude_lb, drain }
+}
+
+fn wire_config(options: &Options) -> speaker::Config {
+    let refresh = Some(options.refresh).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    speaker::Config {
+        node: options.node.clone(),
+        heartbeat_port: options.heartbeat_port,
+        members: timing(Duration::from_millis(options.heartbeat_interval)),
+        l2: l2::Config { refresh, ..l2::Config::default() },
+    }
+}
+
+/// Scales the times that belong to the interval; a silent speaker is asked after two and lost after three of them.
+fn timing(interval: Duration) -> members::Timing {
+    members::Timing {
+        interval,
+        suspect_after: interval * 2,
+        lost_after: interval * 3,
+        pause_margin: interval / 2,
+        stagger: interval * 3 / 2,
+        ..members::Timing::default()
+    }
+}

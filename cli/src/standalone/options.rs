@@ -1,0 +1,74 @@
+//! The command line of `clarion standalone`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Controller and speaker in one process, fed from a directory of Kubernetes manifests.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Directory with the manifests (*.yaml, *.yml, *.json); changes take effect at once
+    #[arg(long, value_name = "DIR")]
+    pub manifests: PathBuf,
+    /// Name of this node, as its Node object has it
+    #[arg(long, value_name = "NAME")]
+    pub node: String,
+    /// Namespace whose custom resources and secrets count
+    #[arg(long, value_name = "NAMESPACE", default_value = "metallb-system")]
+    pub namespace: String,
+    /// Serve only Services of this loadBalancerClass; without it, only Services without a class
+    #[arg(long, value_name = "CLASS")]
+    pub lb_class: Option<String>,
+    /// Do not announce on interfaces whose name matches, unless an L2Advertisement names them; repeat for several.
+    /// Replaces the default list of container and overlay interfaces
+    #[arg(long, value_name = "REGEX")]
+    pub interface_exclude: Vec<String>,
+    /// Where to serve /metrics, /status, /healthz and /readyz
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9120")]
+    pub metrics_address: SocketAddr,
+    /// Directory that keeps the addresses of Services over a restart
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/clarion")]
+    pub state_dir: PathBuf,
+    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint; repeat for several.
+    /// Nothing drains by default
+    #[arg(long, value_name = "WHEN", value_parser = parse_drain)]
+    pub drain_on: Vec<Drain>,
+    /// Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers as well
+    #[arg(long)]
+    pub ignore_exclude_lb: bool,
+    /// UDP port of the heartbeats between the speakers on one link
+    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT)]
+    pub heartbeat_port: u16,
+    /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub heartbeat_interval: u64,
+    /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub refresh: u64,
+}
+
+/// What makes a node hand over its VIPs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drain {
+    /// `spec.unschedulable`.
+    Cordon,
+    /// A shutdown that the kubelet announced.
+    Shutdown,
+    /// A deletion timestamp on the Node.
+    Deletion,
+    /// A taint with this key.
+    Taint(String),
+}
+
+fn parse_drain(text: &str) -> Result<Drain, String> {
+    match text {
+        "cordon" => Ok(Drain::Cordon),
+        "shutdown" => Ok(Drain::Shutdown),
+        "deletion" => Ok(Drain::Deletion),
+        other => match other.strip_prefix("taint:") {
+            Some(key) if !key.is_empty() => Ok(Drain::Taint(key.to_owned())),
+            Some(_) | None => Err("use cordon, shutdown, deletion or taint:KEY".to_owned()),
+        },
+    }
+}

@@ -1,0 +1,153 @@
+//! What the node says of itself: the values behind `/status` and `clarion status`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use announce::{Desired, Mine, ServiceId};
+use ipam::{PoolName, Usage};
+use members::PhaseView;
+use speaker::{LinkObserved, metrics};
+
+use super::allocation::Allocated;
+use super::configuration::Cluster;
+use crate::status::{Member, Pool, Service, Status, Vip};
+
+/// What the node decided, as values; what it does at this moment is asked of the wire.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// Name of this node.
+    pub node: String,
+    /// Who got which address.
+    pub allocated: Allocated,
+    /// The addresses that are in effect.
+    pub addresses: BTreeMap<ServiceId, Vec<IpAddr>>,
+    /// What should be announced.
+    pub desired: Desired,
+    /// What is wrong with the objects and the machine.
+    pub faults: Vec<String>,
+    /// What could be better.
+    pub notes: Vec<String>,
+}
+
+impl Decided {
+    /// Returns the status, given what is happening on the wire.
+    pub(super) fn status(&self, links: &[LinkObserved]) -> Status {
+        Status {
+            node: self.node.clone(),
+            services: self.services(),
+            pools: self.allocated.plan.usage.iter().map(pool).collect(),
+            vips: self.vips(links),
+            members: links.iter().flat_map(members_of).collect(),
+            faults: self.faults.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    fn services(&self) -> Vec<Service> {
+        let plan = &self.allocated.plan;
+        let refused = plan.refusals.keys().map(|id| ServiceId::new(id.namespace().as_str(), id.name()));
+        let ids: BTreeSet<ServiceId> = self.addresses.keys().cloned().chain(refused).collect();
+        let service = |id: ServiceId| {
+            let ipam_id = ipam::ServiceId::new(&id.namespace, &id.name);
+            let placed = plan.allocations.get(&ipam_id).map(Vec::as_slice).unwrap_or_default();
+            let refusal = plan.refusals.get(&ipam_id).map(ToString::to_string);
+            let verdict = self.desired.services.get(&id).and_then(|verdict| verdict.mine.as_ref().err());
+            let ips = self.addresses.get(&id).cloned().unwrap_or_default();
+            Service {
+                namespace: id.namespace.to_string(),
+                name: id.name.to_string(),
+                pool: placed.first().map(|placed| placed.pool.as_str().to_owned()),
+                state: if ips.is_empty() { "pending" } else { "allocated" }.to_owned(),
+                ips,
+                reason: refusal.or_else(|| verdict.map(ToString::to_string)),
+            }
+        };
+        ids.into_iter().map(service).collect()
+    }
+
+    fn vips(&self, links: &[LinkObserved]) -> Vec<Vip> {
+        let mut vips = Vec::new();
+        for (ip, plan) in &self.desired.l2 {
+            let reason = match &plan.mine {
+                Mine::Eligible => None,
+                Mine::Draining(trigger) => Some(trigger.to_string()),
+                Mine::Ineligible(why) => Some(why.to_string()),
+            };
+            let mut seen = false;
+            for link in links {
+                if let Some(vip) = vip_on(*ip, link, reason.clone(), plan.links.names.contains(&(*link.name).into())) {
+                    vips.push(vip);
+                    seen = true;
+                }
+            }
+            if !seen {
+                let state = "none".to_owned();
+                vips.push(Vip { ip: *ip, link: None, state, owner: None, mac: None, conflict: None, reason });
+            }
+        }
+        vips
+    }
+}
+
+/// Returns what this node is to a VIP on a link, or nothing if the VIP has nothing to do with that wire.
+fn vip_on(ip: IpAddr, link: &LinkObserved, reason: Option<String>, announced_here: bool) -> Option<Vip> {
+    let owner = link.owners.get(&ip)?.as_ref();
+    if owner.is_none() && !announced_here {
+        return None;
+    }
+    let mac = match owner {
+        Some(_) if link.answering.contains(&ip) => Some(link.mac),
+        Some(owner) => link.members.iter().find(|member| member.member == *owner).map(|member| member.mac),
+        None => None,
+    };
+    let state = if link.answering.contains(&ip) {
+        "owner"
+    } else if owner.is_some() {
+        "backup"
+    } else {
+        match link.phase {
+            PhaseView::Listening | PhaseView::Revalidating => "listening",
+            PhaseView::Down | PhaseView::Active | PhaseView::Ended => "none",
+        }
+    };
+    Some(Vip {
+        ip,
+        link: Some(link.name.clone()),
+        state: state.to_owned(),
+        owner: owner.map(|owner| owner.node.to_string()),
+        mac: mac.map(|mac| mac.to_string()),
+        conflict: link.conflicts.get(&ip).map(ToString::to_string),
+        reason,
+    })
+}
+
+fn members_of(link: &LinkObserved) -> Vec<Member> {
+    let member = |member: &speaker::MemberObserved| Member {
+        link: link.name.clone(),
+        node: member.member.node.to_string(),
+        state: metrics::state_label(member.state).to_owned(),
+        mac: Some(member.mac.to_string()),
+        address: Some(member.address.ip().to_string()),
+        silent_ms: u64::try_from(member.silent.as_millis()).unwrap_or(u64::MAX),
+        claims: member.claims,
+        hears_us: member.reach != members::Reach::OneWay,
+    };
+    link.members.iter().map(member).collect()
+}
+
+fn pool((name, usage): (&PoolName, &Usage)) -> Pool {
+    Pool {
+        name: name.as_str().to_owned(),
+        assigned: (usage.v4.assigned + usage.v6.assigned).to_string(),
+        available: (usage.v4.available + usage.v6.available).to_string(),
+    }
+}
+
+/// Returns what works worse than it could.
+pub(super) fn notes(desired: &Desired, cluster: &Cluster) -> Vec<String> {
+    let mut notes: Vec<String> = desired.warnings.iter().map(ToString::to_string).collect();
+    if cluster.nodes.is_empty() {
+        notes.push("there is no Node object, so no node is a candidate; add one per host".to_owned());
+    }
+    notes
+}
