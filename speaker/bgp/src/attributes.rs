@@ -11,9 +11,9 @@ pub struct Attributes {
     pub local_pref: Option<u32>,
     /// Preference between several links to the same neighbouring system, lowest wins. Absent by default.
     pub med: Option<u32>,
-    /// How often our own number is added to the AS path beyond what the session asks for. Defaults to 0.
+    /// How often our own number stands in the AS path beyond the one time that external peers demand. Defaults to 0.
     ///
-    /// Internal peers get it too, as a path that looks longer.
+    /// Internal peers never see it: their loop detection would reject a route that names their own system.
     pub prepend: u8,
     /// Standard communities.
     pub communities: BTreeSet<Community>,

@@ -20,7 +20,7 @@ pub use fault::{Cease, Fault, OpenFault, UpdateFault};
 pub use notification::Notification;
 pub use open::Open;
 pub use refresh::{RefreshKind, RouteRefresh};
-pub(crate) use update::{AttributeBlock, EncodeRoutes, NextHop, Writer};
+pub(crate) use update::{AttributeBlock, EncodeRoutes, Flush, NextHop, Writer};
 pub use update::{Malformed, Update, Verdict};
 
 /// Bytes of marker, length and type in front of every message (RFC 4271 §4.1).
@@ -55,13 +55,14 @@ impl MessageType {
 }
 
 /// Appends a message whose body is written by `body`; the caller keeps it within the limit of the session.
-pub(crate) fn message(buffer: &mut Vec<u8>, kind: MessageType, body: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn message<T>(buffer: &mut Vec<u8>, kind: MessageType, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = buffer.len();
     buffer.extend([0xff; 16]);
     buffer.extend([0, 0, kind as u8]);
-    body(buffer);
+    let result = body(buffer);
     let length = u16::try_from(buffer.len() - start).expect("a message stays below 65536 octets");
     buffer[start + 16..start + 18].copy_from_slice(&length.to_be_bytes());
+    result
 }
 
 /// Returns a KEEPALIVE.

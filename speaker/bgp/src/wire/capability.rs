@@ -121,27 +121,32 @@ impl Capabilities {
     }
 
     fn read_one(&mut self, code: u8, value: &mut Reader<'_>) -> Result<(), OpenFault> {
-        let read = match code {
-            MULTIPROTOCOL => read_multiprotocol(value).map(|family| drop(self.families.insert(family))),
-            ROUTE_REFRESH => Some(self.route_refresh = true),
-            EXTENDED_NEXT_HOP => {
-                read_extended_next_hop(value).map(|mut pairs| self.extended_next_hop.append(&mut pairs))
+        if self.take(code, value).is_some() && value.is_empty() {
+            return Ok(());
+        }
+        Err(OpenFault::Malformed { part: "a capability has an impossible length" })
+    }
+
+    fn take(&mut self, code: u8, value: &mut Reader<'_>) -> Option<()> {
+        match code {
+            MULTIPROTOCOL => {
+                self.families.insert(read_family(value)?);
             }
-            EXTENDED_MESSAGE => Some(self.extended_message = true),
-            ROLE => value.u8().map(|role| drop(self.roles.insert(role))),
-            GRACEFUL_RESTART => read_graceful_restart(value).map(|restart| self.graceful_restart = Some(restart)),
-            FOUR_OCTET_AS => value.u32().map(|asn| self.four_octet_as = Some(asn)),
-            ENHANCED_ROUTE_REFRESH => Some(self.enhanced_route_refresh = true),
+            ROUTE_REFRESH => self.route_refresh = true,
+            EXTENDED_NEXT_HOP => self.extended_next_hop.append(&mut read_extended_next_hop(value)?),
+            EXTENDED_MESSAGE => self.extended_message = true,
+            ROLE => {
+                self.roles.insert(value.u8()?);
+            }
+            GRACEFUL_RESTART => self.graceful_restart = Some(read_graceful_restart(value)?),
+            FOUR_OCTET_AS => self.four_octet_as = Some(value.u32()?),
+            ENHANCED_ROUTE_REFRESH => self.enhanced_route_refresh = true,
             other => {
                 self.unknown.insert(other);
                 value.rest();
-                Some(())
             }
-        };
-        match read {
-            Some(()) if value.is_empty() => Ok(()),
-            Some(()) | None => Err(OpenFault::Malformed { part: "a capability has an impossible length" }),
         }
+        Some(())
     }
 
     /// Returns all capabilities in a row, by ascending code.
@@ -199,7 +204,7 @@ fn put(list: &mut Vec<u8>, code: u8, value: &[u8]) {
     list.extend(value);
 }
 
-fn read_multiprotocol(value: &mut Reader<'_>) -> Option<AddressFamily> {
+fn read_family(value: &mut Reader<'_>) -> Option<AddressFamily> {
     let (afi, _reserved, safi) = (value.u16()?, value.u8()?, value.u8()?);
     Some(AddressFamily { afi, safi })
 }
@@ -207,7 +212,7 @@ fn read_multiprotocol(value: &mut Reader<'_>) -> Option<AddressFamily> {
 fn read_extended_next_hop(value: &mut Reader<'_>) -> Option<BTreeSet<(AddressFamily, u16)>> {
     let mut pairs = BTreeSet::new();
     while !value.is_empty() {
-        let family = read_multiprotocol(value)?;
+        let family = read_family(value)?;
         pairs.insert((family, value.u16()?));
     }
     Some(pairs)

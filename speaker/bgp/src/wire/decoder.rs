@@ -65,7 +65,7 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Sets what later messages are read by; before that, no UPDATE is looked into.
+    /// Sets what later messages are read by, once the session is established; before that, no UPDATE is looked into.
     pub fn agree(&mut self, context: Context) {
         self.context = Some(context);
     }

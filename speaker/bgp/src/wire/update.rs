@@ -3,7 +3,7 @@
 mod attributes;
 mod encode;
 
-pub(crate) use encode::{AttributeBlock, EncodeRoutes, NextHop, Writer};
+pub(crate) use encode::{AttributeBlock, EncodeRoutes, Flush, NextHop, Writer};
 
 use super::{AddressFamily, Context, UpdateFault, reader::Reader};
 use crate::Family;

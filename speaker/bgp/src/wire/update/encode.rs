@@ -1,14 +1,11 @@
 //! Packs routes with equal attributes into as few messages as the session allows.
 
-use std::{
-    iter::Peekable,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{MP_REACH, MP_UNREACH};
 use crate::{
     Family, Prefix,
-    wire::{AddressFamily, HEADER, MessageType, message},
+    wire::{AddressFamily, HEADER, MessageType, RouteRefresh, message},
 };
 
 /// Where routers shall send the traffic.
@@ -87,73 +84,83 @@ fn family_octets(family: Family) -> [u8; 3] {
     [high, low, safi]
 }
 
+/// A buffer full of messages.
+#[derive(Default, Debug)]
+pub(crate) struct Flush {
+    pub(crate) bytes: Vec<u8>,
+    /// UPDATE messages in it.
+    pub(crate) updates: u64,
+    /// ROUTE-REFRESH messages in it.
+    pub(crate) refreshes: u64,
+}
+
 /// Collects messages in one buffer.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    buffer: Vec<u8>,
-    messages: u64,
+    flush: Flush,
     limit: usize,
 }
 
 impl Writer {
     /// Starts a buffer of messages that each have at most `limit` octets.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), messages: 0, limit }
+        Self { flush: Flush::default(), limit }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.buffer.len()
+        self.flush.bytes.len()
     }
 
-    /// Returns the messages and how many there are.
-    pub(crate) fn finish(self) -> (Vec<u8>, u64) {
-        (self.buffer, self.messages)
+    pub(crate) fn finish(self) -> Flush {
+        self.flush
     }
 
-    /// Adds a message of another kind.
-    pub(crate) fn append(&mut self, message: &[u8]) {
-        self.buffer.extend_from_slice(message);
+    pub(crate) fn refresh(&mut self, refresh: RouteRefresh) {
+        self.flush.bytes.extend(refresh.encode());
+        self.flush.refreshes += 1;
     }
 
-    /// Writes one UPDATE with as many of the prefixes as it holds; the block must fit.
-    pub(crate) fn announce(&mut self, block: &AttributeBlock, prefixes: &mut Peekable<impl Iterator<Item = Prefix>>) {
-        let end = self.buffer.len() + self.limit;
+    /// Writes one UPDATE with as many of the prefixes as it holds, and returns how many; the block must fit.
+    pub(crate) fn announce(&mut self, block: &AttributeBlock, prefixes: impl Iterator<Item = Prefix>) -> usize {
+        let end = self.flush.bytes.len() + self.limit;
         let AttributeBlock { reach, attributes } = block;
         self.update(|body| {
             body.extend([0, 0]);
             match reach {
                 None => {
                     with_length(body, |body| body.extend_from_slice(attributes));
-                    put_prefixes(body, end, prefixes);
+                    put_prefixes(body, end, prefixes)
                 }
                 // RFC 7606 §5.1: the routes come first.
                 Some(reach) => with_length(body, |body| {
                     body.extend([0x90, MP_REACH]);
-                    with_length(body, |body| {
+                    let count = with_length(body, |body| {
                         body.extend_from_slice(reach);
-                        put_prefixes(body, end - attributes.len(), prefixes);
+                        put_prefixes(body, end - attributes.len(), prefixes)
                     });
                     body.extend_from_slice(attributes);
+                    count
                 }),
             }
-        });
+        })
     }
 
-    /// Writes one UPDATE that withdraws as many of the prefixes, all of one family, as it holds.
+    /// Writes one UPDATE that withdraws as many of the prefixes, all of one family, as it holds, and returns how many.
     pub(crate) fn withdraw(
         &mut self,
         family: Family,
         encode: EncodeRoutes,
-        prefixes: &mut Peekable<impl Iterator<Item = Prefix>>,
-    ) {
-        let end = self.buffer.len() + self.limit;
+        prefixes: impl Iterator<Item = Prefix>,
+    ) -> usize {
+        let end = self.flush.bytes.len() + self.limit;
         self.update(|body| match encode {
             EncodeRoutes::Plain => {
-                with_length(body, |body| put_prefixes(body, end - 2, prefixes));
+                let count = with_length(body, |body| put_prefixes(body, end - 2, prefixes));
                 body.extend([0, 0]);
+                count
             }
             EncodeRoutes::Multiprotocol => unreach(body, family, |body| put_prefixes(body, end, prefixes)),
-        });
+        })
     }
 
     /// Writes the End-of-RIB marker (RFC 4724 §2).
@@ -164,40 +171,47 @@ impl Writer {
         });
     }
 
-    fn update(&mut self, body: impl FnOnce(&mut Vec<u8>)) {
-        message(&mut self.buffer, MessageType::Update, body);
-        self.messages += 1;
+    fn update<T>(&mut self, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        self.flush.updates += 1;
+        message(&mut self.flush.bytes, MessageType::Update, body)
     }
 }
 
-fn unreach(body: &mut Vec<u8>, family: Family, prefixes: impl FnOnce(&mut Vec<u8>)) {
+fn unreach<T>(body: &mut Vec<u8>, family: Family, prefixes: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     body.extend([0, 0]);
     with_length(body, |body| {
         body.extend([0x90, MP_UNREACH]);
         with_length(body, |body| {
             body.extend(family_octets(family));
-            prefixes(body);
-        });
-    });
+            prefixes(body)
+        })
+    })
 }
 
 /// Writes a block after its length in two octets.
-fn with_length(buffer: &mut Vec<u8>, block: impl FnOnce(&mut Vec<u8>)) {
+fn with_length<T>(buffer: &mut Vec<u8>, block: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = buffer.len();
     buffer.extend([0, 0]);
-    block(buffer);
+    let result = block(buffer);
     let length = u16::try_from(buffer.len() - start - 2).expect("a block is part of a message");
     buffer[start..start + 2].copy_from_slice(&length.to_be_bytes());
+    result
 }
 
-/// Writes prefixes for as long as the buffer does not grow beyond `end`.
-fn put_prefixes(buffer: &mut Vec<u8>, end: usize, prefixes: &mut Peekable<impl Iterator<Item = Prefix>>) {
-    let octets = |prefix: &Prefix| usize::from(prefix.length()).div_ceil(8);
-    while let Some(prefix) = prefixes.next_if(|prefix| buffer.len() + 1 + octets(prefix) <= end) {
+/// Writes prefixes for as long as the buffer does not grow beyond `end`, and returns how many.
+fn put_prefixes(buffer: &mut Vec<u8>, end: usize, prefixes: impl Iterator<Item = Prefix>) -> usize {
+    let mut count = 0;
+    for prefix in prefixes {
+        let octets = usize::from(prefix.length()).div_ceil(8);
+        if buffer.len() + 1 + octets > end {
+            break;
+        }
         buffer.push(prefix.length());
         match prefix.network() {
-            IpAddr::V4(address) => buffer.extend_from_slice(&address.octets()[..octets(&prefix)]),
-            IpAddr::V6(address) => buffer.extend_from_slice(&address.octets()[..octets(&prefix)]),
+            IpAddr::V4(address) => buffer.extend_from_slice(&address.octets()[..octets]),
+            IpAddr::V6(address) => buffer.extend_from_slice(&address.octets()[..octets]),
         }
+        count += 1;
     }
+    count
 }

@@ -1,0 +1,9 @@
+//! The machine from outside: every event in every state, pairs of peers, edits of routes.
+
+mod edits;
+mod endings;
+mod pairs;
+mod router;
+mod routes;
+mod solo;
+mod states;
