@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Desired, LinkName, Mine};
+use announce::{Desired, LinkName, Mine, Standing};
 use members::{Candidacy, KeyRing};
 
 use crate::drivers::wire::{self, LinkDesired};
@@ -59,18 +59,22 @@ fn vips_of(desired: &Desired, link: &LinkName, candidates: &mut Interned) -> BTr
     vips
 }
 
-type Preferences<N> = Arc<BTreeMap<N, u32>>;
-
 /// Converts each set of candidates once: 10,000 VIPs share a few of them.
 #[derive(Default)]
-struct Interned(BTreeMap<*const BTreeMap<announce::NodeName, u32>, Preferences<members::NodeName>>);
+struct Interned(BTreeMap<*const BTreeMap<announce::NodeName, Standing>, Arc<BTreeMap<members::NodeName, u32>>>);
 
 impl Interned {
-    fn get(&mut self, nodes: &Preferences<announce::NodeName>) -> Preferences<members::NodeName> {
+    fn get(&mut self, nodes: &Arc<BTreeMap<announce::NodeName, Standing>>) -> Arc<BTreeMap<members::NodeName, u32>> {
+        let score = |standing: &Standing| match standing {
+            Standing::LastResort => 0,
+            Standing::Preference(preference) => preference.saturating_add(1),
+        };
         let convert = || {
             // A name that Kubernetes accepts always fits; another one belongs to no speaker.
-            let names = nodes.iter().filter_map(|(name, score)| Some((members::NodeName::new(&name.0).ok()?, *score)));
-            Arc::new(names.collect())
+            let scored = |(name, standing): (&announce::NodeName, &Standing)| {
+                Some((members::NodeName::new(&name.0).ok()?, score(standing)))
+            };
+            Arc::new(nodes.iter().filter_map(scored).collect())
         };
         self.0.entry(Arc::as_ptr(nodes)).or_insert_with(convert).clone()
     }

@@ -1,4 +1,4 @@
-//! The candidates of one VIP: what its sharers agree on, without the nodes that drain.
+//! The candidates of one VIP: what its sharers agree on, with the nodes that drain at the end.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::claims::{Claim, Offer};
+use crate::desired::Standing;
 use crate::index::{Index, NodeId};
 use crate::names::NodeName;
 use crate::verdict::{Exclusion, NotAnnounced};
@@ -104,14 +105,14 @@ impl<'c, 'v> Agreement<'c, 'v> {
 /// Candidates as they leave this crate.
 #[derive(Clone)]
 pub(crate) struct Chosen {
-    pub(crate) candidates: Arc<BTreeMap<NodeName, u32>>,
+    pub(crate) candidates: Arc<BTreeMap<NodeName, Standing>>,
     pub(crate) all_drain: bool,
 }
 
 /// Candidate sets by content, so that thousands of VIPs share a few.
 #[derive(Default)]
 pub(crate) struct CandidateSets {
-    known: BTreeMap<Vec<(NodeId, u32)>, Chosen>,
+    known: BTreeMap<Vec<(NodeId, Standing)>, Chosen>,
     /// Spares the comparison of long sets: the set of everything that an offer holds.
     whole: Vec<(Rc<Offer>, Chosen)>,
 }
@@ -133,13 +134,16 @@ impl CandidateSets {
     }
 
     fn intern(&mut self, index: &Index<'_>, offer: &Offer, nodes: &[NodeId], all_drain: bool) -> Chosen {
-        let stays = |node: &NodeId| all_drain || index.facts(*node).drain.is_none();
-        let scored = |node: NodeId| offer.preference(node).map(|preference| (node, preference));
-        let content: Vec<_> = nodes.iter().copied().filter(stays).filter_map(scored).collect();
+        let standing = |node: NodeId, preference| match all_drain || index.facts(node).drain.is_none() {
+            true => Standing::Preference(preference),
+            false => Standing::LastResort,
+        };
+        let stands = |node: NodeId| offer.preference(node).map(|preference| (node, standing(node, preference)));
+        let content: Vec<_> = nodes.iter().copied().filter_map(stands).collect();
         if let Some(chosen) = self.known.get(&content) {
             return chosen.clone();
         }
-        let named = content.iter().map(|(node, preference)| (index.facts(*node).name.clone(), *preference));
+        let named = content.iter().map(|(node, standing)| (index.facts(*node).name.clone(), *standing));
         let chosen = Chosen { candidates: Arc::new(named.collect()), all_drain };
         self.known.insert(content, chosen.clone());
         chosen

@@ -30,12 +30,21 @@ pub struct L2Vip {
     pub services: Vec<ServiceId>,
     /// On which of this node's links it is announced, and why on these.
     pub links: Links,
-    /// The nodes that may own it, with their preference (higher is better). Equal on every node; equal sets are one allocation.
-    pub candidates: Arc<BTreeMap<NodeName, u32>>,
+    /// The nodes that may own it, and how they stand. Equal on every node; equal sets are one allocation.
+    pub candidates: Arc<BTreeMap<NodeName, Standing>>,
     /// What this node is to it.
     pub mine: Mine,
     /// A stable key for spreading VIPs over nodes: equal for VIPs of one service, so that they tend to one node.
     pub group: u64,
+}
+
+/// How a candidate stands among the others; a greater one goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It drains, and serves only where no other candidate lives: draining must never silence a VIP.
+    LastResort,
+    /// The sum of the preferences that select it.
+    Preference(u32),
 }
 
 /// What this node is to a VIP.
@@ -44,7 +53,6 @@ pub enum Mine {
     /// A candidate.
     Eligible,
     /// Able to serve it, and asked to hand over: it keeps what it owns until a candidate that does not drain has taken over.
-    /// It is itself a candidate only if all of them drain.
     Draining(DrainTrigger),
     /// Must not announce it.
     Ineligible(NotAnnounced),

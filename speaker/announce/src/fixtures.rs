@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::desired::Standing;
 use crate::{
     AddressRange, Created, Desired, Endpoint, Exclusion, L2Advertisement, L2Vip, Link, LinkExclusion, LinkIndex,
     LinkState, Mine, Node, NodeName, NotAnnounced, Scope, Service, ServiceId, ServiceKind, TrafficPolicy, View, plan,
@@ -102,12 +103,17 @@ pub(crate) fn candidates(view: &View) -> Result<Vec<String>, &'static str> {
 }
 
 pub(crate) fn names(vip: &L2Vip) -> Vec<String> {
-    vip.candidates.keys().map(ToString::to_string).collect()
+    let preferred = vip.candidates.iter().filter(|(_, standing)| **standing != Standing::LastResort);
+    preferred.map(|(name, _)| name.to_string()).collect()
 }
 
-/// Returns the preferences of the candidates of [`VIP`], in name order.
+/// Returns the preferences of the candidates of [`VIP`] that do not drain, in name order.
 pub(crate) fn preferences(view: &View) -> Vec<u32> {
-    plan_on(view, "a").l2[&ip(VIP)].candidates.values().copied().collect()
+    let preference = |standing: &Standing| match standing {
+        Standing::Preference(preference) => Some(*preference),
+        Standing::LastResort => None,
+    };
+    plan_on(view, "a").l2[&ip(VIP)].candidates.values().filter_map(preference).collect()
 }
 
 pub(crate) fn mine(view: &View, me: &str) -> Mine {

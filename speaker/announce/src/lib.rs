@@ -35,7 +35,7 @@ mod plan;
 mod verdict;
 mod view;
 
-pub use desired::{Desired, L2Vip, LinkChoice, Links, Mine, Verdict, Warning};
+pub use desired::{Desired, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
 pub use explain::{VipExplanation, explain};
 pub use names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, TaintKey};
 pub use plan::plan;

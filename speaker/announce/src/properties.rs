@@ -8,6 +8,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::desired::Standing;
 use crate::fixtures::*;
 use crate::{
     Created, Desired, Endpoint, L2Advertisement, L2Vip, LinkChoice, LinkExclusion, LinkState, Links, Mine, Node,
@@ -184,12 +185,14 @@ proptest! {
                 let node = &view.nodes[*name];
                 !(node.drain_requested || node.unschedulable && view.policy.drain.cordoned)
             };
-            let mut expected: BTreeSet<_> = serving.iter().filter(stays).cloned().collect();
-            if expected.is_empty() {
-                expected = serving;
+            let mut preferred: BTreeSet<_> = serving.iter().filter(stays).cloned().collect();
+            if preferred.is_empty() {
+                preferred = serving.clone();
             }
-            let candidates: Option<BTreeSet<_>> = desired.l2.get(&vip).map(|plan| plan.candidates.keys().cloned().collect());
-            prop_assert_eq!(candidates.unwrap_or_default(), expected, "{}", vip);
+            let candidates = desired.l2.get(&vip).map(|plan| BTreeMap::clone(&plan.candidates)).unwrap_or_default();
+            prop_assert_eq!(candidates.keys().cloned().collect::<BTreeSet<_>>(), serving, "{}", vip);
+            let last = candidates.into_iter().filter(|(_, standing)| *standing == Standing::LastResort);
+            prop_assert!(last.map(|(name, _)| name).all(|name| !preferred.contains(&name)), "{}", vip);
         }
     }
 
@@ -223,7 +226,9 @@ proptest! {
         for id in view.services.keys() {
             let Ok(vips) = explain(&view, id) else { continue };
             for (vip, explanation) in vips {
-                let is_candidate = |verdict: &NodeVerdict| matches!(verdict, NodeVerdict::Candidate { .. } | NodeVerdict::LastResort { .. });
+                let is_candidate = |verdict: &NodeVerdict| {
+                    matches!(verdict, NodeVerdict::Candidate { .. } | NodeVerdict::LastResort { .. } | NodeVerdict::Draining(_))
+                };
                 let named: Vec<_> = explanation.nodes.iter().filter(|(_, verdict)| is_candidate(verdict)).map(|(name, _)| name.clone()).collect();
                 let plan = desired.l2.get(&vip).filter(|plan| plan.services.contains(id));
                 let planned = plan.map_or_else(Vec::new, |plan| plan.candidates.keys().cloned().collect());

@@ -16,7 +16,10 @@ fn vip(mine: Mine, links: &[&str]) -> L2Vip {
             names: Arc::new(links.iter().map(|name| LinkName::from(*name)).collect::<BTreeSet<_>>()),
             choice: LinkChoice::Connected,
         },
-        candidates: Arc::new(BTreeMap::from([(NodeName::from("n1"), 7)])),
+        candidates: Arc::new(BTreeMap::from([
+            (NodeName::from("n1"), Standing::Preference(0)),
+            (NodeName::from("n2"), Standing::LastResort),
+        ])),
         mine,
         group: 42,
     }
@@ -41,7 +44,7 @@ fn a_vip_is_a_candidacy_on_its_links_and_a_handover_on_the_others() {
     let mine = |index| orders.links[&LinkIndex(index)].vips.values().next().unwrap().mine;
     assert_eq!((mine(2), mine(3)), (members::Mine::Eligible, members::Mine::Ineligible));
     let candidacy = orders.links[&LinkIndex(2)].vips.values().next().unwrap().clone();
-    assert_eq!((candidacy.group, candidacy.nodes.values().copied().collect::<Vec<_>>()), (42, vec![7]));
+    assert_eq!((candidacy.group, candidacy.nodes.values().copied().collect::<Vec<_>>()), (42, vec![1, 0]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::fixtures::*;
-use crate::{DrainTrigger, Exclusion, L2Advertisement, Mine, NotAnnounced, TaintKey, View, Warning};
+use crate::{DrainTrigger, Exclusion, L2Advertisement, Mine, NotAnnounced, Standing, TaintKey, View, Warning};
 
 #[test]
 fn sharers_are_announced_from_the_nodes_that_serve_all_of_them() {
@@ -117,6 +117,8 @@ fn a_requested_drain_needs_no_policy() {
 
     assert_eq!(mine(&view, "a"), Mine::Draining(DrainTrigger::Requested));
     assert_eq!(candidates(&view).unwrap(), ["b", "c"]);
+    let stands = plan_on(&view, "b").l2[&ip(VIP)].candidates[&"a".into()];
+    assert_eq!(stands, Standing::LastResort, "it serves again when all others are dead");
 }
 
 #[test]
