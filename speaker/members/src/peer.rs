@@ -161,6 +161,11 @@ impl ReplayWindow {
         age < 128 && self.seen & (1 << age) == 0
     }
 
+    /// Returns whether the window goes back to the number, so that one which is not fresh was seen before.
+    pub(crate) fn reaches(&self, sequence: u64) -> bool {
+        sequence != 0 && self.greatest.saturating_sub(sequence) < 128
+    }
+
     pub(crate) fn accept(&mut self, sequence: u64) {
         if let Some(age) = self.greatest.checked_sub(sequence) {
             self.seen |= 1 << age.min(127);

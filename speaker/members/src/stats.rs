@@ -13,7 +13,9 @@ pub enum DropReason {
     UnknownKey,
     /// It is not authentic.
     Forged,
-    /// It was seen before, or is older than the replay window.
+    /// It was seen before: as a rule the copy that was sent over the other address family.
+    Duplicate,
+    /// It is older than the replay window.
     Replay,
     /// It belongs to an earlier start of its sender, or to one that has left.
     OldBoot,
@@ -25,12 +27,13 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of [`Stats::dropped`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Idle,
         Self::Length,
         Self::Version,
         Self::UnknownKey,
         Self::Forged,
+        Self::Duplicate,
         Self::Replay,
         Self::OldBoot,
         Self::Malformed,
@@ -45,6 +48,7 @@ impl DropReason {
             Self::Version => "version",
             Self::UnknownKey => "unknown_key",
             Self::Forged => "forged",
+            Self::Duplicate => "duplicate",
             Self::Replay => "replay",
             Self::OldBoot => "old_boot",
             Self::Malformed => "malformed",
@@ -59,10 +63,11 @@ impl DropReason {
             Self::Version => 2,
             Self::UnknownKey => 3,
             Self::Forged => 4,
-            Self::Replay => 5,
-            Self::OldBoot => 6,
-            Self::Malformed => 7,
-            Self::Own => 8,
+            Self::Duplicate => 5,
+            Self::Replay => 6,
+            Self::OldBoot => 7,
+            Self::Malformed => 8,
+            Self::Own => 9,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use l2::{MacAddr, Responder, filter};
 use members::{BootId, Candidacy, LinkName, MemberId, NodeName, Segment, To};
@@ -57,7 +57,7 @@ pub(super) struct Driver {
 
 impl Driver {
     /// Opens the sockets and makes the machines, which own nothing yet.
-    pub(super) fn open(index: LinkIndex, config: &Config, orders: &Orders) -> io::Result<Self> {
+    pub(super) fn open(index: LinkIndex, config: &Config, boot: BootId, orders: &Orders) -> io::Result<Self> {
         let LinkDesired { name, mac, .. } = &*orders.link;
         let invalid = |error: members::NameError| io::Error::new(io::ErrorKind::InvalidInput, error);
         let me = MemberId {
@@ -75,7 +75,7 @@ impl Driver {
             name: name.clone(),
             mac: MacAddr(*mac),
             vips: Arc::default(),
-            segment: Segment::new(timing, boot_id(), rand::rng().next_u64(), now),
+            segment: Segment::new(timing, boot, rand::rng().next_u64(), now),
             responder: Responder::new(
                 config.l2.clone(),
                 l2::LinkFacts { mac: MacAddr(*mac) },
@@ -342,15 +342,6 @@ impl Driver {
 enum Protocol {
     Arp,
     Ndp,
-}
-
-/// A number that is larger at every start of the process: the wall clock in nanoseconds.
-///
-/// A clock that was set back makes others refuse this start for as long as they remember the earlier one, so the
-/// machine's own clock is trusted only to order the starts of one node.
-fn boot_id() -> BootId {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    BootId(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

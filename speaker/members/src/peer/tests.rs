@@ -26,4 +26,5 @@ fn survives_the_ends_of_the_number_range() {
     assert!(!window.is_fresh(0));
     window.accept(u64::MAX);
     assert!(!window.is_fresh(u64::MAX) && window.is_fresh(u64::MAX - 127) && !window.is_fresh(1));
+    assert!(window.reaches(u64::MAX) && !window.reaches(1) && !window.reaches(0));
 }

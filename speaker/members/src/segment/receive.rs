@@ -166,6 +166,7 @@ fn check_freshness(peer: &Peer, header: &Header) -> Result<(), DropReason> {
     match peer.life {
         Life::Left { .. } => Err(DropReason::OldBoot),
         Life::Live(_) | Life::Lost { .. } if peer.window.is_fresh(header.sequence) => Ok(()),
+        Life::Live(_) | Life::Lost { .. } if peer.window.reaches(header.sequence) => Err(DropReason::Duplicate),
         Life::Live(_) | Life::Lost { .. } => Err(DropReason::Replay),
     }
 }

@@ -136,7 +136,7 @@ fn counts_what_it_drops_by_reason() {
     assert_eq!(stats.received, 1);
     let reasons = [
         DropReason::Forged,
-        DropReason::Replay,
+        DropReason::Duplicate,
         DropReason::OldBoot,
         DropReason::UnknownKey,
         DropReason::Own,
