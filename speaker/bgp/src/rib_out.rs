@@ -51,6 +51,8 @@ pub(crate) struct RibOut {
 struct Route {
     wanted: Option<SetId>,
     sent: Option<SetId>,
+    /// The peer has it in a form that no longer holds, or wants to hear it once more.
+    stale: bool,
     queued: Option<Target>,
 }
 
@@ -109,7 +111,7 @@ impl RibOut {
         self.outbound = None;
         self.announced = 0;
         self.routes.retain(|_, route| {
-            *route = Route { wanted: route.wanted, sent: None, queued: None };
+            *route = Route { wanted: route.wanted, ..Route::default() };
             route.wanted.is_some()
         });
     }
@@ -231,18 +233,19 @@ impl RibOut {
     /// Queues a route if the peer knows something else, or even so if it shall hear it `again`.
     fn settle(&mut self, prefix: Prefix, again: bool) {
         let Some(route) = self.routes.get_mut(&prefix) else { return };
+        route.stale |= again;
         if let Some(outbound) = &mut self.outbound {
             let allowed = route.wanted.filter(|_| self.filter.allows(prefix));
             let known = allowed.filter(|set| outbound.prepare(prefix.family(), *set, &self.sets));
             let target = match known {
-                Some(set) if route.sent != Some(set) || again => Some(Target::Announce(set)),
+                Some(set) if route.sent != Some(set) || route.stale => Some(Target::Announce(set)),
                 None if route.sent.is_some() => Some(Target::Withdraw),
                 Some(_) | None => None,
             };
             outbound.requeue(prefix, route.queued, target);
             route.queued = target;
         }
-        if let Route { wanted: None, sent: None, queued: None } = route {
+        if let Route { wanted: None, sent: None, queued: None, .. } = route {
             self.routes.remove(&prefix);
         }
     }
@@ -264,7 +267,7 @@ impl RibOut {
 fn note_sent(routes: &mut BTreeMap<Prefix, Route>, announced: &mut usize, prefix: Prefix, target: Target) {
     let Some(route) = routes.get_mut(&prefix) else { return };
     *announced -= usize::from(route.sent.is_some());
-    route.queued = None;
+    (route.queued, route.stale) = (None, false);
     route.sent = match target {
         Target::Withdraw => None,
         Target::Announce(set) => Some(set),

@@ -8,8 +8,10 @@ use crate::{
     wire::{Decoder, Open},
 };
 
-/// How long a peer may take for its OPEN (RFC 4271 §8.2.2 suggests four minutes).
-pub(super) const OPEN_TIME: Duration = Duration::from_secs(240);
+/// How long a peer may take for its OPEN.
+///
+/// RFC 4271 §8.2.2 suggests four minutes, for which a connection that dies unnoticed would keep us from trying again.
+const OPEN_TIME: Duration = Duration::from_secs(30);
 /// How long a peer may refuse our bytes at least (RFC 9687 §3.2: eight minutes, or twice the hold time).
 const SEND_HOLD_TIME: Duration = Duration::from_secs(480);
 

@@ -280,6 +280,30 @@ fn an_announcement_that_is_taken_back_in_time_is_never_sent() {
 }
 
 #[test]
+fn another_next_hop_reaches_the_peer_even_if_an_edit_is_taken_back_before() {
+    let (mut solo, conn) = Solo::established(config(), &their_open());
+    let old = one("10.0.0.1/32", Attributes::default());
+    solo.input(Input::Routes(Arc::clone(&old)));
+    solo.takes = false;
+    let before = solo.sent.len();
+    solo.input(Input::Routes(one("10.0.0.1/32", everything())));
+    let pending = solo.sent.len() - before;
+    solo.takes = true;
+    solo.input(Input::Sent { conn, bytes: pending });
+    solo.takes = false;
+    solo.input(Input::Routes(one("10.0.0.1/32", Attributes::default())));
+    solo.input(Input::Reconfigure(Box::new(Config { next_hop_ipv4: Some([192, 0, 2, 99].into()), ..config() })));
+    solo.input(Input::Routes(one("10.0.0.1/32", everything())));
+    solo.input(Input::Routes(old));
+    solo.takes = true;
+    let pending = solo.sent.len() - before;
+    assert_eq!(solo.input(Input::Sent { conn, bytes: pending }), [Seen::Update]);
+    let mut router = Router::default();
+    router.read(&solo.sent);
+    assert_eq!(router.table[&prefix("10.0.0.1/32")].next_hop, Some("192.0.2.99".parse().unwrap()));
+}
+
+#[test]
 fn a_buffer_is_bounded_and_the_rest_follows() {
     let (mut solo, conn) = Solo::established(config(), &their_open());
     solo.takes = false;
