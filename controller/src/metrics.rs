@@ -7,12 +7,12 @@ use crate::plan::Plan;
 
 /// Name, labels and help of each gauge.
 pub const FAMILIES: [(&str, &[&str], &str); 8] = [
-    ("metallb_allocator_addresses_total", &["pool"], "Addresses of the pool that can be given"),
+    ("metallb_allocator_addresses_total", &["pool"], "Addresses of the pool that can be given, both families"),
     ("metallb_allocator_addresses_in_use_total", &["pool"], "Addresses of the pool in use, shared ones counted once"),
-    ("metallb_allocator_ipv4_addresses_total", &["pool"], "The same for IPv4"),
-    ("metallb_allocator_ipv4_addresses_in_use_total", &["pool"], "The same for IPv4"),
-    ("metallb_allocator_ipv6_addresses_total", &["pool"], "The same for IPv6"),
-    ("metallb_allocator_ipv6_addresses_in_use_total", &["pool"], "The same for IPv6"),
+    ("metallb_allocator_ipv4_addresses_total", &["pool"], "IPv4 addresses of the pool that can be given"),
+    ("metallb_allocator_ipv4_addresses_in_use_total", &["pool"], "IPv4 addresses of the pool in use"),
+    ("metallb_allocator_ipv6_addresses_total", &["pool"], "IPv6 addresses of the pool that can be given"),
+    ("metallb_allocator_ipv6_addresses_in_use_total", &["pool"], "IPv6 addresses of the pool in use"),
     ("metallb_allocator_services_allocated_total", &["pool"], "Services with an address of the pool"),
     ("clarion_allocator_refused", &["service", "reason"], "Services without an address or with fewer than they want"),
 ];

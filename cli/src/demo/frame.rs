@@ -93,8 +93,8 @@ fn advertisement(payload: &[u8]) -> Option<Claim> {
     None
 }
 
-/// RFC 8200 §8.1: the checksum covers a pseudo-header of addresses, length and protocol.
-fn icmpv6_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> [u8; 2] {
+/// Returns the checksum of an ICMPv6 message, which covers a pseudo-header of addresses, length and protocol (RFC 8200 §8.1).
+pub fn icmpv6_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> [u8; 2] {
     let length = u32::try_from(message.len()).expect("a message fits a frame").to_be_bytes();
     let covered = [&source.octets()[..], &destination.octets(), &length, &[0, 0, 0, ICMPV6], message].concat();
     let sum: u32 =

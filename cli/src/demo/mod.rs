@@ -8,6 +8,7 @@ pub mod namespace;
 pub mod narrator;
 pub mod network;
 pub mod prober;
+pub mod raw;
 pub mod report;
 pub mod sandbox;
 pub mod scene;

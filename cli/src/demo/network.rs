@@ -115,7 +115,7 @@ impl Network {
         self.cables.set(number);
         let [high, low] = number.to_be_bytes();
         let mac = Mac([0x02, 0xc1, 0xa0, 0x00, high, low]);
-        let port = format!("{}-{}", host.name, bridge.name);
+        let port = format!("{}-{interface}", host.name);
         let (namespace, switch) = (host.namespace.path().display(), &bridge.name);
         ip(&format!(
             "link add name {port} type veth peer name {interface} address {mac} netns {namespace}\n\
@@ -127,6 +127,19 @@ impl Network {
         }
         host.ip(&lines)?;
         Ok(Link { port, bridge: switch.clone(), interface: interface.to_owned(), mac, addresses: addresses.to_vec() })
+    }
+}
+
+impl Bridge {
+    /// Sets options of the switch, as `ip link set NAME type bridge` takes them.
+    pub fn set(&self, options: &str) -> anyhow::Result<()> {
+        ip(&format!("link set {} type bridge {options}\n", self.name))
+    }
+
+    /// Gives the switch an IPv6 address of its own, which it needs to ask for multicast listeners.
+    pub fn speak_ipv6(&self) -> anyhow::Result<()> {
+        let setting = format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", self.name);
+        std::fs::write(&setting, "0").with_context(|| format!("cannot set {setting} to 0"))
     }
 }
 
@@ -142,7 +155,17 @@ impl Link {
         ip(&format!("link set {} down\n", self.port))
     }
 
-    /// Undoes [`Link::cut`] and [`Link::pull`].
+    /// Plugs the cable into another switch without the host noticing, until [`Link::heal`] puts it back.
+    pub fn move_to(&self, bridge: &Bridge) -> anyhow::Result<()> {
+        ip(&format!("link set {} master {}\n", self.port, bridge.name))
+    }
+
+    /// Sets options of the switch's port, as `ip link set PORT type bridge_slave` takes them.
+    pub fn set_port(&self, options: &str) -> anyhow::Result<()> {
+        ip(&format!("link set {} type bridge_slave {options}\n", self.port))
+    }
+
+    /// Undoes [`Link::cut`], [`Link::pull`] and [`Link::move_to`].
     pub fn heal(&self) -> anyhow::Result<()> {
         ip(&format!("link set {0} up\nlink set {0} master {1}\n", self.port, self.bridge))
     }

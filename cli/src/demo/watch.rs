@@ -5,9 +5,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Read},
+    io,
     net::IpAddr,
-    os::fd::AsRawFd,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -17,15 +16,12 @@ use std::{
 };
 
 use anyhow::Context;
-use nix::{
-    ifaddrs::getifaddrs,
-    sys::socket::{SockaddrLike, SockaddrStorage, bind},
-};
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::SockFilter;
 
 use super::{
     frame::{Claim, arp_request, claim, neighbour_solicitation},
     network::{Host, Link, Mac},
+    raw::RawSocket,
     report::{Gap, waits},
 };
 
@@ -184,18 +180,13 @@ impl Ethertype {
         }
     }
 
-    /// Opens a socket for frames of this type, which needs CAP_NET_RAW in the host's namespace only.
-    fn open(self, interface: &str) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(self.number().to_be()))))?;
-        match self {
-            Self::Arp => {}
+    fn open(self, interface: &str) -> io::Result<RawSocket> {
+        let filter = match self {
+            Self::Arp => &[] as &[_],
             // The client's own traffic is IPv6 too, and none of it is of interest here.
-            Self::Ipv6 => socket.attach_filter(&ADVERTISEMENTS)?,
-        }
-        // An address of kind "packet" without protocol binds to the interface and keeps the protocol of the socket.
-        bind(socket.as_raw_fd(), &packet_address(interface)?)?;
-        socket.set_read_timeout(Some(SLICE))?;
-        Ok(socket)
+            Self::Ipv6 => &ADVERTISEMENTS,
+        };
+        RawSocket::open(interface, self.number(), filter)
     }
 
     fn questions(self, link: &Link, targets: &[IpAddr]) -> anyhow::Result<Vec<(IpAddr, Vec<u8>)>> {
@@ -226,15 +217,7 @@ const ADVERTISEMENTS: [SockFilter; 6] = [
     SockFilter::new(0x06, 0, 0, 0),
 ];
 
-fn packet_address(interface: &str) -> io::Result<SockaddrStorage> {
-    getifaddrs()?
-        .filter(|entry| entry.interface_name == interface)
-        .filter_map(|entry| entry.address)
-        .find(|address| address.family() == Some(nix::sys::socket::AddressFamily::Packet))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {interface}")))
-}
-
-fn watch(socket: &Socket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
+fn watch(socket: &RawSocket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
     let mut buffer = [0; 2048];
     let mut ask_at = Instant::now();
     while !shared.stop.load(Ordering::Relaxed) {
@@ -243,14 +226,14 @@ fn watch(socket: &Socket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
             ask_at = Instant::now() + ASK_EVERY;
         }
         // Errors are the time-out of the slice, or an interface that is down for now.
-        let Ok(length) = (&*socket).read(&mut buffer) else { continue };
+        let Ok(length) = socket.receive(&mut buffer, SLICE) else { continue };
         let Some(claim) = claim(&buffer[..length]) else { continue };
         let at = Instant::now();
         shared.sightings.lock().unwrap_or_else(PoisonError::into_inner).claims.push((at, claim));
     }
 }
 
-fn ask(socket: &Socket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
+fn ask(socket: &RawSocket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
     for (target, frame) in questions {
         let at = Instant::now();
         shared.sightings.lock().unwrap_or_else(PoisonError::into_inner).asked.entry(*target).or_default().push(at);

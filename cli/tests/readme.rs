@@ -1,0 +1,45 @@
+//! The README cannot say something else than the program.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Args as _, Command};
+use clarion::standalone;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+}
+
+fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
+    let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+    format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
+}
+
+#[test]
+fn the_table_of_metrics_is_the_programs() {
+    let controller = controller::metrics::FAMILIES.iter().map(|(name, labels, help)| row(name, "gauge", labels, help));
+    let own = [standalone::FAULTS];
+    let rest = speaker::metrics::FAMILIES.iter().chain(&own);
+    let rows: Vec<String> =
+        controller.chain(rest.map(|family| row(family.name, family.kind, family.labels, family.help))).collect();
+    let readme = readme();
+    let written: Vec<&str> =
+        readme.lines().filter(|line| line.starts_with("| `metallb_") || line.starts_with("| `clarion_")).collect();
+    assert_eq!(written, rows, "the rows that belong into README.md:\n{}\n", rows.join("\n"));
+}
+
+#[test]
+fn every_flag_of_standalone_is_in_the_table_with_its_default() {
+    let readme = readme();
+    for argument in standalone::Options::augment_args(Command::new("standalone")).get_arguments() {
+        let Some(flag) = argument.get_long() else { continue };
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `--{flag}")));
+        let row = row.unwrap_or_else(|| panic!("README.md has no row for --{flag}"));
+        for default in argument.get_default_values().iter().filter_map(|default| default.to_str()) {
+            if !argument.get_action().takes_values() {
+                continue;
+            }
+            assert!(row.contains(&format!("`{default}`")), "{row} does not say that the default is {default}");
+        }
+    }
+}
