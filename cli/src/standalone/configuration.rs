@@ -142,3 +142,6 @@ fn compile(objects: &BTreeMap<ObjectId, Arc<Object>>, nodes: &Nodes, namespace: 
         nodes: Some(nodes),
     })
 }
+
+#[cfg(test)]
+mod tests;

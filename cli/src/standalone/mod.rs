@@ -16,7 +16,7 @@ use std::time::Duration;
 use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::Context as _;
 use crds::checked::Nodes;
-use crds::fault::Fault;
+use crds::fault::{Fault, Severity};
 use speaker::exclusion::Exclusion;
 use speaker::net::links::{Links, watch_links};
 use speaker::{Wire, orders, view};
@@ -136,12 +136,15 @@ impl Program {
         let keys = speaker::keys::key_ring(&cluster.secrets, &self.options.namespace);
 
         let mut faults: Vec<String> = self.loaded.faults.iter().map(ToString::to_string).collect();
-        faults.extend(compiled.faults.iter().map(|fault| self.placed(fault, &compiled)));
+        let (noted, wrong): (Vec<_>, Vec<_>) =
+            compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
+        faults.extend(wrong.into_iter().map(|fault| self.placed(fault, &compiled)));
         faults.extend(allocated.faults.iter().cloned());
         faults.extend(keys.as_ref().err().map(ToString::to_string));
         self.tell(&faults);
         let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true });
-        let notes = report::notes(&desired, &cluster);
+        let mut notes = report::notes(&desired, &cluster);
+        notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
         (Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes }, orders)
     }
 
