@@ -71,7 +71,8 @@ impl Responder {
                 }
             }
             Input::Announce { vip } => self.on_announce(now, vip),
-            Input::Withdraw { vip } => self.on_withdraw(vip),
+            // Nothing is sent: an owner that wakes from a pause loses its addresses one by one, and what is due of the others is stale.
+            Input::Withdraw { vip } => return self.on_withdraw(vip),
             Input::Reassert { vip } => {
                 if self.owned.contains_key(&vip) {
                     self.schedule.reassert(now, vip);
@@ -97,7 +98,7 @@ impl Responder {
         self.outputs.pop_front()
     }
 
-    /// Returns when to pass [`Input::Timeout`]; always later than the last `now`.
+    /// Returns when to pass [`Input::Timeout`]; later than the last `now` unless that came with [`Input::Withdraw`], which sends nothing.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.schedule.deadline(), self.conflicts.deadline()].into_iter().flatten().min()
     }

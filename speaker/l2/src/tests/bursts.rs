@@ -165,6 +165,19 @@ fn withdrawn_addresses_leave_the_queue() {
 }
 
 #[test]
+fn an_owner_that_loses_everything_late_sends_nothing_that_was_due() {
+    let mut station = Station::new(quiet());
+    station.announce(VIP4);
+    station.announce(VIP6);
+    station.take();
+    station.now += Duration::from_secs(3);
+    station.handle(Input::Withdraw { vip: ip(VIP4) });
+    station.handle(Input::Withdraw { vip: ip(VIP6) });
+    station.handle(Input::Timeout);
+    assert_eq!(station.take_frames(), Vec::<Vec<u8>>::new());
+}
+
+#[test]
 fn a_late_timer_neither_loses_nor_bunches_repetitions() {
     let mut station = Station::new(quiet());
     station.announce(VIP6);
