@@ -7,7 +7,7 @@ use clap::{Args as _, Command};
 use clarion::standalone;
 
 fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("the README is at the root")
 }
 
 fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {

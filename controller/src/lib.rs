@@ -15,7 +15,7 @@ mod refusal;
 mod request;
 mod snapshot;
 
-pub use events::{EventKind, ServiceEvent, Severity};
+pub use events::ServiceEvent;
 pub use ledger::Ledger;
 pub use plan::{Action, Plan, plan};
 pub use refusal::Refusal;

@@ -2,9 +2,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crds::reasons::EventReason;
 use ipam::{Decision, Demand, Outcome, Placed, PoolName, Released, Request, ServiceId, Unfit, Usage, allocate};
 
-use crate::events::{EventKind, ServiceEvent};
+use crate::events::ServiceEvent;
 use crate::refusal::Refusal;
 use crate::request::{backend_key, cluster_families};
 use crate::snapshot::{Ingress, PoolStatus, ServiceView, Snapshot, Uid};
@@ -165,7 +166,7 @@ fn plan_service(snapshot: &Snapshot, view: &ServiceView, next: &Next<'_>) -> Ste
     if let Some(refusal) = next.refusal.filter(|refusal| reported != Some(refusal.reason())) {
         notes.push((refusal.event(), refusal.to_string()));
     }
-    let event = |(kind, message)| ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), kind, message };
+    let event = |(reason, message)| ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), reason, message };
     let actions = write.into_iter().chain(notes.into_iter().map(event).map(Action::Emit)).collect();
 
     let takes = next.placed.iter().any(|placed| placed.new);
@@ -179,19 +180,19 @@ fn plan_service(snapshot: &Snapshot, view: &ServiceView, next: &Next<'_>) -> Ste
 }
 
 /// Returns what to report next to a write.
-fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventKind, String)> {
+fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventReason, String)> {
     let released = next.outcome.map_or(&[] as &[Released], |outcome| &outcome.released);
     let lost = |Released { address, unfit }: &Released| Some((loss(unfit)?, format!("{address} is given up: {unfit}")));
-    let mut notes: Vec<(EventKind, String)> = released.iter().filter_map(lost).collect();
+    let mut notes: Vec<(EventReason, String)> = released.iter().filter_map(lost).collect();
 
     let new = next.placed.iter().filter(|placed| placed.new);
     let new: Vec<String> = new.map(|placed| format!("{} from pool \"{}\"", placed.address, placed.pool)).collect();
     if !new.is_empty() {
-        notes.push((EventKind::IpAllocated, format!("assigned {}", new.join(" and "))));
+        notes.push((EventReason::IpAllocated, format!("assigned {}", new.join(" and "))));
     }
     if !view.deprecated_annotations.is_empty() {
         let keys = view.deprecated_annotations.join(", ");
-        notes.push((EventKind::DeprecatedAnnotation, format!("{keys}: the prefix is deprecated; write metallb.io/")));
+        notes.push((EventReason::DeprecatedAnnotation, format!("{keys}: the prefix is deprecated; write metallb.io/")));
     }
     notes
 }
@@ -213,14 +214,14 @@ fn write(view: &ServiceView, placed: &[Placed]) -> Option<Action> {
 }
 
 /// Returns the event for an address that is given up; a move the service itself asked for needs none.
-fn loss(unfit: &Unfit) -> Option<EventKind> {
+fn loss(unfit: &Unfit) -> Option<EventReason> {
     match unfit {
         Unfit::OutsideEveryPool
         | Unfit::Avoided { .. }
         | Unfit::NotAdmitted { .. }
         | Unfit::Reserved
-        | Unfit::InUse(_) => Some(EventKind::ClearAssignment),
-        Unfit::SecondOfFamily { .. } => Some(EventKind::NoLbIpsFamily),
+        | Unfit::InUse(_) => Some(EventReason::ClearAssignment),
+        Unfit::SecondOfFamily { .. } => Some(EventReason::NoLbIpsFamily),
         Unfit::FamilyNotServed(_) | Unfit::NotRequested | Unfit::OtherPool { .. } => None,
     }
 }

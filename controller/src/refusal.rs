@@ -1,8 +1,8 @@
 use std::fmt;
 
+use crds::reasons::EventReason;
 use ipam::PoolName;
 
-use crate::events::EventKind;
 use crate::request::RequestFault;
 
 /// Says why a service has no address or fewer than it wants.
@@ -37,15 +37,15 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn event(&self) -> EventKind {
+    pub(crate) fn event(&self) -> EventReason {
         match self {
-            Self::Request(_) => EventKind::LoadBalancerFailed,
-            Self::ClusterFamilies { .. } => EventKind::NoClusterIpsFamily,
-            Self::Allocation(ipam::Refusal::NotDualStack { .. }) => EventKind::NotEnoughClusterIps,
+            Self::Request(_) => EventReason::LoadBalancerFailed,
+            Self::ClusterFamilies { .. } => EventReason::NoClusterIpsFamily,
+            Self::Allocation(ipam::Refusal::NotDualStack { .. }) => EventReason::NotEnoughClusterIps,
             Self::Allocation(_) | Self::PoolBroken { .. } | Self::Partial(ipam::Refusal::RequestedFamilies { .. }) => {
-                EventKind::AllocationFailed
+                EventReason::AllocationFailed
             }
-            Self::Partial(_) => EventKind::AdditionalAssignFailed,
+            Self::Partial(_) => EventReason::AdditionalAssignFailed,
         }
     }
 }

@@ -64,7 +64,7 @@ impl Allocator {
         self.reported = plan.reasons();
         for action in &plan.actions {
             if let Action::Emit(event) = action {
-                tracing::info!(service = %event.service, reason = event.kind.reason(), "{}", event.message);
+                tracing::info!(service = %event.service, reason = event.reason.as_str(), "{}", event.message);
             }
         }
         if let Err(error) = self.state.store(self.held(&plan)) {

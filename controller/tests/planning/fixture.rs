@@ -68,7 +68,7 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
         }
         Action::ClearIngress { service, .. } => Some(format!("clear {}", service.name())),
         Action::SetPoolStatus { .. } => None,
-        Action::Emit(event) => Some(format!("event {} {}", event.service.name(), event.kind.reason())),
+        Action::Emit(event) => Some(format!("event {} {}", event.service.name(), event.reason.as_str())),
     };
     plan.actions.iter().filter_map(line).collect()
 }

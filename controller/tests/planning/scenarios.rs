@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use controller::{Action, EventKind, Ingress, Ledger, PoolStatus, ServiceView, Severity, Snapshot, plan};
+use controller::{Action, Ingress, Ledger, PoolStatus, ServiceView, Snapshot, plan};
 use ipam::FamilyPolicy;
 
 use crate::fixture::*;
@@ -187,13 +187,4 @@ fn held_reserved_addresses_stay_and_are_marked() {
     let result = plan(&world);
     assert_eq!(lines(&result), [""; 0]);
     assert!(result.allocations[&id("s")][0].reserved);
-}
-
-#[test]
-fn event_reasons_are_metallbs_and_each_has_one() {
-    let reasons: BTreeSet<&str> = EventKind::ALL.iter().map(|kind| kind.reason()).collect();
-    assert_eq!(reasons.len(), EventKind::ALL.len());
-    let normal: Vec<&str> =
-        EventKind::ALL.iter().filter(|kind| kind.severity() == Severity::Normal).map(|kind| kind.reason()).collect();
-    assert_eq!(normal, ["IPAllocated", "ClearAssignment", "AdditionalAssignFailed"]);
 }

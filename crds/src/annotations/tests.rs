@@ -4,10 +4,6 @@ fn read(pairs: &[(&str, &str)]) -> ServiceAnnotations {
     ServiceAnnotations::read(&pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
-fn addresses(texts: &[&str]) -> Vec<IpAddr> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
-
 #[test]
 fn both_prefixes_are_read_and_the_legacy_one_is_reported() {
     let current = read(&[(ADDRESS_POOL, "lan"), (LOAD_BALANCER_IPS, "192.0.2.1"), (ALLOW_SHARED_IP, "key")]);
@@ -40,25 +36,4 @@ fn an_empty_sharing_key_is_kept_and_other_empty_values_are_not() {
     let empty = read(&[(ADDRESS_POOL, ""), (LOAD_BALANCER_IPS, ""), (ALLOW_SHARED_IP, "")]);
     assert_eq!(empty, ServiceAnnotations { allow_shared_ip: Some(String::new()), ..ServiceAnnotations::default() });
     assert_eq!(read(&[]).allow_shared_ip, None);
-}
-
-#[test]
-fn requested_addresses_are_at_most_one_of_each_family() {
-    let not_an_address = |text: &str| Err(RequestError::NotAnAddress { text: text.into() });
-    let same = RequestError::SameFamily { first: addresses(&["192.0.2.1"])[0], second: addresses(&["192.0.2.2"])[0] };
-    let table = [
-        (None, None, Ok(vec![])),
-        (Some("192.0.2.1"), None, Ok(addresses(&["192.0.2.1"]))),
-        (None, Some("192.0.2.1"), Ok(addresses(&["192.0.2.1"]))),
-        (Some("192.0.2.1"), Some(""), Ok(addresses(&["192.0.2.1"]))),
-        (Some(" 2001:db8::1 , 192.0.2.1 "), None, Ok(addresses(&["2001:db8::1", "192.0.2.1"]))),
-        (Some("192.0.2.1"), Some("192.0.2.1"), Err(RequestError::Twice)),
-        (Some("192.0.2.1,192.0.2.2"), None, Err(same)),
-        (Some("192.0.2.1,2001:db8::1,2001:db8::2"), None, Err(RequestError::TooMany { count: 3 })),
-        (Some("lan"), None, not_an_address("lan")),
-        (Some("192.0.2.1,"), None, not_an_address("")),
-    ];
-    for (annotation, field, expected) in table {
-        assert_eq!(requested_addresses(annotation, field), expected, "{annotation:?} {field:?}");
-    }
 }
