@@ -1,6 +1,9 @@
 //! A client of the lab: a host that uses Services and watches the wire.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    process::Command,
+};
 
 use clarion::demo::{
     network::{Host, Link},
@@ -8,6 +11,8 @@ use clarion::demo::{
     speaker::fetch,
     watch::Watcher,
 };
+
+use crate::Tap;
 
 /// A machine that runs no speaker.
 #[derive(Debug)]
@@ -46,6 +51,22 @@ impl Client {
     /// Starts to record every claim that arrives at this client.
     pub fn sniffer(&self) -> Watcher {
         Watcher::sniffer(&self.host, &self.link).expect("a client can listen")
+    }
+
+    /// Starts to record every frame that arrives at this client, and lets it send frames made by hand.
+    pub fn tap(&self) -> Tap {
+        Tap::start(&self.host, &self.link).expect("a client can listen")
+    }
+
+    /// Returns the client's own address of the family of `other`.
+    pub fn address_like(&self, other: IpAddr) -> IpAddr {
+        self.link.address_like(other).expect("every client has both families")
+    }
+
+    /// Returns what the client's kernel knows of its neighbour `vip`, as `ip neighbour` prints it.
+    pub fn neighbour(&self, vip: IpAddr) -> String {
+        let output = self.host.output(Command::new("ip").args(["neighbour", "show", &vip.to_string()]));
+        String::from_utf8_lossy(&output.expect("ip runs").stdout).trim().to_owned()
     }
 
     /// Forgets who answers for `vip`; do it before each fault, because a stale entry for another node hides an outage.

@@ -1,28 +1,40 @@
-//! The cluster that failover is measured on: three nodes with the example Services under traffic.
+//! Nodes, a client and a newcomer on one switch: what most tests and all measurements begin with.
 
-use std::{collections::BTreeSet, net::IpAddr, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    thread,
+    time::Duration,
+};
 
-use clarion::demo::{example, network::Mac, report::Report, watch::Sightings};
+use clarion::demo::{
+    example,
+    network::{Bridge, Mac},
+    report::Report,
+    watch::Sightings,
+};
 
-use crate::{Client, Lab, Node};
+use crate::{Client, Lab, Manifests, Node};
 
 /// How long a cluster may take to announce everything, or to take something over while machines are busy.
-const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(8);
 
 /// How long a measurement goes on around the fault.
 pub const MARGIN: Duration = Duration::from_millis(500);
 
-/// Three nodes with the example Services, a client and a newcomer.
+/// Nodes, a client and a newcomer.
 #[derive(Debug)]
 pub struct Cluster {
-    /// The nodes n1, n2 and n3.
+    /// The nodes, in the order of their names.
     pub nodes: Vec<Node>,
     /// The host whose traffic is measured.
     pub client: Client,
     /// The host that asks for addresses as one that never heard of them, so that its answers do not refresh the client's cache.
     pub newcomer: Client,
-    /// Every address of the example Services, in order.
+    /// Every address of the Services, in order.
     pub vips: Vec<IpAddr>,
+    /// The switch that everybody is plugged into.
+    pub lan: Bridge,
     /// The network; dropped last, because it looks at the others when a test fails.
     pub lab: Lab,
 }
@@ -48,26 +60,72 @@ impl Cluster {
     /// Starts everything and waits until every address is answered; nothing on a machine that cannot have a lab.
     pub fn start() -> Option<Self> {
         let lab = Lab::new()?;
-        let lan = lab.bridge("lan");
         let manifests = lab.directory().join("manifests");
         example::write(&manifests).expect("the examples can be written");
-        let mut nodes: Vec<_> = ["n1", "n2", "n3"].map(|name| lab.node(name, &lan)).into();
-        for node in &mut nodes {
-            lab.speaker(node, &manifests).arguments(&["--drain-on", "cordon"]).start();
+        let mut cluster = Self::build(lab, &["n1", "n2", "n3"]);
+        for node in &mut cluster.nodes {
+            cluster.lab.speaker(node, &manifests).arguments(&["--drain-on", "cordon"]).start();
         }
+        cluster.settle(6);
+        Some(cluster)
+    }
+
+    /// Starts a speaker on nodes with these names from manifests that give `addresses` addresses, and waits until all are answered.
+    pub fn serve(lab: Lab, nodes: &[&str], manifests: &Manifests, addresses: usize) -> Self {
+        let mut cluster = Self::build(lab, nodes);
+        cluster.start_speakers(manifests);
+        cluster.settle(addresses);
+        cluster
+    }
+
+    /// Plugs in nodes and clients; no speaker runs yet.
+    pub fn build(lab: Lab, nodes: &[&str]) -> Self {
+        let lan = lab.bridge("lan");
+        let nodes = nodes.iter().map(|name| lab.node(name, &lan)).collect();
         let client = lab.client("client", &lan);
         let newcomer = lab.client("newcomer", &lan);
-        lab.eventually(SOON, "every Service has an address", || addresses(&nodes).len() == 6);
-        let vips: Vec<_> = addresses(&nodes).into_iter().collect();
-        let watcher = newcomer.newcomer(&vips);
-        lab.eventually(SOON, "every address is answered", || {
+        Self { nodes, client, newcomer, vips: Vec::new(), lan, lab }
+    }
+
+    /// Starts a speaker on every node, in place of one that ran before.
+    pub fn start_speakers(&mut self, manifests: &Manifests) {
+        for node in &mut self.nodes {
+            self.lab.speaker(node, manifests.path()).start();
+        }
+    }
+
+    /// Waits until there are `count` addresses and each is answered.
+    pub fn settle(&mut self, count: usize) {
+        self.lab.eventually(SOON, "every Service has an address", || addresses(&self.nodes).len() == count);
+        self.vips = addresses(&self.nodes).into_iter().collect();
+        self.wait_for_answers(&self.vips);
+        // Claims of the first moments may still be settling.
+        thread::sleep(MARGIN);
+    }
+
+    /// Waits until a newcomer gets an answer for each of these addresses.
+    pub fn wait_for_answers(&self, vips: &[IpAddr]) {
+        let watcher = self.newcomer.newcomer(vips);
+        self.lab.eventually(SOON, "every address is answered", || {
             let sightings = watcher.so_far();
             vips.iter().all(|vip| sightings.latest(*vip).is_some())
         });
-        drop(watcher);
-        // Claims of the first moments may still be settling.
-        thread::sleep(MARGIN);
-        Some(Self { nodes, client, newcomer, vips, lab })
+    }
+
+    /// Returns who answers for each address now, after it has seen that no other does.
+    pub fn owners(&self) -> BTreeMap<IpAddr, Mac> {
+        let sightings = self.observe(MARGIN);
+        let owner = |vip: &IpAddr| {
+            let macs: Vec<_> = sightings.macs(*vip).into_iter().collect();
+            assert_eq!(macs.len(), 1, "{vip} is answered by {macs:?}");
+            (*vip, macs[0])
+        };
+        self.vips.iter().map(owner).collect()
+    }
+
+    /// Returns the node with this Ethernet address.
+    pub fn position(&self, mac: Mac) -> usize {
+        self.nodes.iter().position(|node| node.mac() == mac).expect("only nodes own addresses")
     }
 
     /// Does something to the owner of the first IPv4 address under traffic, and waits until another node answers.

@@ -28,7 +28,10 @@
 pub mod client;
 pub mod cluster;
 pub mod diagnostics;
+pub mod frames;
+pub mod manifests;
 pub mod node;
+pub mod tap;
 
 use std::{
     cell::RefCell,
@@ -40,12 +43,14 @@ use std::{
 };
 
 use clarion::demo::{
-    network::{Bridge, Host, Network},
+    network::{Bridge, Host, Link, Network},
     sandbox,
 };
 pub use client::Client;
 use ipnet::IpNet;
+pub use manifests::Manifests;
 pub use node::{Node, SpeakerStart};
+pub use tap::Tap;
 
 /// The IPv4 addresses Services get in the lab; the hosts of the same link have the lower half of the /24.
 pub const VIPS_V4: &str = "192.0.2.128/25";
@@ -106,6 +111,11 @@ impl Lab {
         Client::new(host, link)
     }
 
+    /// Plugs a machine into another switch, or once more into the same, by an interface with the addresses given.
+    pub fn plug(&self, host: &Host, interface: &str, lan: &Bridge, addresses: &[IpNet]) -> Link {
+        self.network.plug(host, interface, lan, addresses).expect("a host can be plugged in")
+    }
+
     /// Prepares the start of a speaker on a node, from a directory of manifests.
     pub fn speaker<'a>(&self, node: &'a mut Node, manifests: &Path) -> SpeakerStart<'a> {
         SpeakerStart::new(node, manifests)
@@ -143,7 +153,7 @@ impl Lab {
         &self.directory
     }
 
-    fn host(&self, name: &str, lan: &Bridge) -> (Host, clarion::demo::network::Link) {
+    fn host(&self, name: &str, lan: &Bridge) -> (Host, Link) {
         let mut hosts = self.hosts.borrow_mut();
         *hosts += 1;
         let number = 10 + *hosts;

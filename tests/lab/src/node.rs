@@ -108,6 +108,25 @@ impl Node {
         self.status().is_some_and(|status| status.owns(vip))
     }
 
+    /// Returns the sum of a metric's samples whose labels contain every one of `labels`, written as `name="value"`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.speaker().page(&self.host, "/metrics").unwrap_or_default();
+        let samples = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+        let matching = samples.filter(|line| labels.iter().all(|label| line.contains(label)));
+        matching.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Returns the first fault in the speaker's status that contains `text`.
+    pub fn fault(&self, text: &str) -> Option<String> {
+        self.status()?.faults.into_iter().find(|fault| fault.contains(text))
+    }
+
+    /// Returns the addresses of a Service in the namespace `shop`.
+    pub fn addresses(&self, service: &str) -> Vec<IpAddr> {
+        let services = self.status().map(|status| status.services).unwrap_or_default();
+        services.into_iter().find(|known| known.name == service).map(|known| known.ips).unwrap_or_default()
+    }
+
     /// Returns the speaker's process.
     pub fn speaker(&self) -> &Speaker {
         self.speaker.as_ref().expect("the test starts a speaker before it uses it")
