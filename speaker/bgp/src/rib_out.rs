@@ -4,9 +4,6 @@ mod channel;
 mod flavour;
 mod sets;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

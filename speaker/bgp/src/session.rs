@@ -251,6 +251,3 @@ impl Link {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

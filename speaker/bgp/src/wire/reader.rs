@@ -17,6 +17,11 @@ impl<'a> Reader<'a> {
         self.0.len()
     }
 
+    /// Returns the octet after the next one without taking any.
+    pub(super) fn second(&self) -> Option<u8> {
+        self.0.get(1).copied()
+    }
+
     /// Takes everything that is left.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)

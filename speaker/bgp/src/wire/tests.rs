@@ -1,7 +1,5 @@
 mod faults;
-mod golden;
 mod hostile;
-mod oracles;
 mod rfc7606;
 
 use super::{Context, Decoder, Fault, Message, MessageType, message};

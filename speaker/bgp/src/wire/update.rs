@@ -47,8 +47,10 @@ pub enum Malformed {
     Value(u8),
     /// It is mandatory and missing.
     Missing(u8),
-    /// It may not come from an external peer.
-    External(u8),
+    /// It is none of a peer like this one.
+    Misplaced(u8),
+    /// It is there already.
+    Repeated(u8),
 }
 
 impl Update {
@@ -93,8 +95,13 @@ impl Found {
     fn read(&mut self, attributes: Reader<'_>, context: &Context) -> Result<(), UpdateFault> {
         let mut rest = attributes;
         while !rest.is_empty() {
-            // RFC 7606 §4: the routes outside of the attributes have been found regardless.
+            let kind = rest.second();
             let Some(attribute) = Attribute::read(&mut rest) else {
+                // RFC 7606 §3 (j): routes that were cut off cannot be withdrawn.
+                if let Some(MP_REACH | MP_UNREACH) = kind {
+                    return Err(UpdateFault::AttributeList { part: "routes run over the end of the attributes" });
+                }
+                // RFC 7606 §4: the routes outside of the attributes have been found regardless.
                 self.blame(Verdict::TreatAsWithdraw(Malformed::Overrun));
                 break;
             };
@@ -110,7 +117,10 @@ impl Found {
             MP_REACH | MP_UNREACH if !first => {
                 return Err(UpdateFault::AttributeList { part: "routes of a family stand in it twice" });
             }
-            _ if !first => return Ok(()),
+            kind if !first => {
+                self.blame(Verdict::DiscardAttribute(Malformed::Repeated(kind)));
+                return Ok(());
+            }
             MP_REACH => self.reach(attribute.value, context).ok_or_else(|| attribute.fault())?,
             MP_UNREACH => self.unreach(attribute.value, context).ok_or_else(|| attribute.fault())?,
             _ => {}

@@ -2,6 +2,8 @@
 
 mod edits;
 mod endings;
+mod golden;
+mod oracles;
 mod pairs;
 mod router;
 mod routes;

@@ -101,6 +101,7 @@ fn as_path_must_consist_of_whole_segments() {
         &[2, 2, 0, 0, 0, 1],
         &[2, 1, 0, 0, 0, 1, 2],
         &[2, 1, 0, 1],
+        &[2, 2, 0, 0, 0, 1, 0, 0, 0, 0],
     ] {
         let attribute = [&[0x40, 2, u8::try_from(path.len()).unwrap()], path].concat();
         assert_eq!(judged(&[ORIGIN, &attribute, NEXT_HOP]), withdraw(Malformed::Value(2)), "{path:?}");
@@ -142,8 +143,23 @@ fn lengths_that_cannot_be_withdraw_the_routes() {
 fn attributes_without_influence_on_the_choice_of_routes_are_discarded() {
     assert_eq!(with(&[0x40, 6, 1, 0]), discard(Malformed::Length(6)));
     assert_eq!(with(&[0xc0, 7, 6, 0, 0, 0, 0, 0, 0]), discard(Malformed::Length(7)));
-    assert_eq!(with(&[0xc0, 17, 1, 0]), discard(Malformed::Value(17)));
-    assert_eq!(with(&[0xc0, 18, 1, 0]), discard(Malformed::Length(18)));
+    assert_eq!(with(&[0xc0, 7, 8, 0, 0, 0, 0, 192, 0, 2, 1]), discard(Malformed::Value(7)));
+}
+
+#[test]
+fn a_second_set_of_numbers_is_for_two_octet_peers_alone() {
+    let (path, aggregator) = ([0xc0, 17, 6, 2, 1, 0, 0, 0xfd, 0xe9], [0xc0, 18, 8, 0, 0, 0xfd, 0xe9, 192, 0, 2, 1]);
+    assert_eq!(with(&path), discard(Malformed::Misplaced(17)));
+    assert_eq!(with(&aggregator), discard(Malformed::Misplaced(18)));
+    let two = Context { four_octet_as: false, ..context() };
+    let short_path: &[u8] = &[0x40, 2, 4, 2, 1, 0, 1];
+    let judge = |attribute: &[u8]| {
+        judged_in(two.clone(), &[], &[ORIGIN, short_path, NEXT_HOP, attribute], ROUTE).map(|update| update.verdict)
+    };
+    assert_eq!(judge(&path), Ok(Verdict::Accept));
+    assert_eq!(judge(&aggregator), Ok(Verdict::Accept));
+    assert_eq!(judge(&[0xc0, 17, 1, 0]), discard(Malformed::Value(17)));
+    assert_eq!(judge(&[0xc0, 18, 1, 0]), discard(Malformed::Length(18)));
 }
 
 #[test]
@@ -152,7 +168,7 @@ fn attributes_for_internal_peers_are_discarded_from_external_ones() {
         let flags = if kind == 5 { 0x40 } else { 0x80 };
         for length in [0, 3, internal + 1, 4_u8] {
             let attribute = [&[flags, kind, length][..], &vec![0; length.into()]].concat();
-            assert_eq!(with(&attribute), discard(Malformed::External(kind)));
+            assert_eq!(with(&attribute), discard(Malformed::Misplaced(kind)));
             let expected =
                 if length == 4 { Verdict::Accept } else { Verdict::TreatAsWithdraw(Malformed::Length(kind)) };
             assert_eq!(
@@ -171,8 +187,15 @@ fn an_attribute_that_runs_over_the_end_withdraws_the_routes() {
 }
 
 #[test]
+fn routes_that_run_over_the_end_end_the_session() {
+    for tail in [&[0x80, 14][..], &[0x80, 15, 9, 0, 2, 1], &[0x90, 14, 1]] {
+        assert!(matches!(with(tail), Err(UpdateFault::AttributeList { .. })), "{tail:?}");
+    }
+}
+
+#[test]
 fn of_a_repeated_attribute_the_first_counts() {
-    assert_eq!(judged(&[ORIGIN, ORIGIN, &[0x40, 1, 1, 9], AS_PATH, NEXT_HOP]), Ok(Verdict::Accept));
+    assert_eq!(judged(&[ORIGIN, &[0x40, 1, 1, 9], AS_PATH, NEXT_HOP]), discard(Malformed::Repeated(1)));
 }
 
 #[test]

@@ -63,9 +63,15 @@ impl<'a> Attribute<'a> {
             let fault = || UpdateFault::UnrecognizedWellKnown { attribute: self.whole.to_vec() };
             return if well_known { Err(fault()) } else { Ok(Verdict::Accept) };
         };
-        // RFC 7606 §7.5, §7.9, §7.10: whatever it says, it has no business here.
-        if !context.internal && matches!(self.kind, 5 | 9 | 10) {
-            return Ok(Verdict::DiscardAttribute(Malformed::External(self.kind)));
+        let misplaced = match self.kind {
+            // RFC 7606 §7.5, §7.9, §7.10.
+            5 | 9 | 10 => !context.internal,
+            // RFC 6793 §4.1.
+            17 | 18 => context.four_octet_as,
+            _ => false,
+        };
+        if misplaced {
+            return Ok(Verdict::DiscardAttribute(Malformed::Misplaced(self.kind)));
         }
         if self.flags & (OPTIONAL | TRANSITIVE) != expected {
             return Ok(Verdict::TreatAsWithdraw(Malformed::Flags(self.kind)));
@@ -96,6 +102,8 @@ impl<'a> Attribute<'a> {
         let (handling, value_fits) = match self.kind {
             1 => (Handling::Withdraw, self.value.clone().u8().is_some_and(|origin| origin <= 2)),
             2 => (Handling::Withdraw, is_as_path(self.value, if context.four_octet_as { 4 } else { 2 })),
+            // RFC 7607 §2.
+            7 => (Handling::Discard, !is_zero(&self.value.clone().rest()[..length - 4])),
             // RFC 6793 §6: a damaged AS4_PATH is forgotten.
             17 => (Handling::Discard, is_as_path(self.value, 4)),
             _ => (Handling::Withdraw, true),
@@ -112,9 +120,15 @@ fn is_as_path(mut path: Reader<'_>, octets: usize) -> bool {
     while !path.is_empty() {
         let segment = path.u8().zip(path.u8());
         let Some((AS_SET | AS_SEQUENCE, count @ 1..)) = segment else { return false };
-        if path.take(usize::from(count) * octets).is_none() {
+        let Some(numbers) = path.take(usize::from(count) * octets) else { return false };
+        // RFC 7607 §2: AS 0 is nobody.
+        if numbers.chunks(octets).any(is_zero) {
             return false;
         }
     }
     true
+}
+
+fn is_zero(number: &[u8]) -> bool {
+    number.iter().all(|octet| *octet == 0)
 }
