@@ -138,8 +138,12 @@ impl Bridge {
 
     /// Gives the switch an IPv6 address of its own, which it needs to ask for multicast listeners.
     pub fn speak_ipv6(&self) -> anyhow::Result<()> {
-        let setting = format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", self.name);
-        std::fs::write(&setting, "0").with_context(|| format!("cannot set {setting} to 0"))
+        // Nobody else has its address, and a switch that waits for that to be proved misses its first questions.
+        for setting in ["accept_dad", "disable_ipv6"] {
+            let setting = format!("/proc/sys/net/ipv6/conf/{}/{setting}", self.name);
+            std::fs::write(&setting, "0").with_context(|| format!("cannot set {setting} to 0"))?;
+        }
+        Ok(())
     }
 }
 
