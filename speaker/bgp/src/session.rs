@@ -205,7 +205,7 @@ impl Session {
 
     fn next_hop(&self, family: Family, config: &Config, link: &Link) -> Option<NextHop> {
         match family {
-            Family::Ipv4 => match config.next_hop_ipv4.or(link.own_ipv4()) {
+            Family::Ipv4 => match config.next_hop_ipv4.or_else(|| link.own_ipv4()) {
                 Some(address) => Some(NextHop::V4(address)),
                 None if self.extended_next_hop => ipv6_next_hop(config, link),
                 None => None,

@@ -24,7 +24,7 @@ impl Open {
     /// Returns the real number of the sender's autonomous system.
     #[must_use]
     pub fn asn(&self) -> u32 {
-        self.capabilities.four_octet_as.unwrap_or(self.my_as.into())
+        self.capabilities.four_octet_as.unwrap_or_else(|| self.my_as.into())
     }
 
     pub(super) fn decode(body: &[u8]) -> Result<Self, OpenFault> {
@@ -64,7 +64,7 @@ impl Open {
 fn write_parameters(body: &mut Vec<u8>, capabilities: &[u8]) {
     match u8::try_from(capabilities.len()) {
         Ok(0) => body.push(0),
-        Ok(length) if length <= 253 - 1 => body.extend([length + 2, CAPABILITIES, length]),
+        Ok(length) if length < 253 => body.extend([length + 2, CAPABILITIES, length]),
         // RFC 9072 §2: 255 twice, then both lengths in two octets.
         Ok(_) | Err(_) => {
             let length = u16::try_from(capabilities.len()).expect("our capabilities fit an OPEN");

@@ -55,10 +55,10 @@ pub enum Malformed {
 
 impl Update {
     pub(super) fn decode(body: &[u8], context: &Context) -> Result<Self, UpdateFault> {
-        let list = |part| UpdateFault::AttributeList { part };
+        let list = |part| move || UpdateFault::AttributeList { part };
         let mut reader = Reader::new(body);
-        let withdrawn = reader.block16().ok_or(list("withdrawn routes are longer than the message"))?;
-        let attributes = reader.block16().ok_or(list("attributes are longer than the message"))?;
+        let withdrawn = reader.block16().ok_or_else(list("withdrawn routes are longer than the message"))?;
+        let attributes = reader.block16().ok_or_else(list("attributes are longer than the message"))?;
         let mut found = Found {
             withdrawn: count_prefixes(withdrawn, Family::Ipv4).ok_or(UpdateFault::Network)?,
             announced: count_prefixes(reader, Family::Ipv4).ok_or(UpdateFault::Network)?,
