@@ -1,0 +1,102 @@
+//! From a changed manifest to the first answer on the wire.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+
+use crate::{
+    Options,
+    cluster::{Cluster, Kind, PATIENCE, random},
+    figure::{Bounds, Sink, Subject},
+    manifests::{Families, named, with_address},
+    wire::Asker,
+};
+
+/// How many changes of each kind are measured.
+const CHANGES: usize = 100;
+
+/// How long an address must be silent to count as gone, and the speakers have nothing left to do.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// Measures changes beside so many Services.
+pub(crate) fn run(options: &Options, services: usize, sink: Sink<'_>) -> anyhow::Result<()> {
+    let mut cluster = Cluster::build(options, Kind::Clarion, services, Families::Four)?;
+    let vip: IpAddr = cluster.vips[0];
+    cluster.start(&[vip])?;
+    // Announcements of the start are over.
+    thread::sleep(PATIENCE / 6);
+    let asker = Asker::open(&cluster.newcomer)?;
+    let mut subject = Subject::new("change", &format!("clarion, {services} Services"), sink);
+
+    let mut added = Series::default();
+    for number in 0..CHANGES {
+        added.keep(add(&cluster, &asker, named(number)));
+    }
+    let bounds = |p50, p99| Bounds { p50: Some(p50), p99: Some(p99), max: None };
+    added.report(&mut subject, "service_added", bounds(10.0, 50.0));
+
+    let mut ready = Series::default();
+    for _ in 0..CHANGES {
+        ready.keep(become_ready(&cluster, &asker, named(0)));
+    }
+    ready.report(&mut subject, "endpoint_ready", bounds(4.0, 25.0));
+    Ok(())
+}
+
+#[derive(Default)]
+struct Series {
+    times: Vec<Duration>,
+    failed: usize,
+}
+
+impl Series {
+    fn keep(&mut self, result: anyhow::Result<Duration>) {
+        match result {
+            Ok(time) => self.times.push(time),
+            Err(error) => {
+                eprintln!("change: {error:#}");
+                self.failed += 1;
+            }
+        }
+    }
+
+    fn report(&self, subject: &mut Subject<'_>, metric: &str, bounds: Bounds) {
+        subject.distribution(&format!("{metric}.answered"), &self.times, bounds);
+        let runs = self.times.len() + self.failed;
+        subject.add(&format!("{metric}.failed_runs"), self.failed as f64, "runs", runs, Some(0.0));
+    }
+}
+
+/// Adds a Service, measures, and takes it away again.
+fn add(cluster: &Cluster, asker: &Asker<'_>, address: Ipv4Addr) -> anyhow::Result<Duration> {
+    let text = with_address("changing", address, false, true);
+    let took = answered_after(asker, address, || cluster.manifests.put("changing", &text));
+    cluster.manifests.remove("changing")?;
+    asker.until_silent(address, QUIET, PATIENCE)?;
+    thread::sleep(random(Duration::from_millis(100)));
+    took
+}
+
+/// Makes the endpoints of a Service ready whose nodes may only announce it with one, and measures.
+fn become_ready(cluster: &Cluster, asker: &Asker<'_>, address: Ipv4Addr) -> anyhow::Result<Duration> {
+    cluster.manifests.put("changing", &with_address("changing", address, true, false))?;
+    asker.until_silent(address, QUIET, PATIENCE)?;
+    thread::sleep(random(Duration::from_millis(100)));
+    let text = with_address("changing", address, true, true);
+    answered_after(asker, address, || cluster.manifests.put("changing", &text))
+}
+
+fn answered_after(
+    asker: &Asker<'_>,
+    address: Ipv4Addr,
+    change: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    change()?;
+    let seen = asker.first_claims(&[address], PATIENCE)?;
+    Ok(seen.get(&address).context("every address was claimed")?.duration_since(start))
+}

@@ -1,0 +1,34 @@
+use clarion::demo::frame::Claim;
+
+use super::*;
+
+fn seen(claims: &[(u64, u8)]) -> Sightings {
+    let base = Instant::now();
+    let address = vip();
+    let claim = |(at, mac): &(u64, u8)| {
+        let claim = Claim { address, mac: Mac([2, 0, 0, 0, 0, *mac]), solicited: true };
+        (base + Duration::from_millis(*at), claim)
+    };
+    Sightings { claims: claims.iter().map(claim).collect(), ..Sightings::default() }
+}
+
+fn vip() -> IpAddr {
+    "10.0.64.0".parse().unwrap()
+}
+
+#[test]
+fn a_handover_without_a_common_moment_has_no_overlap() {
+    assert_eq!(overlap(&seen(&[(0, 1), (20, 1), (40, 2), (60, 2)]), &[vip()]), Duration::ZERO);
+}
+
+#[test]
+fn an_old_owner_that_comes_back_for_a_moment_counts_for_that_moment() {
+    let sightings = seen(&[(0, 2), (20, 2), (21, 1), (40, 2), (41, 1), (60, 2), (500, 2)]);
+    assert_eq!(overlap(&sightings, &[vip()]), Duration::from_millis(20));
+}
+
+#[test]
+fn an_owner_that_never_stops_counts_to_the_end() {
+    let sightings = seen(&[(0, 1), (300, 2), (301, 1), (800, 2), (801, 1)]);
+    assert_eq!(overlap(&sightings, &[vip()]), Duration::from_millis(500));
+}

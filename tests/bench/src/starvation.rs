@@ -1,0 +1,98 @@
+//! Every core has four times the work it can do, and no speaker may take that for a death.
+
+use std::{
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clarion::demo::prober::Prober;
+
+use crate::{
+    Options,
+    cluster::{Cluster, Kind, MARGIN, macs, overlap},
+    figure::{Sink, Subject},
+    manifests::Families,
+};
+
+const SERVICES: usize = 10;
+
+/// How many busy loops there are for each core.
+const LOOPS_PER_CORE: usize = 4;
+
+/// A process that never rests, at the priority of the speakers; dropping it ends it.
+struct Loop(Child);
+
+/// What the speakers counted so far, together.
+struct Counts {
+    moves: f64,
+    pauses: f64,
+    conflicts: f64,
+    lost: usize,
+}
+
+/// Measures for as long as the options say.
+pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
+    let mut cluster = Cluster::build(options, Kind::Clarion, SERVICES, Families::Both)?;
+    let all = cluster.vips.clone();
+    cluster.start(&all)?;
+    let followed = [all[0]];
+    let before = Counts::of(&cluster)?;
+    let watcher = cluster.newcomer.watch(&followed)?;
+    let prober = Prober::start(&cluster.client.host, followed[0])?;
+
+    let cores = thread::available_parallelism()?.get();
+    let loops = (0..LOOPS_PER_CORE * cores).map(|_| Loop::start()).collect::<anyhow::Result<Vec<_>>>()?;
+    thread::sleep(Duration::from_secs(60 * options.starvation_minutes));
+    let busy = loops.len();
+    drop(loops);
+    thread::sleep(2 * MARGIN);
+
+    let report = prober.stop()?;
+    let sightings = watcher.stop();
+    let after = Counts::of(&cluster)?;
+    let minutes = options.starvation_minutes;
+    let name = format!("clarion, {busy} busy loops on {cores} cores for {minutes} min");
+    let n = cluster.nodes.len();
+    let mut subject = Subject::new("starvation", &name, sink);
+    subject.add("owner_changes", after.moves - before.moves, "moves", n, Some(0.0));
+    subject.add("members_lost", (after.lost - before.lost) as f64, "events", n, Some(0.0));
+    subject.add("conflicts", after.conflicts - before.conflicts, "claims", n, Some(0.0));
+    subject.add("pauses", after.pauses - before.pauses, "events", n, None);
+    subject.add("nodes_that_answered", macs(&sightings, &followed).len() as f64, "nodes", 1, Some(1.0));
+    subject.add("overlap.max", overlap(&sightings, &followed).as_secs_f64() * 1000.0, "ms", 1, Some(50.0));
+    let silence = sightings.longest_silence(followed[0]).context("the newcomer asked nothing")?.length;
+    subject.add("unanswered.max", silence.as_secs_f64() * 1000.0, "ms", 1, None);
+    subject.add("lost", report.lost() as f64, "probes", report.sent(), None);
+    Ok(())
+}
+
+impl Loop {
+    fn start() -> anyhow::Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "while :; do :; done"]).stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(Self(command.spawn().context("cannot start a busy loop")?))
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Counts {
+    fn of(cluster: &Cluster) -> anyhow::Result<Self> {
+        let sum = |metric: &str| -> anyhow::Result<f64> { cluster.nodes.iter().map(|node| node.metric(metric)).sum() };
+        // The gauge of lost members forgets those that came back, the log does not.
+        let lost = cluster.nodes.iter().map(|node| node.log().matches("speaker is lost").count()).sum();
+        Ok(Self {
+            moves: sum("clarion_members_moves_total")?,
+            pauses: sum("clarion_members_pauses_total")?,
+            conflicts: sum("clarion_members_conflicts_total")?,
+            lost,
+        })
+    }
+}
