@@ -39,8 +39,8 @@ pub enum BadPool {
 /// Refuses what only allocation minds: IPv4-mapped addresses, and ranges of one pool that overlap.
 pub fn pool(
     checked: &checked::Pool,
-    namespaces: &[core::Namespace],
-    services: &[core::Service],
+    namespaces: &[&core::Namespace],
+    services: &[&core::Service],
 ) -> Result<Pool, BadPool> {
     let checked::Pool { name, ranges, auto_assign, avoid_buggy_ips, allocation } = checked;
     let ranges = ranges
@@ -57,8 +57,8 @@ pub fn pool(
 
 fn service_allocation(
     checked: &checked::ServiceAllocation,
-    namespaces: &[core::Namespace],
-    services: &[core::Service],
+    namespaces: &[&core::Namespace],
+    services: &[&core::Service],
 ) -> ServiceAllocation {
     let checked::ServiceAllocation { priority, namespaces: listed, namespace_selectors, service_selectors } = checked;
     let selected = namespaces
@@ -74,7 +74,11 @@ fn service_allocation(
         services: match service_selectors.is_empty() {
             true => Scope::All,
             false => Scope::Only(
-                services.iter().filter(|service| any(service_selectors, &service.metadata.labels)).map(id_of).collect(),
+                services
+                    .iter()
+                    .filter(|service| any(service_selectors, &service.metadata.labels))
+                    .map(|service| id_of(service))
+                    .collect(),
             ),
         },
     }

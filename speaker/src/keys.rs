@@ -40,7 +40,7 @@ pub enum KeysError {
 ///
 /// # Errors
 /// Says what is missing or too weak; there is no fallback to heartbeats that anybody can forge.
-pub fn key_ring(secrets: &[Secret], namespace: &str) -> Result<KeyRing, KeysError> {
+pub fn key_ring(secrets: &[&Secret], namespace: &str) -> Result<KeyRing, KeysError> {
     let secret = secrets
         .iter()
         .find(|secret| secret.metadata.name == SECRET && secret.metadata.namespace.as_deref() == Some(namespace))

@@ -29,11 +29,11 @@ pub struct Inputs<'a> {
     /// The configuration that takes effect.
     pub config: &'a checked::Config,
     /// All Services.
-    pub services: &'a [core::Service],
+    pub services: &'a [&'a core::Service],
     /// All EndpointSlices.
-    pub slices: &'a [core::EndpointSlice],
+    pub slices: &'a [&'a core::EndpointSlice],
     /// All Nodes.
-    pub nodes: &'a [core::Node],
+    pub nodes: &'a [&'a core::Node],
     /// The addresses that our controller gave; whatever else stands in a Service's status is not announced.
     pub allocated: &'a BTreeMap<ServiceId, Vec<IpAddr>>,
     /// The class of Services that is served; empty for those without one.
@@ -86,13 +86,16 @@ impl Inputs<'_> {
     }
 
     fn services(&self) -> BTreeMap<ServiceId, Service> {
+        // One allocation per node name, however many endpoints the node has.
+        let names: BTreeMap<&str, NodeName> =
+            self.nodes.iter().map(|node| (node.metadata.name.as_str(), name_of(node))).collect();
         let mut endpoints: BTreeMap<ServiceId, Vec<Endpoint>> = BTreeMap::new();
         for slice in self.slices {
             let (Some(namespace), Some(service)) = (slice.metadata.namespace.as_deref(), slice.service()) else {
                 continue;
             };
             let known = endpoints.entry(ServiceId::new(namespace, service)).or_default();
-            known.extend(slice.endpoints.iter().map(endpoint_of));
+            known.extend(slice.endpoints.iter().map(|endpoint| endpoint_of(endpoint, &names)));
         }
         let convert = |service: &core::Service| {
             let id = id_of(service);
@@ -109,7 +112,7 @@ impl Inputs<'_> {
             };
             (id, converted)
         };
-        self.services.iter().map(convert).collect()
+        self.services.iter().copied().map(convert).collect()
     }
 
     fn kind_of(&self, service: &core::Service) -> ServiceKind {
@@ -186,9 +189,10 @@ fn facts_of(node: &core::Node) -> Node {
     }
 }
 
-fn endpoint_of(endpoint: &core::Endpoint) -> Endpoint {
+fn endpoint_of(endpoint: &core::Endpoint, names: &BTreeMap<&str, NodeName>) -> Endpoint {
     let core::EndpointConditions { ready, serving, terminating } = endpoint.conditions;
-    Endpoint { node: endpoint.node_name.as_deref().map(NodeName::from), ready, serving, terminating }
+    let node = |name: &str| names.get(name).cloned().unwrap_or_else(|| NodeName::from(name));
+    Endpoint { node: endpoint.node_name.as_deref().map(node), ready, serving, terminating }
 }
 
 #[cfg(test)]

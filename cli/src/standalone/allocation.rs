@@ -38,7 +38,7 @@ impl Allocator {
     }
 
     /// Plans and puts the plan into effect.
-    pub(super) fn allocate(&mut self, config: &Config, cluster: &Cluster, lb_class: &str) -> Allocated {
+    pub(super) fn allocate(&mut self, config: &Config, cluster: &Cluster<'_>, lb_class: &str) -> Allocated {
         let mut faults = Vec::new();
         let mut pools = Vec::new();
         let mut broken_pools = BTreeSet::new();
@@ -138,7 +138,7 @@ fn stand_in_cluster_ips(spec: &ServiceSpec) -> Vec<String> {
     families.iter().map(address).collect()
 }
 
-fn node_addresses(cluster: &Cluster) -> BTreeSet<IpAddr> {
+fn node_addresses(cluster: &Cluster<'_>) -> BTreeSet<IpAddr> {
     let addresses = cluster.nodes.iter().flat_map(|node| &node.status.addresses);
     addresses.filter_map(|address| address.address.parse().ok()).collect()
 }

@@ -12,17 +12,17 @@ use crate::manifests::{Kind, Loaded, Object, ObjectId};
 
 /// Kubernetes' own objects, sorted by kind.
 #[derive(Debug, Default)]
-pub(super) struct Cluster {
+pub(super) struct Cluster<'a> {
     /// Services.
-    pub services: Vec<core::Service>,
+    pub services: Vec<&'a core::Service>,
     /// EndpointSlices.
-    pub slices: Vec<core::EndpointSlice>,
+    pub slices: Vec<&'a core::EndpointSlice>,
     /// Nodes.
-    pub nodes: Vec<core::Node>,
+    pub nodes: Vec<&'a core::Node>,
     /// Namespaces.
-    pub namespaces: Vec<core::Namespace>,
+    pub namespaces: Vec<&'a core::Namespace>,
     /// Secrets.
-    pub secrets: Vec<core::Secret>,
+    pub secrets: Vec<&'a core::Secret>,
 }
 
 /// Compiles custom resources, and remembers the last good version of each.
@@ -42,17 +42,17 @@ pub(super) struct Compiled {
     pub kept: BTreeSet<ObjectId>,
 }
 
-impl Cluster {
+impl<'a> Cluster<'a> {
     /// Sorts the objects that are not configuration.
-    pub(super) fn of(loaded: &Loaded) -> Self {
+    pub(super) fn of(loaded: &'a Loaded) -> Self {
         let mut cluster = Self::default();
         for manifest in loaded.objects.values() {
             match &*manifest.object {
-                Object::Service(service) => cluster.services.push(service.clone()),
-                Object::EndpointSlice(slice) => cluster.slices.push(slice.clone()),
-                Object::Node(node) => cluster.nodes.push(node.clone()),
-                Object::Namespace(namespace) => cluster.namespaces.push(namespace.clone()),
-                Object::Secret(secret) => cluster.secrets.push(secret.clone()),
+                Object::Service(service) => cluster.services.push(service),
+                Object::EndpointSlice(slice) => cluster.slices.push(slice),
+                Object::Node(node) => cluster.nodes.push(node),
+                Object::Namespace(namespace) => cluster.namespaces.push(namespace),
+                Object::Secret(secret) => cluster.secrets.push(secret),
                 Object::IpAddressPool(_)
                 | Object::L2Advertisement(_)
                 | Object::BgpAdvertisement(_)
@@ -70,8 +70,12 @@ impl Compiler {
     ///
     /// An object that was good before and is bad now stays in effect as it was, so that a slip of the hand withdraws nothing.
     pub(super) fn compile(&mut self, loaded: &Loaded, nodes: &Nodes, namespace: &str) -> Compiled {
-        let written: BTreeMap<ObjectId, Arc<Object>> =
-            loaded.objects.iter().map(|(id, manifest)| (id.clone(), manifest.object.clone())).collect();
+        let written: BTreeMap<ObjectId, Arc<Object>> = loaded
+            .objects
+            .iter()
+            .filter(|(id, _)| is_configuration(id.kind))
+            .map(|(id, manifest)| (id.clone(), manifest.object.clone()))
+            .collect();
         let (mut config, faults) = compile(&written, nodes, namespace);
         let mut in_effect = written;
         let mut kept = BTreeSet::new();
@@ -87,6 +91,18 @@ impl Compiler {
         self.good = in_effect.into_iter().filter(|(id, _)| !bad.contains(id)).collect();
         kept.retain(|id| !bad.contains(id));
         Compiled { config, faults, kept }
+    }
+}
+
+const fn is_configuration(kind: Kind) -> bool {
+    match kind {
+        Kind::IpAddressPool
+        | Kind::L2Advertisement
+        | Kind::BgpAdvertisement
+        | Kind::BgpPeer
+        | Kind::BfdProfile
+        | Kind::Community => true,
+        Kind::Service | Kind::EndpointSlice | Kind::Node | Kind::Namespace | Kind::Secret => false,
     }
 }
 

@@ -115,7 +115,7 @@ impl Program {
     fn decide(&mut self, links: &Links) -> (Decided, speaker::Desired) {
         let cluster = Cluster::of(&self.loaded);
         let labels = |node: &crds::core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
-        let nodes: Nodes = cluster.nodes.iter().map(labels).collect();
+        let nodes: Nodes = cluster.nodes.iter().copied().map(labels).collect();
         let compiled = self.compiler.compile(&self.loaded, &nodes, &self.options.namespace);
         let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
         let allocated = self.allocator.allocate(&compiled.config, &cluster, lb_class);
@@ -141,10 +141,10 @@ impl Program {
         faults.extend(wrong.into_iter().map(|fault| self.placed(fault, &compiled)));
         faults.extend(allocated.faults.iter().cloned());
         faults.extend(keys.as_ref().err().map(ToString::to_string));
-        self.tell(&faults);
-        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true });
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
+        self.tell(&faults);
+        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true });
         (Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes }, orders)
     }
 

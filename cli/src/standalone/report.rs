@@ -144,7 +144,7 @@ fn pool((name, usage): (&PoolName, &Usage)) -> Pool {
 }
 
 /// Returns what works worse than it could.
-pub(super) fn notes(desired: &Desired, cluster: &Cluster) -> Vec<String> {
+pub(super) fn notes(desired: &Desired, cluster: &Cluster<'_>) -> Vec<String> {
     let mut notes: Vec<String> = desired.warnings.iter().map(ToString::to_string).collect();
     if cluster.nodes.is_empty() {
         notes.push("there is no Node object, so no node is a candidate; add one per host".to_owned());

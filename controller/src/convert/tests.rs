@@ -65,7 +65,7 @@ fn selectors_of_a_pool_are_resolved_to_the_namespaces_and_services_that_match() 
         namespace(json!({"name": "shop", "labels": {"team": "a"}})),
         namespace(json!({"name": "other", "labels": {"team": "b"}})),
     ];
-    let pool = pool(&checked, &namespaces, &[service(web())]).unwrap();
+    let pool = pool(&checked, &[&namespaces[0], &namespaces[1]], &[&service(web())]).unwrap();
     assert!(!pool.auto_assign && pool.avoid_buggy_ips);
     let allocation = pool.allocation.unwrap();
     assert_eq!(allocation.priority, Priority(3));

@@ -39,9 +39,9 @@ fn view(config: &checked::Config, allocated: &BTreeMap<ServiceId, Vec<IpAddr>>, 
     });
     Inputs {
         config,
-        services: &[object(service)],
-        slices: &[object(slice)],
-        nodes: &[object(node("n1", "a")), object(node("n2", "b"))],
+        services: &[&object(service)],
+        slices: &[&object(slice)],
+        nodes: &[&object(node("n1", "a")), &object(node("n2", "b"))],
         allocated,
         lb_class: "",
         policy: &Policy::default(),

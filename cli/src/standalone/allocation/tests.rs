@@ -19,8 +19,8 @@ fn config() -> Config {
     Config::compile(&crds::checked::Objects { pools: vec![&pool], ..Default::default() }).0
 }
 
-fn cluster(services: Vec<Service>) -> Cluster {
-    Cluster { services, ..Cluster::default() }
+fn cluster(services: &[Service]) -> Cluster<'_> {
+    Cluster { services: services.iter().collect(), ..Cluster::default() }
 }
 
 fn ips(allocator: &Allocator, name: &str) -> Vec<String> {
@@ -32,12 +32,12 @@ fn ips(allocator: &Allocator, name: &str) -> Vec<String> {
 fn addresses_are_kept_over_a_restart_although_an_older_service_appears() {
     let directory = tempfile::tempdir().unwrap();
     let mut first = Allocator::load(directory.path()).unwrap();
-    first.allocate(&config(), &cluster(vec![service("web", json!({}), json!({}))]), "");
+    first.allocate(&config(), &cluster(&[service("web", json!({}), json!({}))]), "");
     assert_eq!(ips(&first, "web"), ["192.0.2.0"]);
 
     let mut second = Allocator::load(directory.path()).unwrap();
     let services = vec![service("api", json!({}), json!({})), service("web", json!({}), json!({}))];
-    second.allocate(&config(), &cluster(services), "");
+    second.allocate(&config(), &cluster(&services), "");
     assert_eq!((ips(&second, "web"), ips(&second, "api")), (vec!["192.0.2.0".into()], vec!["192.0.2.1".into()]));
 }
 
@@ -46,7 +46,7 @@ fn the_status_of_a_manifest_counts_for_a_service_that_was_never_seen() {
     let directory = tempfile::tempdir().unwrap();
     let mut allocator = Allocator::load(directory.path()).unwrap();
     let status = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.77"}]}});
-    allocator.allocate(&config(), &cluster(vec![service("web", json!({}), status)]), "");
+    allocator.allocate(&config(), &cluster(&[service("web", json!({}), status)]), "");
     assert_eq!(ips(&allocator, "web"), ["192.0.2.77"]);
 }
 
@@ -54,8 +54,8 @@ fn the_status_of_a_manifest_counts_for_a_service_that_was_never_seen() {
 fn a_removed_service_gives_its_address_back() {
     let directory = tempfile::tempdir().unwrap();
     let mut allocator = Allocator::load(directory.path()).unwrap();
-    allocator.allocate(&config(), &cluster(vec![service("web", json!({}), json!({}))]), "");
-    allocator.allocate(&config(), &cluster(vec![]), "");
+    allocator.allocate(&config(), &cluster(&[service("web", json!({}), json!({}))]), "");
+    allocator.allocate(&config(), &cluster(&[]), "");
     assert_eq!(allocator.addresses(), BTreeMap::new());
     assert!(Allocator::load(directory.path()).unwrap().addresses().is_empty());
 }
@@ -79,8 +79,9 @@ fn the_addresses_of_nodes_are_not_given_out() {
     let mut allocator = Allocator::load(directory.path()).unwrap();
     let node =
         json!({"metadata": {"name": "n1"}, "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.0"}]}});
-    let mut cluster = cluster(vec![service("web", json!({}), json!({}))]);
-    cluster.nodes = vec![serde_json::from_value(node).unwrap()];
+    let (node, services) = (serde_json::from_value(node).unwrap(), [service("web", json!({}), json!({}))]);
+    let mut cluster = cluster(&services);
+    cluster.nodes = vec![&node];
     allocator.allocate(&config(), &cluster, "");
     assert_eq!(ips(&allocator, "web"), ["192.0.2.1"]);
 }
