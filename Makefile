@@ -13,15 +13,21 @@ NEXTEST := $(TOOLS)/bin/cargo-nextest
 DENY := $(TOOLS)/bin/cargo-deny
 PURE := ipam announce bfd bgp l2 members
 
+# The binary as it is shipped: static, so that it runs anywhere and maps no libraries. Naming the target keeps build scripts dynamic.
+TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+CARGO_TARGET_DIR ?= target
+BIN := $(CARGO_TARGET_DIR)/$(TARGET)/release
+RELEASE := RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(TARGET)
+
 .PHONY: help
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: system-tools ## build a small network on this machine and show a failover and a drain (about a minute after the build)
-	cargo build --release --locked -p clarion
+	$(RELEASE) -p clarion
 	mkdir -p target/demo
-	target/release/clarion demo --summary target/demo/summary.json
+	$(BIN)/clarion demo --summary target/demo/summary.json
 
 .PHONY: test
 test: system-tools $(NEXTEST) ## run every test, from tables to real packets between network namespaces
@@ -42,9 +48,9 @@ check: $(DENY) ## format, lints, purity of the pure crates, licences and duplica
 .PHONY: bench
 bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)
 	tests/lab/install.sh keepalived
-	cargo build --release --locked -p clarion -p bench
+	$(RELEASE) -p clarion -p bench
 	mkdir -p target/bench
-	tests/lab/runner.sh target/release/bench --clarion target/release/clarion --out target/bench/results.jsonl $(BENCH)
+	tests/lab/runner.sh $(BIN)/bench --clarion $(BIN)/clarion --out target/bench/results.jsonl $(BENCH)
 
 .PHONY: fuzz
 fuzz: $(NEXTEST) ## run the property tests and simulations of every decoder and machine for longer (CASES, SEEDS)
