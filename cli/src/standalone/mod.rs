@@ -39,8 +39,10 @@ use report::Decided;
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
-    let mut changes = Watch::start(&options.manifests);
     let mut program = Program::start(&options)?;
+    let mut changes = Watch::start(&options.manifests);
+    // What changed before the watch began is seen now.
+    program.reload();
     // A listing that fails ends the program, for nothing can be announced without links.
     let (links, mut links_changed) = watch::channel(Links::new());
     let mut watching = tokio::spawn(watch_links(links));
