@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use announce::{DrainPolicy, NodeName, Policy};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use crds::checked::Nodes;
 use crds::fault::{Fault, Severity};
 use speaker::exclusion::Exclusion;
@@ -65,6 +65,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             () = changes.changed() => program.reload(),
             changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
             ended = &mut watching => ended.context("watch the network links")??,
+            () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

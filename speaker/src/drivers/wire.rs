@@ -101,6 +101,11 @@ impl Wire {
         Observer { queries: self.queries.clone() }
     }
 
+    /// Waits until the thread has ended, which before [`Self::leave`] it does only by a fault.
+    pub async fn ended(&self) {
+        self.queries.closed().await;
+    }
+
     /// Hands everything over to the other nodes and waits for the thread to end; the machines bound how long that takes.
     pub async fn leave(self) {
         self.desired.send_modify(|desired| Arc::make_mut(desired).leave = true);
