@@ -3,6 +3,8 @@
 mod channel;
 mod flavour;
 mod sets;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

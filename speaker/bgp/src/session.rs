@@ -184,7 +184,7 @@ impl Session {
     pub(crate) fn outbound(&self, config: &Config, link: &Link, graceful_shutdown: bool) -> Outbound {
         let limit = if self.extended_message { MAX_EXTENDED_MESSAGE } else { MAX_MESSAGE };
         let flavour = self.flavour(config, graceful_shutdown);
-        Outbound::new(flavour, self.channels(config, link), limit, self.enhanced_route_refresh)
+        Outbound::new(flavour, self.families.clone(), self.channels(config, link), limit, self.enhanced_route_refresh)
     }
 
     pub(crate) fn flavour(&self, config: &Config, graceful_shutdown: bool) -> Flavour {

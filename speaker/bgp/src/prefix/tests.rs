@@ -47,6 +47,7 @@ fn any_prefix() -> impl Strategy<Value = Prefix> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_filter_agrees_with_looking_at_every_prefix(
         allowed in proptest::collection::vec(any_prefix(), 0..8),

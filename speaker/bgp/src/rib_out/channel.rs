@@ -27,13 +27,12 @@ pub(super) enum Refresh {
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     next_hop: NextHop,
-    owes_end_of_rib: bool,
     pub(super) refresh: Refresh,
 }
 
 impl Channel {
     pub(crate) fn new(next_hop: NextHop) -> Self {
-        Self { next_hop, owes_end_of_rib: true, refresh: Refresh::None }
+        Self { next_hop, refresh: Refresh::None }
     }
 
     pub(super) fn encode(&self) -> EncodeRoutes {
@@ -49,6 +48,8 @@ impl Channel {
 pub(crate) struct Outbound {
     pub(super) flavour: Flavour,
     pub(super) channels: BTreeMap<Family, Channel>,
+    /// Families that the peer waits to see the end of, among them those that have no channel.
+    owed_end_of_rib: BTreeSet<Family>,
     /// Longest message.
     pub(super) limit: usize,
     /// Marks begin and end of a refresh (RFC 7313).
@@ -62,11 +63,20 @@ pub(crate) struct Outbound {
 impl Outbound {
     pub(crate) fn new(
         flavour: Flavour,
+        families: BTreeSet<Family>,
         channels: BTreeMap<Family, Channel>,
         limit: usize,
         enhanced_refresh: bool,
     ) -> Self {
-        Self { flavour, channels, limit, enhanced_refresh, pending: BTreeMap::new(), blocks: BTreeMap::new() }
+        Self {
+            flavour,
+            channels,
+            owed_end_of_rib: families,
+            limit,
+            enhanced_refresh,
+            pending: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+        }
     }
 
     /// Takes over another look of the routes; returns the families for which it matters.
@@ -131,10 +141,10 @@ impl Outbound {
 
     /// Writes what follows once nothing is queued.
     pub(super) fn conclude(&mut self, writer: &mut Writer) {
+        for family in std::mem::take(&mut self.owed_end_of_rib) {
+            writer.end_of_rib(family);
+        }
         for (family, channel) in &mut self.channels {
-            if std::mem::take(&mut channel.owes_end_of_rib) {
-                writer.end_of_rib(*family);
-            }
             if channel.refresh == Refresh::Running {
                 channel.refresh = Refresh::None;
                 demarcate(writer, *family, RefreshKind::End, self.enhanced_refresh);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
     sync::Arc,
 };
 
@@ -9,14 +10,14 @@ use crate::Attributes;
 
 /// The number of an attribute set, never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct SetId(u64);
+pub(super) struct SetId(NonZeroU64);
 
 /// All sets in use, and some that no longer are.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Sets {
     by_value: BTreeMap<Arc<Attributes>, SetId>,
     by_id: BTreeMap<SetId, Arc<Attributes>>,
-    next: u64,
+    interned: u64,
     /// The latest answer, for the run of routes that share one allocation.
     latest: Option<(Arc<Attributes>, SetId)>,
 }
@@ -29,8 +30,8 @@ impl Sets {
             return *id;
         }
         let id = *self.by_value.entry(Arc::clone(attributes)).or_insert_with(|| {
-            self.next += 1;
-            let id = SetId(self.next);
+            let id = SetId(NonZeroU64::MIN.saturating_add(self.interned));
+            self.interned += 1;
             self.by_id.insert(id, Arc::clone(attributes));
             id
         });

@@ -72,7 +72,7 @@ impl Stalled {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_edit_resets_the_session_and_the_peer_learns_the_outcome(edits in vec(edit(), 1..40)) {
         let mut config = Config { export: filter(28), ..config() };

@@ -281,6 +281,20 @@ fn a_peer_that_reads_nothing_is_given_up_after_the_send_hold_time() {
 }
 
 #[test]
+fn every_octet_the_peer_takes_restarts_the_send_hold_time() {
+    let no_hold = Config { hold_time: HoldTime::try_from(Duration::ZERO).unwrap(), ..config() };
+    let (mut solo, conn) = Solo::established(no_hold, &their_open());
+    solo.takes = false;
+    solo.input(Input::Routes(routes(1, &bgp::Attributes::default())));
+    for _ in 0..10 {
+        assert_eq!(solo.wait(479 * SECOND), []);
+        solo.input(Input::Sent { conn, bytes: 1 });
+    }
+    assert_eq!(solo.wait(480 * SECOND)[0], Seen::Close(conn));
+    assert_eq!(solo.last_error(), "peer reads nothing: send hold timer expired");
+}
+
+#[test]
 fn keepalives_come_in_time_and_with_jitter() {
     let hold_time = HoldTime::try_from(9 * SECOND).unwrap();
     let (mut solo, conn) = Solo::established(Config { hold_time, ..config() }, &their_open());
@@ -360,6 +374,22 @@ fn a_session_that_lasted_forgives_earlier_failures() {
     solo.receive(conn, keepalive());
     solo.wait(30 * SECOND);
     solo.input(Input::Closed { conn, error: None });
+    assert!(solo.peer.poll_timeout().unwrap() - solo.now <= SECOND);
+}
+
+#[test]
+fn an_operator_who_stops_and_starts_is_not_kept_waiting() {
+    let mut solo = Solo::new(config());
+    let mut seen = solo.input(Input::Start);
+    for _ in 0..6 {
+        let [Seen::Connect(conn)] = seen[..] else { panic!("{seen:?}") };
+        solo.input(Input::ConnectFailed { conn, error: ErrorKind::ConnectionRefused });
+        seen = solo.expire();
+    }
+    solo.input(Input::Stop(Stop::Deconfigured));
+    let seen = solo.input(Input::Start);
+    let [Seen::Connect(conn)] = seen[..] else { panic!("{seen:?}") };
+    solo.input(Input::ConnectFailed { conn, error: ErrorKind::ConnectionRefused });
     assert!(solo.peer.poll_timeout().unwrap() - solo.now <= SECOND);
 }
 

@@ -143,7 +143,7 @@ fn a_family_without_next_hop_or_without_the_peers_consent_is_reported_and_not_an
     let mut router = Router::default();
     router.read(&solo.sent);
     assert_eq!(router.table, BTreeMap::new());
-    assert_eq!(router.end_of_rib, [Family::Ipv4].into());
+    assert_eq!(router.end_of_rib, Family::ALL.into(), "the peer shall not wait for what never comes");
 }
 
 #[test]
@@ -204,6 +204,25 @@ fn ten_thousand_routes_with_equal_attributes_take_few_messages() {
     assert_eq!(router.table.len(), 100_000);
     assert_eq!(router.updates, 8 + 2);
     assert!(router.longest > 65_000);
+}
+
+#[test]
+fn messages_of_either_family_keep_to_the_limit() {
+    let shared = Arc::new(everything());
+    let host = |index: u32| {
+        let address = std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(index));
+        bgp::Prefix::from(IpAddr::V6(address))
+    };
+    let ipv6: Routes = (0..10_000).map(|index| (host(index), Arc::clone(&shared))).collect();
+    let (mut solo, _) = Solo::established(config(), &their_open());
+    solo.sent.clear();
+    solo.input(Input::Routes(Arc::new(ipv6)));
+    solo.input(Input::Routes(routes(10_000, &everything())));
+    solo.input(Input::Routes(Arc::default()));
+    let mut router = Router::default();
+    router.read(&solo.sent);
+    assert!((4076..=4096).contains(&router.longest), "{}", router.longest);
+    assert_eq!(router.table, BTreeMap::new());
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_segmentation_of_a_stream_yields_the_same(bytes in stream(), cuts in vec(any::<prop::sample::Index>(), 0..8)) {
         let whole = outcome(&[&bytes]);
