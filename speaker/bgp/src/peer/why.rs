@@ -108,6 +108,7 @@ impl fmt::Display for Why {
             Self::Received { notification, local_as } => {
                 write!(f, "peer says {notification}{}", Refused { notification, local_as: *local_as })
             }
+            Self::Sent(fault @ Fault::Cease(_)) => write!(f, "we say {}", fault.notification()),
             Self::Sent(fault) => write!(f, "we say {}: {fault}", fault.notification().inner().name()),
             Self::SendHoldTimerExpired => f.write_str("peer reads nothing: send hold timer expired"),
             Self::BfdDown => f.write_str("BFD is down"),

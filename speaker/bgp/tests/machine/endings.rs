@@ -181,7 +181,7 @@ fn a_connection_that_never_comes_or_vanishes_is_explained() {
 fn a_shutdown_carries_its_text_and_lasts() {
     let (mut solo, conn) = Solo::established(config(), &their_open());
     let seen = solo.input(Input::Stop(Stop::Shutdown { text: "maintenance until 5".into() }));
-    let words = "we say Administrative Shutdown: administrative shutdown".to_owned();
+    let words = "we say Administrative Shutdown: \"maintenance until 5\"".to_owned();
     assert_eq!(seen, [Seen::Notification(6, 2), Seen::Close(conn), Seen::Down(words)]);
     assert_eq!(last_notification(&solo).text().as_deref(), Some("maintenance until 5"));
     assert_eq!(solo.peer.poll_timeout(), None);
@@ -248,7 +248,7 @@ fn bfd_takes_the_session_down_at_once() {
     let (mut solo, conn) = Solo::established(config(), &their_open());
     let seen = solo.input(Input::Bfd(Bfd::Down { independent: false }));
     assert_eq!(seen[..2], [Seen::Notification(6, 10), Seen::Close(conn)]);
-    assert_eq!(solo.last_error(), "we say BFD Down: BFD is down");
+    assert_eq!(solo.last_error(), "we say BFD Down");
     let seen = solo.input(Input::Bfd(Bfd::Up));
     assert!(matches!(seen[..], [Seen::Connect(_)]), "a path that is back is used at once");
     assert_eq!(solo.input(Input::Bfd(Bfd::Down { independent: true })), [], "there is no session to take down");
