@@ -57,6 +57,11 @@ const RECEIVED: Family =
     counter("clarion_heartbeats_received_total", &["link"], "Datagrams accepted from other speakers");
 const REFUSED: Family =
     counter("clarion_heartbeats_refused_total", &["link", "reason"], "Datagrams that were not accepted");
+const DUPLICATES: Family = counter(
+    "clarion_heartbeats_duplicates_total",
+    &["link"],
+    "Datagrams that had come before, as each one does where both address families work",
+);
 const HEARTBEAT_ERRORS: Family =
     counter("clarion_heartbeats_send_errors_total", &["link"], "Datagrams that the kernel took over no address family");
 const DUELS: Family = counter("clarion_members_conflicts_total", &["link"], "Own claims that met a foreign one");
@@ -67,7 +72,7 @@ const PAUSES: Family = counter(
 );
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 17] = [
+pub const FAMILIES: [Family; 18] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -84,6 +89,7 @@ pub const FAMILIES: [Family; 17] = [
     SENT,
     RECEIVED,
     REFUSED,
+    DUPLICATES,
     HEARTBEAT_ERRORS,
 ];
 
@@ -138,7 +144,8 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
     let members = gauges(registry, MEMBERS)?;
     let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
     let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
-    let (refused, errors) = (counters(registry, REFUSED)?, counters(registry, HEARTBEAT_ERRORS)?);
+    let (refused, duplicates) = (counters(registry, REFUSED)?, counters(registry, DUPLICATES)?);
+    let errors = counters(registry, HEARTBEAT_ERRORS)?;
     for link in links {
         for state in [MemberState::Live, MemberState::Suspect, MemberState::Lost, MemberState::Left] {
             let count = link.members.iter().filter(|member| member.state == state).count();
@@ -149,7 +156,10 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         pauses.with_label_values(&[&link.name]).inc_by(link.heartbeats.pauses);
         sent.with_label_values(&[&link.name]).inc_by(link.heartbeats.sent_group + link.heartbeats.sent_peer);
         received.with_label_values(&[&link.name]).inc_by(link.heartbeats.received);
-        for reason in DropReason::ALL {
+        let duplicate = link.heartbeats.dropped(DropReason::Duplicate);
+        duplicates.with_label_values(&[&link.name]).inc_by(duplicate);
+        // Duplicates are no fault, and an alert on refusals must not fire in peace.
+        for reason in DropReason::ALL.into_iter().filter(|reason| *reason != DropReason::Duplicate) {
             refused.with_label_values(&[&*link.name, reason.as_str()]).inc_by(link.heartbeats.dropped(reason));
         }
         errors.with_label_values(&[&link.name]).inc_by(link.counters.heartbeat_errors);

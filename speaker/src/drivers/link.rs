@@ -212,7 +212,10 @@ impl Driver {
                 members::Output::Send { to, bytes } => {
                     let sent = match to {
                         To::Group => self.heartbeats.send_to_group(&bytes),
-                        To::Peer(address) => self.heartbeats.send(address, &bytes),
+                        // Two speakers that share no family hear each other's group, and nothing else.
+                        To::Peer(address) => {
+                            self.heartbeats.send(address, &bytes) || self.heartbeats.send_to_group(&bytes)
+                        }
                     };
                     self.counters.heartbeat_errors += u64::from(!sent);
                 }

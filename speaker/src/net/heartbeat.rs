@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 use super::links::LinkIndex;
@@ -69,12 +69,16 @@ impl HeartbeatSockets {
     }
 
     /// Sends to one speaker, and returns whether the kernel took the datagram.
+    ///
+    /// A speaker without an address of its own in a family sends from the unspecified one, which leads back to this node.
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> bool {
         let socket = match to.ip() {
             IpAddr::V4(_) => &self.v4,
             IpAddr::V6(_) => &self.v6,
         };
-        socket.as_ref().is_some_and(|socket| socket.try_send_to(bytes, to).is_ok())
+        // Past the event loop, which knows nothing of a new socket and would hold back the first datagrams.
+        let taken = |socket: &UdpSocket| SockRef::from(socket).send_to(bytes, &to.into()).is_ok();
+        !to.ip().is_unspecified() && socket.as_ref().is_some_and(taken)
     }
 }
 
@@ -124,3 +128,6 @@ fn open(domain: Domain, name: &str) -> io::Result<Socket> {
     socket.bind_device(Some(name.as_bytes()))?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests;
