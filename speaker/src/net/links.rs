@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use ipnet::IpNet;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::{Handle, MulticastGroup, new_multicast_connection};
 use tokio::sync::watch;
@@ -99,6 +99,12 @@ async fn list(handle: &Handle) -> anyhow::Result<Links> {
 fn apply(table: &mut Links, message: RouteNetlinkMessage) -> bool {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's messages are not our enum")]
     match message {
+        // Bridges speak of their ports in messages of their own: a port that leaves is "deleted", and is still a link.
+        RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link)
+            if link.header.interface_family != AddressFamily::Unspec =>
+        {
+            false
+        }
         RouteNetlinkMessage::NewLink(link) => new_link(table, link),
         RouteNetlinkMessage::DelLink(link) => table.remove(&LinkIndex(link.header.index)).is_some(),
         RouteNetlinkMessage::NewAddress(address) => change_address(table, address, true),
@@ -150,3 +156,6 @@ fn change_address(table: &mut Links, message: AddressMessage, present: bool) -> 
     };
     if present { link.addresses.insert(net) } else { link.addresses.remove(&net) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,48 @@ fn an_interface_that_appears_at_run_time_is_used() {
 }
 
 #[test]
+fn an_interface_that_belongs_to_a_bridge_is_silent_until_it_leaves() {
+    let Some(lab) = Lab::new() else { return };
+    let manifests = Manifests::new(&lab.directory().join("manifests"), &["n1"]);
+    manifests.service(Service { endpoints: &["n1"], ..Service::default() });
+    let cluster = Cluster::serve(lab, &["n1"], &manifests, 1);
+    let node = &cluster.nodes[0];
+    let vip = cluster.vips[0];
+    node.host.ip("link add br0 type bridge\nlink set eth0 master br0\n").unwrap();
+    cluster.lab.eventually(SOON, "a port announces nothing", || !node.owns(vip));
+    node.host.ip("link set eth0 nomaster\n").unwrap();
+    cluster.lab.eventually(SOON, "it owns the address again", || node.owns(vip));
+    assert_eq!(node.status().unwrap().notes, Vec::<String>::new(), "the interface still has its subnet");
+    cluster.owners();
+}
+
+#[test]
+fn a_host_that_has_an_address_of_the_pool_already_is_found_by_the_first_probe() {
+    let Some(lab) = Lab::new() else { return };
+    let manifests = Manifests::new(&lab.directory().join("manifests"), &["n1"]);
+    let mut cluster = Cluster::build(lab, &["n1"]);
+    let squatter = cluster.lab.client("squatter", &cluster.lan);
+    let wanted = ["192.0.2.140", "2001:db8:0:1::1:40"];
+    squatter.host.ip(&format!("addr add {}/24 dev eth0\naddr add {}/64 dev eth0\n", wanted[0], wanted[1])).unwrap();
+    cluster.start_speakers(&manifests);
+    let node = &cluster.nodes[0];
+    manifests.service(Service {
+        families: "[IPv4, IPv6]",
+        endpoints: &["n1"],
+        annotations: "{metallb.io/loadBalancerIPs: '192.0.2.140,2001:db8:0:1::1:40'}",
+        ..Service::default()
+    });
+    let mac = squatter.link.mac.to_string();
+    for vip in wanted {
+        let vip: IpAddr = vip.parse().unwrap();
+        cluster.lab.eventually(SOON, "the squatter is named", || {
+            let vips = node.status().map(|status| status.vips).unwrap_or_default();
+            vips.iter().any(|known| known.ip == vip && known.conflict.as_ref() == Some(&mac))
+        });
+    }
+}
+
+#[test]
 fn an_excluded_interface_is_silent_until_an_advertisement_names_it() {
     let Some(lab) = Lab::new() else { return };
     let manifests = Manifests::new(&lab.directory().join("manifests"), &["n1"]);
