@@ -1,7 +1,7 @@
 //! Three nodes, a client and a newcomer on one switch, with speakers or with keepalived.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clarion::demo::{
     network::{Bridge, Host, Link, Mac, Network},
+    report::Gap,
     server::Server,
     speaker::{self, Speaker},
     status::Status,
@@ -34,6 +35,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the wire is watched before and after what is measured.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long a node may make no claim and still count as one that claims: ten questions of a newcomer.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Who keeps the addresses up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -378,15 +382,33 @@ pub(crate) fn overlap(sightings: &Sightings, vips: &[IpAddr]) -> Duration {
     vips.iter().map(|vip| both(sightings, *vip)).max().unwrap_or_default()
 }
 
-/// Returns the longest time between the later of two nodes' first claims and the earlier of their last ones.
+/// Returns the longest time for which two nodes both kept claiming an address.
+///
+/// A node that moves away and comes back is not taken to have stayed: a pause in its claims ends its presence.
 fn both(sightings: &Sightings, vip: IpAddr) -> Duration {
-    let mut spans: BTreeMap<Mac, (Instant, Instant)> = BTreeMap::new();
+    let mut stays: Vec<Stay> = Vec::new();
     for (at, claim) in sightings.claims.iter().filter(|(_, claim)| claim.address == vip) {
-        spans.entry(claim.mac).or_insert((*at, *at)).1 = *at;
+        match stays.iter_mut().rfind(|stay| stay.mac == claim.mac) {
+            Some(stay) if at.saturating_duration_since(stay.last) < PAUSE => stay.last = *at,
+            Some(_) | None => stays.push(Stay { mac: claim.mac, first: *at, last: *at }),
+        }
     }
-    let spans: Vec<_> = spans.into_values().collect();
-    let pairs = spans.iter().enumerate().flat_map(|(place, one)| spans[..place].iter().map(move |other| (one, other)));
-    pairs.map(|(one, other)| one.1.min(other.1).saturating_duration_since(one.0.max(other.0))).max().unwrap_or_default()
+    let pairs = stays.iter().flat_map(|one| stays.iter().map(move |other| (one, other)));
+    let common =
+        |(one, other): (&Stay, &Stay)| one.last.min(other.last).saturating_duration_since(one.first.max(other.first));
+    pairs.filter(|(one, other)| one.mac < other.mac).map(common).max().unwrap_or_default()
+}
+
+/// A time in which one node kept claiming.
+struct Stay {
+    mac: Mac,
+    first: Instant,
+    last: Instant,
+}
+
+/// Returns the longest of the waits that were not over at a moment.
+pub(crate) fn longest_after(gaps: Vec<Gap>, moment: Instant) -> Option<Duration> {
+    gaps.into_iter().filter(|gap| gap.from + gap.length >= moment).map(|gap| gap.length).max()
 }
 
 /// Returns a moment between nothing and `most`, so that faults meet every phase of a heartbeat.

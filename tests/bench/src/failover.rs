@@ -6,12 +6,12 @@ use std::{
 };
 
 use anyhow::Context;
-use clarion::demo::{prober::Prober, watch::Watcher};
+use clarion::demo::{prober::Prober, report::waits, watch::Watcher};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Options,
-    cluster::{Cluster, Kind, MARGIN, later_than, overlap, owner, random},
+    cluster::{Cluster, Kind, MARGIN, later_than, longest_after, overlap, owner, random},
     figure::{Bounds, Sink, Subject},
     manifests::Families,
 };
@@ -109,6 +109,8 @@ fn report(subject: &mut Subject<'_>, kind: Kind, fault: Fault, runs: &[Run], fai
 fn strike(cluster: &mut Cluster, fault: Fault, kind: Kind) -> anyhow::Result<Run> {
     let vip = cluster.vips[0];
     let watcher = cluster.newcomer.watch(&[vip])?;
+    // What the last repair left in the cache belongs to no fault.
+    cluster.client.host.forget(vip, &cluster.client.link)?;
     let prober = Prober::start(&cluster.client.host, vip)?;
     let observed = observe(cluster, fault, kind, &watcher, &prober);
     // Waits for answers to lost probes, which nothing here depends on.
@@ -135,6 +137,7 @@ fn observe(
     let struck = cluster.node_at(old)?;
     // A stale entry for another node would hide an outage.
     cluster.client.host.forget(vip, &cluster.client.link)?;
+    let fault_at = Instant::now();
     let node = &mut cluster.nodes[struck];
     match fault {
         Fault::Kill => node.kill()?,
@@ -146,7 +149,11 @@ fn observe(
     thread::sleep(MARGIN);
     let report = prober.so_far();
     let sightings = watcher.so_far();
-    let gap = report.longest_gap().context("the prober asked nothing")?.length;
-    let unanswered = sightings.longest_silence(vip).context("the newcomer asked nothing")?.length;
+    let both = [report.udp.gaps(), report.tcp.gaps()].concat();
+    let gap = longest_after(both, fault_at).context("the prober asked nothing")?;
+    let asked = sightings.asked.get(&vip).context("the newcomer asked nothing")?;
+    let answers = sightings.claims.iter().filter(|(_, claim)| claim.address == vip && claim.solicited);
+    let silences = waits(asked, answers.map(|(at, _)| *at).collect());
+    let unanswered = longest_after(silences, fault_at).context("the newcomer asked nothing")?;
     Ok((Run { gap, unanswered, overlap: overlap(&sightings, &[vip]) }, struck))
 }

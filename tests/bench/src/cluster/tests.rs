@@ -23,12 +23,19 @@ fn a_handover_without_a_common_moment_has_no_overlap() {
 
 #[test]
 fn an_old_owner_that_comes_back_for_a_moment_counts_for_that_moment() {
-    let sightings = seen(&[(0, 2), (20, 2), (21, 1), (40, 2), (41, 1), (60, 2), (500, 2)]);
-    assert_eq!(overlap(&sightings, &[vip()]), Duration::from_millis(20));
+    let claims: Vec<_> = (0..25).map(|number| (20 * number, 2)).chain([(21, 1), (41, 1)]).collect();
+    assert_eq!(overlap(&seen(&claims), &[vip()]), Duration::from_millis(20));
 }
 
 #[test]
 fn an_owner_that_never_stops_counts_to_the_end() {
-    let sightings = seen(&[(0, 1), (300, 2), (301, 1), (800, 2), (801, 1)]);
-    assert_eq!(overlap(&sightings, &[vip()]), Duration::from_millis(500));
+    let both = (15..=40).flat_map(|number| [(20 * number, 1), (20 * number, 2)]);
+    let claims: Vec<_> = (0..15).map(|number| (20 * number, 1)).chain(both).collect();
+    assert_eq!(overlap(&seen(&claims), &[vip()]), Duration::from_millis(500));
+}
+
+#[test]
+fn an_owner_that_moves_away_and_comes_back_was_not_there_meanwhile() {
+    let claims: Vec<_> = (0..60).map(|number| (20 * number, if (20..40).contains(&number) { 2 } else { 1 })).collect();
+    assert_eq!(overlap(&seen(&claims), &[vip()]), Duration::ZERO);
 }
