@@ -152,6 +152,11 @@ pub enum Event {
         /// The member.
         member: MemberId,
     },
+    /// A member that lives has another hardware address than before.
+    MemberChanged {
+        /// The member.
+        member: MemberId,
+    },
     /// A member fell silent, or restarted.
     MemberLost {
         /// The member.

@@ -238,6 +238,9 @@ impl Driver {
     fn on_event(&mut self, now: Instant, event: &members::Event) {
         match event {
             members::Event::MemberUp { member } => tracing::info!(link = self.name, %member, "speaker is up"),
+            members::Event::MemberChanged { member } => {
+                tracing::info!(link = self.name, %member, "speaker has another Ethernet address");
+            }
             members::Event::MemberLost { member } => tracing::warn!(link = self.name, %member, "speaker is lost"),
             members::Event::MemberLeft { member } => tracing::info!(link = self.name, %member, "speaker has left"),
             members::Event::OwnerChanged { vip, owner } => {
@@ -263,7 +266,10 @@ impl Driver {
         }
         if matches!(
             event,
-            members::Event::MemberUp { .. } | members::Event::MemberLost { .. } | members::Event::MemberLeft { .. }
+            members::Event::MemberUp { .. }
+                | members::Event::MemberChanged { .. }
+                | members::Event::MemberLost { .. }
+                | members::Event::MemberLeft { .. }
         ) {
             let speakers = self.segment.view().members.iter().map(|member| MacAddr(member.mac.0)).collect();
             self.responder.handle(now, l2::Input::Speakers(speakers));

@@ -1,7 +1,8 @@
 //! How speakers hear each other on links that carry only part of what they say, and what else wakes them.
 
 use std::{
-    fs,
+    fs::{self, DirEntry},
+    io,
     net::{IpAddr, SocketAddr, UdpSocket},
     thread,
     time::{Duration, Instant},
@@ -140,11 +141,9 @@ fn wakings(node: &Node, time: Duration, mut work: impl FnMut()) -> u64 {
 /// Returns the voluntary context switches of the thread called `wire`.
 fn sleeps(node: &Node) -> u64 {
     let tasks = format!("/proc/{}/task", node.speaker().id());
-    let statuses =
-        fs::read_dir(tasks).unwrap().map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
-    let wire =
-        statuses.into_iter().find(|status| status.starts_with("Name:\twire\n")).expect("the speaker has a wire thread");
-    let line =
-        wire.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("the kernel counts them");
-    line.trim().parse().expect("a count is a number")
+    let status = |task: io::Result<DirEntry>| fs::read_to_string(task.ok()?.path().join("status")).ok();
+    let mut statuses = fs::read_dir(tasks).expect("the speaker runs").filter_map(status);
+    let wire = statuses.find(|status| status.starts_with("Name:\twire\n")).expect("the speaker has a wire thread");
+    let count = wire.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).expect("the kernel counts how often a thread sleeps")
 }

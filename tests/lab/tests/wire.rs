@@ -1,6 +1,7 @@
 //! The wire itself: switches that forget, strangers that claim, and interfaces that come, go and change.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr},
     thread,
     time::{Duration, Instant},
@@ -118,6 +119,28 @@ fn a_link_that_flaps_or_gets_another_ethernet_address_is_announced_anew() {
     drop(newcomer);
     let stale = tap.claims(since).into_iter().filter(|claim| claim.mac == node.mac()).count();
     assert_eq!(stale, 0, "something is still said of the old address");
+}
+
+#[test]
+fn a_speaker_with_a_new_ethernet_address_is_no_stranger_when_an_address_moves_to_it() {
+    let Some(lab) = Lab::new() else { return };
+    let manifests = Manifests::new(&lab.directory().join("manifests"), &NODES);
+    // Both addresses begin on the first node, and move to the other together.
+    let on = |endpoints| Service { families: "[IPv4, IPv6]", traffic_policy: "Local", endpoints, ..Service::default() };
+    manifests.service(on(&["n1"]));
+    let cluster = Cluster::serve(lab, &NODES, &manifests, 2);
+    let (old, new) = (&cluster.nodes[0], &cluster.nodes[1]);
+    let other = "02:c1:a0:ff:ff:02";
+    new.host.ip(&format!("link set eth0 address {other}\n")).unwrap();
+    cluster.lab.eventually(SOON, "the new address is known", || {
+        let members = old.status().map(|status| status.members).unwrap_or_default();
+        members.iter().any(|member| member.mac.as_deref() == Some(other))
+    });
+    manifests.service(on(&["n2"]));
+    cluster.lab.eventually(SOON, "everything has moved", || cluster.vips.iter().all(|vip| new.owns(*vip)));
+    thread::sleep(MARGIN);
+    let log = fs::read_to_string(old.speaker().log()).unwrap();
+    assert!(!log.contains("another station claims"), "{log}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Segment;
 use super::phase::Phase;
-use crate::contract::Event;
+use crate::contract::{Event, Output};
 use crate::name::MemberTag;
 use crate::peer::{Life, Peer};
 use crate::seal::{Header, HeaderError, Opener};
@@ -131,7 +131,11 @@ impl Segment {
         let was_electable = (peer.is_electable(false), peer.is_electable(true));
         // Whether a member answers counts for all its claims.
         let turned = peer.flags.listening != body.flags.listening;
-        peer.mac = body.mac;
+        if peer.mac != body.mac {
+            peer.mac = body.mac;
+            let changed = Event::MemberChanged { member: peer.member.clone() };
+            self.outputs.push_back(Output::Event(changed));
+        }
         peer.interval = body.interval;
         peer.flags = body.flags;
         self.replan |= was_electable != (peer.is_electable(false), peer.is_electable(true));

@@ -212,6 +212,20 @@ fn announces_everything_again_under_a_new_hardware_address() {
 }
 
 #[test]
+fn the_others_tell_once_of_a_new_hardware_address() {
+    let (now, mut a, mut b) = settled_pair();
+    let mut told = Vec::new();
+    let other = Mac([2, 0, 0, 0, 0, 9]);
+    for mac in [other, other, MAC] {
+        b.handle(now, Input::Link(LinkFacts { mac, up: true }));
+        datagrams(&mut b).iter().for_each(|bytes| receive(&mut a, now, bytes));
+        let changed = |output: &Output| matches!(output, Output::Event(Event::MemberChanged { .. }));
+        told.push(outputs(&mut a).iter().filter(|output| changed(output)).count());
+    }
+    assert_eq!(told, [1, 0, 1]);
+}
+
+#[test]
 fn a_vip_that_is_no_longer_desired_is_released_at_once() {
     let now = begin();
     let (now, mut segment) = settled("a", now);
