@@ -18,6 +18,8 @@ pub struct NodeOrders {
     pub keys: Option<KeyRing>,
     /// Everything is listed and the datapath can forward.
     pub ready: bool,
+    /// The addresses of all nodes if heartbeats are to go there, for networks that filter multicast.
+    pub unicast: Option<Vec<IpAddr>>,
 }
 
 /// Returns what the wire thread should do.
@@ -38,11 +40,20 @@ pub fn orders(desired: &Desired, links: &Links, node: NodeOrders) -> wire::Desir
             mac,
             running: link.running,
             addresses: fingerprint(link),
+            unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)),
             vips: Arc::new(vips),
         };
         orders.insert(*index, Arc::new(orders_of_link));
     }
     wire::Desired { links: orders, keys: node.keys, ready: node.ready, leave: false }
+}
+
+/// Returns the addresses that lie in the link's subnets and are not its own.
+fn on_link(nodes: &[IpAddr], link: &Link) -> Vec<IpAddr> {
+    let reached = |node: &&IpAddr| {
+        link.addresses.iter().any(|net| net.contains(*node)) && link.addresses.iter().all(|net| net.addr() != **node)
+    };
+    nodes.iter().filter(reached).copied().collect()
 }
 
 fn vips_of(desired: &Desired, link: &LinkName, candidates: &mut Interned) -> BTreeMap<IpAddr, Candidacy> {

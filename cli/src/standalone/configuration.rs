@@ -1,6 +1,7 @@
 //! The configuration that takes effect, with the last good version of an object that went bad.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crds::checked::{Config, Nodes, Objects};
@@ -62,6 +63,13 @@ impl<'a> Cluster<'a> {
             }
         }
         cluster
+    }
+
+    /// Returns the addresses under which the nodes reach each other.
+    pub(super) fn internal_addresses(&self) -> Vec<IpAddr> {
+        let addresses = self.nodes.iter().flat_map(|node| &node.status.addresses);
+        let internal = addresses.filter(|address| address.kind == "InternalIP");
+        internal.filter_map(|address| address.address.parse().ok()).collect()
     }
 }
 

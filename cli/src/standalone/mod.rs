@@ -144,10 +144,12 @@ impl Program {
         faults.extend(wrong.into_iter().map(|fault| self.placed(fault, &compiled)));
         faults.extend(allocated.faults.iter().cloned());
         faults.extend(keys.as_ref().err().map(ToString::to_string));
+        let internal = cluster.internal_addresses();
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
         self.tell(&faults);
-        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true });
+        let unicast = self.options.heartbeat_unicast.then_some(internal);
+        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true, unicast });
         (Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes }, orders)
     }
 

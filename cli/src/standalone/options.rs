@@ -43,6 +43,9 @@ pub struct Options {
     /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub heartbeat_interval: u64,
+    /// Send heartbeats to the InternalIP addresses of the Node objects, for networks that filter multicast
+    #[arg(long)]
+    pub heartbeat_unicast: bool,
     /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub refresh: u64,

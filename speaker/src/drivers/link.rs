@@ -42,6 +42,7 @@ pub(super) struct Driver {
     name: String,
     mac: MacAddr,
     vips: Arc<BTreeMap<IpAddr, Candidacy>>,
+    unicast: Option<Vec<IpAddr>>,
     segment: Segment,
     responder: Responder,
     arp: PacketSocket,
@@ -75,6 +76,7 @@ impl Driver {
             name: name.clone(),
             mac: MacAddr(*mac),
             vips: Arc::default(),
+            unicast: orders.link.unicast.clone(),
             segment: Segment::new(timing, boot, rand::rng().next_u64(), now),
             responder: Responder::new(
                 config.l2.clone(),
@@ -145,6 +147,7 @@ impl Driver {
         let now = Instant::now();
         let Orders { link, keys, ready, leave } = next;
         let was = current.map(|orders| &*orders.link);
+        self.unicast.clone_from(&link.unicast);
         if current.is_none_or(|orders| orders.keys != *keys) {
             self.segment.handle(now, members::Input::Keys(keys.clone()));
         }
@@ -211,11 +214,9 @@ impl Driver {
             match output {
                 members::Output::Send { to, bytes } => {
                     let sent = match to {
-                        To::Group => self.heartbeats.send_to_group(&bytes),
+                        To::Group => self.send_to_all(&bytes),
                         // Two speakers that share no family hear each other's group, and nothing else.
-                        To::Peer(address) => {
-                            self.heartbeats.send(address, &bytes) || self.heartbeats.send_to_group(&bytes)
-                        }
+                        To::Peer(address) => self.heartbeats.send(address, &bytes) || self.send_to_all(&bytes),
                     };
                     self.counters.heartbeat_errors += u64::from(!sent);
                 }
@@ -232,6 +233,17 @@ impl Driver {
                 members::Output::Left => self.left = true,
             }
             self.perform_responder();
+        }
+    }
+
+    /// Sends to every speaker on the link, and returns whether the kernel took at least one datagram.
+    fn send_to_all(&self, bytes: &[u8]) -> bool {
+        match &self.unicast {
+            None => self.heartbeats.send_to_group(bytes),
+            // All are tried, so no short circuit; without another node there is nobody to miss it.
+            Some(nodes) => {
+                nodes.iter().fold(nodes.is_empty(), |sent, node| sent | self.heartbeats.send_to(*node, bytes))
+            }
         }
     }
 

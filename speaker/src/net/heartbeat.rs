@@ -68,6 +68,11 @@ impl HeartbeatSockets {
         self.send(v4, bytes) | self.send(v6, bytes)
     }
 
+    /// Sends to the speaker of the node with this address, and returns whether the kernel took the datagram.
+    pub fn send_to(&self, node: IpAddr, bytes: &[u8]) -> bool {
+        self.send(SocketAddr::new(node, self.port), bytes)
+    }
+
     /// Sends to one speaker, and returns whether the kernel took the datagram.
     ///
     /// A speaker without an address of its own in a family sends from the unspecified one, which leads back to this node.

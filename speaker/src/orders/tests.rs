@@ -26,7 +26,7 @@ fn vip(mine: Mine, links: &[&str]) -> L2Vip {
 }
 
 fn node() -> NodeOrders {
-    NodeOrders { keys: Some(KeyRing::new(b"0123456789abcdef").unwrap()), ready: true }
+    NodeOrders { keys: Some(KeyRing::new(b"0123456789abcdef").unwrap()), ready: true, unicast: None }
 }
 
 fn two_links() -> Links {
@@ -89,4 +89,15 @@ fn a_new_address_of_a_link_changes_its_orders() {
     let before = orders(&desired, &links, node()).links[&LinkIndex(2)].addresses;
     links.get_mut(&LinkIndex(2)).unwrap().addresses.insert("fe80::1/64".parse().unwrap());
     assert_ne!(orders(&desired, &links, node()).links[&LinkIndex(2)].addresses, before);
+}
+
+#[test]
+fn unicast_heartbeats_go_to_the_other_nodes_on_the_link() {
+    let desired = Desired { links: ["eth0".into()].into(), ..Desired::default() };
+    let mut links = two_links();
+    links.get_mut(&LinkIndex(2)).unwrap().addresses =
+        ["10.0.0.1/24".parse().unwrap(), "fd00::1/64".parse().unwrap()].into();
+    let nodes = ["10.0.0.1", "10.0.0.2", "fd00::2", "10.9.9.9"].map(|node| node.parse().unwrap());
+    let orders = orders(&desired, &links, NodeOrders { unicast: Some(nodes.to_vec()), ..node() });
+    assert_eq!(orders.links[&LinkIndex(2)].unicast, Some(vec![nodes[1], nodes[2]]));
 }

@@ -1,0 +1,58 @@
+//! Heartbeats where the switch keeps multicast away.
+
+use lab::{
+    Lab, Manifests,
+    cluster::{Cluster, SOON},
+    manifests::Service,
+};
+
+const NODES: [&str; 3] = ["n1", "n2", "n3"];
+
+/// Builds three nodes whose switch floods broadcasts and no multicast, with one IPv4 Service.
+fn without_multicast(lab: Lab) -> (Cluster, Manifests) {
+    let manifests = Manifests::new(&lab.directory().join("manifests"), &[]);
+    manifests.service(Service::default());
+    let cluster = Cluster::build(lab, &NODES);
+    for node in &cluster.nodes {
+        node.link.set_port("mcast_flood off").unwrap();
+        let name = node.host.name();
+        let addresses =
+            node.link.addresses.iter().map(|net| format!("{{type: InternalIP, address: '{}'}}", net.addr()));
+        let status = format!("status: {{addresses: [{}]}}", addresses.collect::<Vec<_>>().join(", "));
+        let text = format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\n{status}\n");
+        manifests.write(&format!("node-{name}.yaml"), &text);
+    }
+    (cluster, manifests)
+}
+
+#[test]
+fn one_node_answers_on_a_switch_without_multicast_when_heartbeats_are_unicast() {
+    let Some(lab) = Lab::new() else { return };
+    let (mut cluster, manifests) = without_multicast(lab);
+    for node in &mut cluster.nodes {
+        cluster.lab.speaker(node, manifests.path()).arguments(&["--heartbeat-unicast"]).start();
+    }
+    let live = |number: usize| cluster.nodes[number].metric("clarion_members", &["state=\"live\""]);
+    cluster.lab.eventually(SOON, "everybody hears everybody", || (0..3).all(|number| live(number) == 2.0));
+    cluster.settle(1);
+    cluster.owners();
+    let outcome = cluster.strike(|node| node.kill());
+    assert_ne!(outcome.new, outcome.old);
+    cluster.owners();
+}
+
+#[test]
+fn without_it_the_nodes_of_such_a_switch_do_not_hear_each_other() {
+    let Some(lab) = Lab::new() else { return };
+    let (mut cluster, manifests) = without_multicast(lab);
+    cluster.start_speakers(&manifests);
+    cluster.lab.eventually(SOON, "all of them answer", || {
+        cluster
+            .nodes
+            .iter()
+            .all(|node| node.status().is_some_and(|status| status.vips.iter().any(|vip| vip.state == "owner")))
+    });
+    for node in &cluster.nodes {
+        assert_eq!(node.metric("clarion_members", &["state=\"live\""]), 0.0, "{}", node.host.name());
+    }
+}
