@@ -14,7 +14,7 @@ fn without_multicast(lab: Lab) -> (Cluster, Manifests) {
     manifests.service(Service::default());
     let cluster = Cluster::build(lab, &NODES);
     for node in &cluster.nodes {
-        node.link.set_port("mcast_flood off").unwrap();
+        node.link.set_port("mcast_flood off").expect("a port of the switch can be set");
         let name = node.host.name();
         let addresses =
             node.link.addresses.iter().map(|net| format!("{{type: InternalIP, address: '{}'}}", net.addr()));
