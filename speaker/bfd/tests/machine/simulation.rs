@@ -1,6 +1,6 @@
 //! Many seeds of two sessions over links that lose, delay and reorder.
 //!
-//! `BFD_SEEDS` sets how many; a failure names its seed.
+//! `CLARION_SEEDS` sets how many; a failure names its seed.
 
 use std::{
     num::NonZeroU8,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 fn seeds() -> impl Iterator<Item = u64> {
-    0..std::env::var("BFD_SEEDS").map_or(60, |text| text.parse().expect("BFD_SEEDS is a number"))
+    0..std::env::var("CLARION_SEEDS").map_or(60, |text| text.parse().expect("CLARION_SEEDS is a number"))
 }
 
 fn any_config(rng: &mut StdRng) -> Config {

@@ -1,6 +1,6 @@
 //! Two peers over a network that delays, cuts bytes anywhere, and loses connections with and without a sign.
 //!
-//! `BGP_SIMULATION_SEEDS` runs more seeds than the default.
+//! `CLARION_SEEDS` runs more seeds than the default.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -264,7 +264,7 @@ fn configs(connecting: [Connecting; 2], graceful: bool) -> [Config; 2] {
 }
 
 fn seeds() -> u64 {
-    std::env::var("BGP_SIMULATION_SEEDS").map_or(DEFAULT_SEEDS, |seeds| seeds.parse().unwrap())
+    std::env::var("CLARION_SEEDS").map_or(DEFAULT_SEEDS, |seeds| seeds.parse().unwrap())
 }
 
 #[test]
