@@ -1,7 +1,6 @@
 //! Three nodes, a client and a newcomer on one switch, with speakers or with keepalived.
 
 use std::{
-    collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
@@ -12,11 +11,10 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clarion::demo::{
     network::{Bridge, Host, Link, Mac, Network},
-    report::Gap,
     server::Server,
     speaker::{self, Speaker},
     status::Status,
-    watch::{Sightings, Watcher},
+    watch::Watcher,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -25,19 +23,14 @@ use crate::{
     Options,
     daemon::{self, Keepalived},
     manifests::{Families, Manifests, SERVED, vips},
+    sightings::later_than,
 };
-
-/// A private file system that ends with the private world.
-const DIRECTORY: &str = "/run/bench";
 
 /// How long anything may take before a run has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the wire is watched before and after what is measured.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
-
-/// How long a node may make no claim and still count as one that claims: ten questions of a newcomer.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Who keeps the addresses up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +70,7 @@ pub(crate) struct Node {
     pub(crate) link: Link,
     server: Server,
     program: Option<Program>,
+    directory: PathBuf,
 }
 
 /// What keeps addresses up on one node.
@@ -85,6 +79,9 @@ enum Program {
     Clarion(Speaker),
     Keepalived(Keepalived),
 }
+
+/// A page of metrics.
+pub(crate) struct Metrics(String);
 
 /// A machine that uses Services.
 #[derive(Debug)]
@@ -124,8 +121,10 @@ impl Cluster {
     pub(crate) fn build(options: &Options, kind: Kind, services: usize, families: Families) -> anyhow::Result<Self> {
         let network = Network::new()?;
         let lan = network.bridge("lan")?;
-        let directory = Path::new(DIRECTORY);
-        let nodes = (1..=3).map(|number| Node::build(&network, &lan, number, kind)).collect::<anyhow::Result<_>>()?;
+        let directory = &options.directory;
+        let nodes = (1..=3)
+            .map(|number| Node::build(&network, &lan, number, kind, directory))
+            .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             nodes,
             client: Station::build(&network, &lan, "client", 101)?,
@@ -160,7 +159,7 @@ impl Cluster {
         if node.program.is_some() {
             return Ok(());
         }
-        let directory = node.directory();
+        let directory = node.directory.clone();
         node.program = Some(match self.kind {
             Kind::Clarion => Program::Clarion(Speaker::start(
                 &node.host,
@@ -252,13 +251,14 @@ impl Cluster {
 }
 
 impl Node {
-    fn build(network: &Network, lan: &Bridge, number: u8, kind: Kind) -> anyhow::Result<Self> {
+    fn build(network: &Network, lan: &Bridge, number: u8, kind: Kind, directory: &Path) -> anyhow::Result<Self> {
         let Station { host, link } = Station::build(network, lan, &format!("n{number}"), 10 + number)?;
         if kind == Kind::Clarion {
             host.serve_locally(&SERVED.map(|range| range.parse().expect("the ranges are written correctly")))?;
         }
         let server = Server::start(&host, &[80])?;
-        Ok(Self { host, link, server, program: None })
+        let directory = directory.join(host.name());
+        Ok(Self { host, link, server, program: None, directory })
     }
 
     /// Ends the program at once; the server goes on.
@@ -313,14 +313,9 @@ impl Node {
         speaker.page(&self.host, path)
     }
 
-    /// Returns the sum over all labels of one of the speaker's metrics.
-    pub(crate) fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let page = self.page("/metrics")?;
-        let values =
-            page.lines().filter_map(|line| line.strip_prefix(name)).filter(|rest| rest.starts_with(['{', ' ']));
-        let values: Vec<f64> = values.filter_map(|rest| rest.rsplit(' ').next()?.parse().ok()).collect();
-        ensure!(!values.is_empty(), "{} has no metric {name}", self.host.name());
-        Ok(values.iter().sum())
+    /// Returns the speaker's metrics.
+    pub(crate) fn metrics(&self) -> anyhow::Result<Metrics> {
+        self.page("/metrics").map(Metrics)
     }
 
     /// Returns the speaker's process.
@@ -333,20 +328,30 @@ impl Node {
 
     /// Returns what the program wrote since the bench began.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.directory().join("log")).unwrap_or_default()
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     /// Forgets the addresses that the speaker remembers over a restart.
     pub(crate) fn forget_state(&self) -> anyhow::Result<()> {
-        let state = self.directory().join("state");
+        let state = self.directory.join("state");
         if state.exists() {
             fs::remove_dir_all(state)?;
         }
         Ok(())
     }
+}
 
-    fn directory(&self) -> PathBuf {
-        Path::new(DIRECTORY).join(self.host.name())
+impl Metrics {
+    /// Returns the sum over all labels of one metric.
+    pub(crate) fn sum(&self, name: &str) -> anyhow::Result<f64> {
+        let values: Vec<f64> = self.series(name).filter_map(|rest| rest.rsplit(' ').next()?.parse().ok()).collect();
+        ensure!(!values.is_empty(), "there is no metric {name}");
+        Ok(values.iter().sum())
+    }
+
+    /// Returns the labels and values of one metric.
+    pub(crate) fn series<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.lines().filter_map(move |line| line.strip_prefix(name)).filter(|rest| rest.starts_with(['{', ' ']))
     }
 }
 
@@ -366,62 +371,9 @@ impl Station {
     }
 }
 
-/// Returns the claims that were seen from a moment on.
-pub(crate) fn later_than(sightings: &Sightings, since: Instant) -> Sightings {
-    let claims = sightings.claims.iter().filter(|(at, _)| *at >= since).copied().collect();
-    Sightings { asked: Default::default(), claims }
-}
-
-/// Returns the node that claimed an address last.
-pub(crate) fn owner(sightings: &Sightings, vip: IpAddr) -> anyhow::Result<Mac> {
-    sightings.latest(vip).with_context(|| format!("nobody answers for {vip}"))
-}
-
-/// Returns for how long two nodes claimed one of the addresses, at most.
-pub(crate) fn overlap(sightings: &Sightings, vips: &[IpAddr]) -> Duration {
-    vips.iter().map(|vip| both(sightings, *vip)).max().unwrap_or_default()
-}
-
-/// Returns the longest time for which two nodes both kept claiming an address.
-///
-/// A node that moves away and comes back is not taken to have stayed: a pause in its claims ends its presence.
-fn both(sightings: &Sightings, vip: IpAddr) -> Duration {
-    let mut stays: Vec<Stay> = Vec::new();
-    for (at, claim) in sightings.claims.iter().filter(|(_, claim)| claim.address == vip) {
-        match stays.iter_mut().rfind(|stay| stay.mac == claim.mac) {
-            Some(stay) if at.saturating_duration_since(stay.last) < PAUSE => stay.last = *at,
-            Some(_) | None => stays.push(Stay { mac: claim.mac, first: *at, last: *at }),
-        }
-    }
-    let pairs = stays.iter().flat_map(|one| stays.iter().map(move |other| (one, other)));
-    let common =
-        |(one, other): (&Stay, &Stay)| one.last.min(other.last).saturating_duration_since(one.first.max(other.first));
-    pairs.filter(|(one, other)| one.mac < other.mac).map(common).max().unwrap_or_default()
-}
-
-/// A time in which one node kept claiming.
-struct Stay {
-    mac: Mac,
-    first: Instant,
-    last: Instant,
-}
-
-/// Returns the longest of the waits that were not over at a moment.
-pub(crate) fn longest_after(gaps: Vec<Gap>, moment: Instant) -> Option<Duration> {
-    gaps.into_iter().filter(|gap| gap.from + gap.length >= moment).map(|gap| gap.length).max()
-}
-
 /// Returns a moment between nothing and `most`, so that faults meet every phase of a heartbeat.
 pub(crate) fn random(most: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
     let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
     most.mul_f64(number as f64 / u64::MAX as f64)
 }
-
-/// Returns every Ethernet address that claimed one of the addresses.
-pub(crate) fn macs(sightings: &Sightings, vips: &[IpAddr]) -> BTreeSet<Mac> {
-    vips.iter().flat_map(|vip| sightings.macs(*vip)).collect()
-}
-
-#[cfg(test)]
-mod tests;

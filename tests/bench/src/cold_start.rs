@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::{
     Options,
-    cluster::{Cluster, Kind},
+    cluster::{Cluster, Kind, Node},
     figure::{Bounds, Sink, Subject},
     manifests::Families,
     process::Activity,
@@ -28,12 +28,14 @@ pub(crate) fn run(options: &Options, vips: usize, sink: Sink<'_>) -> anyhow::Res
     let times = if vips > 1000 { 3 } else { 10 };
     let mut answered = Vec::new();
     let mut busy = Vec::new();
+    let mut most = 0;
     let mut failed = 0;
     for _ in 0..times {
         match start(&mut cluster, &all) {
             Ok((time, processor)) => {
                 answered.push(time);
                 busy.push(processor);
+                most = most.max(cluster.nodes.iter().map(owned).max().unwrap_or_default());
             }
             Err(error) => {
                 eprintln!("cold start with {vips} addresses: {error:#}");
@@ -50,8 +52,14 @@ pub(crate) fn run(options: &Options, vips: usize, sink: Sink<'_>) -> anyhow::Res
     let bounds = Bounds { max: Some(1000.0), ..Bounds::default() };
     subject.distribution("all_answered", &answered, bounds);
     subject.distribution("cpu_per_speaker", &busy, Bounds::default());
+    subject.add("owned_by_one_node.max", most as f64, "VIPs", answered.len(), None);
     subject.add("failed_runs", f64::from(failed), "runs", answered.len() + failed as usize, Some(0.0));
     Ok(())
+}
+
+/// Returns for how many addresses the node says it answers.
+fn owned(node: &Node) -> usize {
+    node.metrics().map(|metrics| metrics.series("metallb_speaker_announced").count()).unwrap_or_default()
 }
 
 /// Starts three speakers and returns when the last address was answered after the last start, and the busiest speaker's processor time.

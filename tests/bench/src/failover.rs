@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Options,
-    cluster::{Cluster, Kind, MARGIN, later_than, longest_after, overlap, owner, random},
+    cluster::{Cluster, Kind, MARGIN, random},
     figure::{Bounds, Sink, Subject},
     manifests::Families,
+    sightings::{later_than, longest_after, overlap, owner},
 };
 
 /// What befalls the owner.
@@ -145,7 +146,9 @@ fn observe(
         Fault::Cut => node.link.cut()?,
         Fault::Pull => node.link.pull()?,
     }
-    cluster.eventually("another node answers", || watcher.so_far().latest(vip).is_some_and(|mac| mac != old))?;
+    // The old owner may go on answering next to the new one, so who answered last says nothing.
+    let taken_over = || later_than(&watcher.so_far(), fault_at).macs(vip).iter().any(|mac| *mac != old);
+    cluster.eventually("another node answers", taken_over)?;
     thread::sleep(MARGIN);
     let report = prober.so_far();
     let sightings = watcher.so_far();

@@ -17,6 +17,7 @@ mod moves;
 mod plan;
 mod process;
 mod schedule;
+mod sightings;
 mod size;
 mod starvation;
 mod wire;
@@ -54,6 +55,9 @@ struct Options {
     /// The part that this process measures
     #[arg(long, hide = true)]
     job: Option<String>,
+    /// Where that part keeps manifests, states and logs
+    #[arg(long, hide = true, default_value = "/run/bench")]
+    directory: PathBuf,
 }
 
 fn main() -> ExitCode {

@@ -17,9 +17,10 @@ use clarion::demo::{
 
 use crate::{
     Options,
-    cluster::{Cluster, Kind, MARGIN, overlap, owner},
+    cluster::{Cluster, Kind, MARGIN},
     figure::{Bounds, Sink, Subject},
     manifests::Families,
+    sightings::{overlap, owner},
 };
 
 const SERVICES: usize = 10;

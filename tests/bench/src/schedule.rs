@@ -95,8 +95,13 @@ fn run_part(options: &Options, job: &Job, results: &Mutex<Results>) {
 }
 
 fn measure(options: &Options, job: &Job, results: &Mutex<Results>) -> anyhow::Result<()> {
-    let Options { clarion, out, runs, only: _, starvation_minutes, job: _ } = options;
+    let Options { clarion, out, runs, only: _, starvation_minutes, job: _, directory: _ } = options;
+    // On the disk of the results: a speaker waits for its state to be safe, which costs nothing in a file system of memory.
+    let directory = std::path::absolute(out)?.with_extension("parts").join(job.to_string().replace(' ', "-"));
+    // What an earlier run left behind belongs to an earlier failure.
+    drop(fs::remove_dir_all(&directory));
     let mut command = Command::new(env::current_exe()?);
+    command.arg("--directory").arg(&directory);
     command.arg("--clarion").arg(fs::canonicalize(clarion)?).arg("--out").arg(out);
     command.args(["--runs", &runs.to_string(), "--starvation-minutes", &starvation_minutes.to_string()]);
     command.arg("--job").arg(serde_json::to_string(job)?);
@@ -108,7 +113,8 @@ fn measure(options: &Options, job: &Job, results: &Mutex<Results>) -> anyhow::Re
         keep(results, serde_json::from_str(&line).with_context(|| format!("not a figure: {line}"))?);
     }
     let status = child.wait()?;
-    ensure!(status.success(), "ended with {status}");
+    ensure!(status.success(), "ended with {status}; its logs are in {}", directory.display());
+    fs::remove_dir_all(&directory).or_else(|error| if directory.exists() { Err(error) } else { Ok(()) })?;
     Ok(())
 }
 

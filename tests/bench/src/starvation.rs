@@ -11,9 +11,10 @@ use clarion::demo::prober::Prober;
 
 use crate::{
     Options,
-    cluster::{Cluster, Kind, MARGIN, macs, overlap},
+    cluster::{Cluster, Kind, MARGIN, Node},
     figure::{Sink, Subject},
     manifests::Families,
+    sightings::{macs, overlap},
 };
 
 const SERVICES: usize = 10;
@@ -85,7 +86,8 @@ impl Drop for Loop {
 
 impl Counts {
     fn of(cluster: &Cluster) -> anyhow::Result<Self> {
-        let sum = |metric: &str| -> anyhow::Result<f64> { cluster.nodes.iter().map(|node| node.metric(metric)).sum() };
+        let pages = cluster.nodes.iter().map(Node::metrics).collect::<anyhow::Result<Vec<_>>>()?;
+        let sum = |metric: &str| -> anyhow::Result<f64> { pages.iter().map(|page| page.sum(metric)).sum() };
         // The gauge of lost members forgets those that came back, the log does not.
         let lost = cluster.nodes.iter().map(|node| node.log().matches("speaker is lost").count()).sum();
         Ok(Self {
