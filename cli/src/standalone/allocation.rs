@@ -53,7 +53,7 @@ impl Allocator {
         }
         let services: Vec<ServiceView> = cluster.services.iter().map(|service| self.view(service, lb_class)).collect();
         let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
-        let plan = controller::plan(&Snapshot {
+        let mut plan = controller::plan(&Snapshot {
             pools,
             broken_pools,
             services,
@@ -62,7 +62,8 @@ impl Allocator {
             ..Snapshot::default()
         });
         self.reported = plan.reasons();
-        for action in &plan.actions {
+        // What was done is not kept: with thousands of Services it is most of a plan.
+        for action in std::mem::take(&mut plan.actions) {
             if let Action::Emit(event) = action {
                 tracing::info!(service = %event.service, reason = event.reason.as_str(), "{}", event.message);
             }
