@@ -21,10 +21,11 @@ use crate::{
 /// How long nothing happens.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How long announcements and exchanges of a start go on at most, beyond which the speakers are idle.
-///
-/// Six announcements of 10,000 addresses at 5,000 a second take 12 s, and the last of them begins 4.4 s after the takeover.
-const AFTERMATH: Duration = Duration::from_secs(30);
+/// How long exchanges of a start go on at most, beyond which the speakers are idle.
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// How long the announcements of a takeover go on for each address, where one node takes all of them.
+const AFTERMATH_PER_SERVICE: Duration = Duration::from_millis(10);
 
 /// What a node had done and sent at one moment.
 struct Reading {
@@ -52,7 +53,7 @@ pub(crate) fn run(options: &Options, services: usize, sink: Sink<'_>) -> anyhow:
     let four = |vip: &IpAddr| if let IpAddr::V4(four) = vip { Some(*four) } else { None };
     let all: Vec<_> = cluster.vips.iter().filter_map(four).collect();
     Asker::open(&cluster.newcomer)?.first_claims(&all, PATIENCE)?;
-    thread::sleep(AFTERMATH);
+    thread::sleep(AFTERMATH + AFTERMATH_PER_SERVICE * u32::try_from(services)?);
 
     // A page of metrics costs the speaker something, so both are asked for outside of the minute.
     let nodes = &cluster.nodes;
