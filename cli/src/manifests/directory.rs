@@ -218,7 +218,7 @@ impl Names {
 ///
 /// Names that start with a dot are editors' swap files and the `..data` links through which the kubelet swaps a mounted
 /// ConfigMap; its visible files are links into that and are read. Names that start with `#` are Emacs' autosaves.
-fn is_manifest(name: &str) -> bool {
+pub(super) fn is_manifest(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
     !name.starts_with(['.', '#']) && matches!(extension, Some("yaml" | "yml" | "json"))
 }

@@ -11,6 +11,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::directory::is_manifest;
 use super::mark::FileMark;
 
 /// How often the directory is looked at where the kernel cannot say that it changed.
@@ -122,7 +123,12 @@ fn matters(event: &Event, directory: &Path) -> bool {
         EventKind::Modify(kind) => !matches!(kind, ModifyKind::Data(_)),
         EventKind::Any | EventKind::Create(_) | EventKind::Remove(_) | EventKind::Other => true,
     };
-    let ours = |path: &PathBuf| path == directory || path.parent() == Some(directory);
+    // Drafts that are renamed into place count once they have their name; `..data` is how a mounted ConfigMap changes.
+    let counts = |name: &str| is_manifest(name) || name == "..data";
+    let inside = |path: &PathBuf| {
+        path.parent() == Some(directory) && path.file_name().and_then(|name| name.to_str()).is_none_or(counts)
+    };
+    let ours = |path: &PathBuf| path == directory || inside(path);
     event.need_rescan() || (changes && event.paths.iter().any(ours))
 }
 

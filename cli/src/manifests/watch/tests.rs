@@ -57,6 +57,17 @@ async fn what_happens_beside_the_directory_is_not_a_change() {
 }
 
 #[tokio::test]
+async fn a_draft_is_a_change_only_when_it_is_renamed_into_place() {
+    let root = TempDir::new().expect("a directory");
+    let mut watch = Watch::start(root.path());
+    let draft = root.path().join("a.yaml.draft");
+    fs::write(&draft, "a: 1").expect("a file");
+    assert!(timeout(QUIET, watch.changed()).await.is_err());
+    fs::rename(&draft, root.path().join("a.yaml")).expect("a rename");
+    seen(&mut watch).await;
+}
+
+#[tokio::test]
 async fn changes_made_while_nobody_waits_are_one_change() {
     let root = TempDir::new().expect("a directory");
     let mut watch = Watch::start(root.path());
