@@ -1,7 +1,6 @@
 //! `AF_PACKET` sockets: whole Ethernet frames of one ethertype on one link.
 
 use std::io;
-use std::os::fd::AsRawFd;
 
 use l2::filter::Instruction;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
@@ -59,26 +58,6 @@ impl PacketSocket {
     /// Returns the kernel's error; a full queue is `WouldBlock` and the frame is gone.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.fd.get_ref().send(frame).map(drop)
-    }
-
-    /// Returns how many frames the kernel dropped since the last call because nobody read them in time.
-    ///
-    /// # Errors
-    /// Returns the kernel's error.
-    pub fn take_drops(&self) -> io::Result<u32> {
-        let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
-        let mut length = libc::socklen_t::try_from(size_of_val(&stats)).expect("a struct of eight bytes");
-        // SAFETY: the pointers are to locals of the size that `length` says, which outlive the call.
-        let result = unsafe {
-            libc::getsockopt(
-                self.fd.get_ref().as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                (&raw mut stats).cast(),
-                &raw mut length,
-            )
-        };
-        if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
     }
 }
 
