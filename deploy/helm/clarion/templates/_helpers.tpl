@@ -1,0 +1,110 @@
+{{- define "clarion.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "clarion.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains (include "clarion.name" .) .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "clarion.name" .) | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "clarion.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "clarion.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "clarion.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "clarion.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* The name of a component's ServiceAccount. Takes a dict of root and component. */}}
+{{- define "clarion.serviceAccountName" -}}
+{{- $account := (index .root.Values .component).serviceAccount }}
+{{- $own := printf "%s-%s" (include "clarion.fullname" .root) .component }}
+{{- if $account.create }}{{ default $own $account.name }}{{ else }}{{ default "default" $account.name }}{{ end }}
+{{- end }}
+
+{{/*
+MetalLB's images cannot run here, under whatever mirror: a values file that names one means "the default image", and NOTES.txt says so.
+Takes a repository and answers "true" or nothing.
+*/}}
+{{- define "clarion.isForeignImage" -}}
+{{- if regexMatch "(^|/)metallb/(controller|speaker)$" (toString .) }}true{{ end }}
+{{- end }}
+
+{{/* The image of a component: its own settings go before the common ones. Takes a dict of root and component. */}}
+{{- define "clarion.image" -}}
+{{- $common := .root.Values.image }}
+{{- $own := (index .root.Values .component).image }}
+{{- if include "clarion.isForeignImage" $own.repository }}{{ $own = dict }}{{ end }}
+{{- $repository := default $common.repository $own.repository }}
+{{- $tag := default (default .root.Chart.AppVersion $common.tag) $own.tag | toString }}
+{{- if hasPrefix "sha256:" $tag }}{{ printf "%s@%s" $repository $tag }}{{ else }}{{ printf "%s:%s" $repository $tag }}{{ end }}
+{{- end }}
+
+{{- define "clarion.imagePullPolicy" -}}
+{{- default .root.Values.image.pullPolicy (index .root.Values .component).image.pullPolicy }}
+{{- end }}
+
+{{/* MetalLB's words for levels, in ours. */}}
+{{- define "clarion.logLevel" -}}
+{{- get (dict "all" "trace" "none" "off") . | default . }}
+{{- end }}
+
+{{/* A probe of /healthz or /readyz. Takes a dict of probe, path and host. */}}
+{{- define "clarion.probe" -}}
+httpGet:
+  path: {{ .path }}
+  port: health
+  {{- with .host }}
+  host: {{ . }}
+  {{- end }}
+{{- range $field := list "initialDelaySeconds" "periodSeconds" "timeoutSeconds" "successThreshold" "failureThreshold" }}
+{{- with index $.probe $field }}
+{{ $field }}: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The port of /healthz and /readyz: one per pod, whichever probe names it. */}}
+{{- define "clarion.healthPort" -}}
+{{- default 17472 .livenessProbe.port }}
+{{- end }}
+
+{{/* An update strategy: parameters of a rolling update make no sense, and are refused, with any other type. */}}
+{{- define "clarion.strategy" -}}
+type: {{ .type }}
+{{- if and (eq .type "RollingUpdate") .rollingUpdate }}
+rollingUpdate:
+  {{- toYaml .rollingUpdate | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The annotations of a component's pods. Takes a dict of root and component. */}}
+{{- define "clarion.podAnnotations" -}}
+{{- $prometheus := .root.Values.prometheus }}
+{{- if and $prometheus.scrapeAnnotations $prometheus.metricsPort }}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ $prometheus.metricsPort | quote }}
+{{- end }}
+{{- with (index .root.Values .component).podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "clarion.heartbeatSecret" -}}
+{{- default "memberlist" .Values.speaker.secretName }}
+{{- end }}
+
+{{/* MetalLB's own ConfigMap goes on to count, unless the values say which interfaces to leave out. */}}
+{{- define "clarion.excludedInterfaces" -}}
+{{- $exclude := .Values.speaker.excludeInterfaces }}
+{{- if and $exclude.enabled (not $exclude.patterns) }}metallb-excludel2{{ else }}{{ include "clarion.fullname" . }}-excludel2{{ end }}
+{{- end }}

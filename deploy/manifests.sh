@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Writes what is generated here: the chart's copies of the custom resource definitions, and clarion.yaml, which is the
+# chart with its default values. With --check it writes nothing and fails when one of them is not what it would write.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+chart=helm/clarion
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A chart outside the tree, so that --check leaves the tree alone. Helm does not follow links out of a chart, hence copies.
+cp -R "$chart" "$work/clarion"
+rm -rf "$work/clarion/files"
+mkdir -p "$work/clarion/files/crds"
+cp crds/*.yaml "$work/clarion/files/crds"
+
+# Without the traces of Helm: these objects are kubectl's.
+{
+    echo "# Written by \`make manifests\` from $chart; change that, or use it, for anything else than the defaults."
+    cat namespace.yaml
+    helm/tool/helm.sh template clarion "$work/clarion" --namespace metallb-system --set crds.keep=false |
+        sed -e '/^# Source: /d' -e '/^ *helm\.sh\/chart: /d' -e '/^ *app\.kubernetes\.io\/managed-by: Helm$/d'
+} >"$work/clarion.yaml"
+
+case ${1:-} in
+    --check)
+        if ! diff -r "$chart/files" "$work/clarion/files" >&2 || ! diff clarion.yaml "$work/clarion.yaml" >&2; then
+            echo "the manifests in deploy/ are stale; run \`make manifests\`" >&2
+            exit 1
+        fi
+        ;;
+    '')
+        rm -rf "$chart/files"
+        cp -R "$work/clarion/files" "$chart/files"
+        cp "$work/clarion.yaml" clarion.yaml
+        ;;
+    *)
+        echo "usage: manifests.sh [--check]" >&2
+        exit 2
+        ;;
+esac
