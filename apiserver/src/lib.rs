@@ -1,1 +1,25 @@
-//! x
+//! One connection to the Kubernetes API server.
+//!
+//! [`connect()`] opens a single HTTP/2 connection whose pings notice a dead server in about 15 s. [`Watch`] follows a collection
+//! over it and hands every object on as soon as it is decoded, [`Table`] keeps the latest version of each, and [`Writer`] sends
+//! changes with bounds on time, number and pace. [`Recorder`] writes events. What any of it means is decided elsewhere.
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod collection;
+mod connect;
+mod lines;
+mod recorder;
+mod response;
+mod table;
+mod watch;
+mod writer;
+
+pub use collection::{Collection, ObjectName};
+pub use connect::{ConnectError, Connection, connect};
+pub use recorder::{Occurrence, Recorder, Regarding};
+pub use response::StatusError;
+pub use table::{Row, Table, Undecodable};
+pub use watch::{Event, Freshness, Object, Version, Watch, WatchError};
+pub use writer::{Pacing, WriteError, Writer, Written};

@@ -1,0 +1,420 @@
+//! Following a collection.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
+use rand::RngExt as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::collection::{Collection, ObjectName};
+use crate::lines::Lines;
+use crate::response::{Status, StatusError};
+
+/// The server writes a bookmark every minute, so two of them missing means that nothing gets through any more.
+const SILENCE: Duration = Duration::from_secs(135);
+/// How long the server keeps a watch open, in seconds; spread, so that watches do not all end at once.
+const WATCH_SECONDS: std::ops::Range<u32> = 240..360;
+/// How long a request may take until its response begins, and a page of a list until it ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Objects per page, where the server cannot stream the list.
+const PAGE: u32 = 500;
+/// A watch that lived this long is a success, whatever ended it.
+const STEADY: Duration = Duration::from_secs(5);
+/// Marks the end of the list in a watch that began with one.
+const LIST_ENDS: &str = "k8s.io/initial-events-end";
+
+/// How current the first list must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Whatever the server has at hand, which may be seconds old; cheap for the server.
+    Cached,
+    /// What a majority of the store agrees on now, for those who decide on what is not there.
+    Quorum,
+}
+
+/// A collection to follow.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// What to follow.
+    pub collection: Collection,
+    /// How current its list must be.
+    pub freshness: Freshness,
+}
+
+/// The version of an object, or of a whole collection, as the server numbers them; later ones are larger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// An object as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object<T> {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its version.
+    pub version: Version,
+    /// What it holds, or why that cannot be read; one bad object does not hide the others.
+    pub value: Result<T, String>,
+}
+
+/// What happens to a collection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event<T> {
+    /// Everything is told again: what is not mentioned until [`Event::Listed`] is gone.
+    Relisting,
+    /// An object exists, new or changed.
+    Applied(Object<T>),
+    /// An object is gone, at this version of the collection.
+    Deleted(ObjectName, Version),
+    /// Everything that exists has been told.
+    Listed,
+    /// Changes arrive.
+    Connected,
+    /// Changes do not arrive; what was told stays the best that is known.
+    Lost(WatchError),
+}
+
+/// Why changes do not arrive.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WatchError {
+    /// The server refuses.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+    /// The server cannot be reached, or the connection broke.
+    #[error("the API server cannot be reached: {0}")]
+    Connection(String),
+    /// Nothing arrives on a connection that seems to live.
+    #[error("the API server was silent for {} s", after.as_secs())]
+    Silent {
+        /// How long.
+        after: Duration,
+    },
+    /// What arrives is not what a watch is made of.
+    #[error("the answer of the API server cannot be read: {0}")]
+    Malformed(String),
+    /// A line never ends.
+    #[error("an object of more than {limit} bytes arrived")]
+    TooLong {
+        /// What is accepted, in bytes.
+        limit: usize,
+    },
+}
+
+/// Whether the receiver wants more.
+enum Sent {
+    Yes,
+    Nobody,
+}
+
+/// The connection between one watch and its receiver.
+struct Follower<E, F> {
+    client: Client,
+    watch: Watch,
+    sender: mpsc::Sender<E>,
+    wrap: F,
+    /// Whether the server can put the list into the watch.
+    streams: bool,
+    /// Where to go on; none means from a list.
+    from: Option<Version>,
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMetadata,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMetadata {
+    resource_version: String,
+    #[serde(rename = "continue", default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    namespace: String,
+    resource_version: String,
+    #[serde(default)]
+    annotations: std::collections::BTreeMap<String, String>,
+}
+
+impl Watch {
+    /// Follows the collection until the receiver of `sender` is gone; every event is wrapped, so that several watches share a channel.
+    ///
+    /// A full channel makes the watch wait, and the server with it.
+    pub async fn follow<T, E>(self, client: Client, sender: mpsc::Sender<E>, wrap: impl Fn(Event<T>) -> E + Send)
+    where
+        T: DeserializeOwned + Send,
+        E: Send,
+    {
+        let mut backoff = Backoff::default();
+        let mut follower = Follower { client, watch: self, sender, wrap, streams: true, from: None };
+        loop {
+            let began = Instant::now();
+            let error = match follower.once().await {
+                Ok(Sent::Nobody) => return,
+                Ok(Sent::Yes) => {
+                    backoff.reset();
+                    continue;
+                }
+                Err(error) => error,
+            };
+            if follower.adapt(&error) {
+                continue;
+            }
+            if began.elapsed() >= STEADY {
+                backoff.reset();
+            }
+            let asked = if let WatchError::Status(status) = &error { status.retry_after } else { None };
+            tracing::warn!(collection = %follower.watch.collection, %error, "watch lost");
+            if let Sent::Nobody = follower.tell(Event::Lost(error)).await {
+                return;
+            }
+            let pause = tokio::time::sleep(backoff.next(asked));
+            tokio::select! {
+                () = pause => {}
+                () = follower.sender.closed() => return,
+            }
+        }
+    }
+}
+
+impl<E, F> Follower<E, F> {
+    /// Changes what is asked for when an error says that it cannot be had; returns whether to try again at once.
+    fn adapt(&mut self, error: &WatchError) -> bool {
+        let WatchError::Status(status) = error else { return false };
+        if status.is_expired() {
+            return self.from.take().is_some();
+        }
+        // A server without streamed lists calls their parameters invalid, and would for ever.
+        let refused = status.code == StatusCode::UNPROCESSABLE_ENTITY || status.code == StatusCode::BAD_REQUEST;
+        refused && self.from.is_none() && std::mem::take(&mut self.streams)
+    }
+
+    async fn once<T: DeserializeOwned>(&mut self) -> Result<Sent, WatchError>
+    where
+        F: Fn(Event<T>) -> E,
+    {
+        if self.from.is_none() && !self.streams {
+            if let Sent::Nobody = self.list().await? {
+                return Ok(Sent::Nobody);
+            }
+        }
+        let mut lines = self.open().await?;
+        if self.from.is_none()
+            && let Sent::Nobody = self.tell(Event::Relisting).await
+        {
+            return Ok(Sent::Nobody);
+        }
+        if let Sent::Nobody = self.tell(Event::Connected).await {
+            return Ok(Sent::Nobody);
+        }
+        loop {
+            let line = tokio::select! {
+                line = lines.next() => line?,
+                () = self.sender.closed() => return Ok(Sent::Nobody),
+            };
+            let Some(line) = line else { return Ok(Sent::Yes) };
+            if let Sent::Nobody = self.line(&line).await? {
+                return Ok(Sent::Nobody);
+            }
+        }
+    }
+
+    /// Starts the watch: from the last version that was told, or with a list of everything in front.
+    async fn open(&self) -> Result<Lines, WatchError> {
+        let seconds = rand::rng().random_range(WATCH_SECONDS).to_string();
+        let mut query =
+            vec![("watch", "true".to_owned()), ("allowWatchBookmarks", "true".to_owned()), ("timeoutSeconds", seconds)];
+        match self.from {
+            Some(version) => query.push(("resourceVersion", version.to_string())),
+            None => {
+                query.push(("sendInitialEvents", "true".to_owned()));
+                query.push(("resourceVersionMatch", "NotOlderThan".to_owned()));
+                query.push(("resourceVersion", self.oldest_acceptable().to_owned()));
+            }
+        }
+        Ok(Lines::new(self.get(&query).await?, SILENCE))
+    }
+
+    /// Tells the whole collection page by page, for servers that cannot stream it.
+    async fn list<T: DeserializeOwned>(&mut self) -> Result<Sent, WatchError>
+    where
+        F: Fn(Event<T>) -> E,
+    {
+        if let Sent::Nobody = self.tell(Event::Relisting).await {
+            return Ok(Sent::Nobody);
+        }
+        let mut next = String::new();
+        loop {
+            let mut query = vec![("limit", PAGE.to_string())];
+            match next.is_empty() {
+                true => query.push(("resourceVersion", self.oldest_acceptable().to_owned())),
+                false => query.push(("continue", next)),
+            }
+            let body = tokio::time::timeout(PATIENCE, self.get(&query).await?.collect());
+            let body = body.await.map_err(|_| WatchError::Silent { after: PATIENCE })?;
+            let body = body.map_err(|error| WatchError::Connection(error.to_string()))?.to_bytes();
+            let page: Page<'_> = parse(&body)?;
+            for item in page.items.unwrap_or_default() {
+                if let Sent::Nobody = self.tell(Event::Applied(object(item)?)).await {
+                    return Ok(Sent::Nobody);
+                }
+            }
+            next = page.metadata.next;
+            if next.is_empty() {
+                self.from = Some(version(&page.metadata.resource_version)?);
+                return Ok(self.tell(Event::Listed).await);
+            }
+        }
+    }
+
+    async fn line<T: DeserializeOwned>(&mut self, line: &[u8]) -> Result<Sent, WatchError>
+    where
+        F: Fn(Event<T>) -> E,
+    {
+        let Line { kind, object: raw } = parse(line)?;
+        match kind {
+            "ADDED" | "MODIFIED" => {
+                let object: Object<T> = object(raw)?;
+                self.advance(object.version);
+                Ok(self.tell(Event::Applied(object)).await)
+            }
+            "DELETED" => {
+                let Envelope { metadata } = parse(raw.get().as_bytes())?;
+                let at = version(&metadata.resource_version)?;
+                self.advance(at);
+                Ok(self.tell(Event::Deleted(ObjectName::new(&metadata.namespace, &metadata.name), at)).await)
+            }
+            "BOOKMARK" => {
+                let Envelope { metadata } = parse(raw.get().as_bytes())?;
+                let at = version(&metadata.resource_version)?;
+                let ends = self.from.is_none() && metadata.annotations.get(LIST_ENDS).is_some_and(|end| end == "true");
+                if ends {
+                    self.from = Some(at);
+                    return Ok(self.tell(Event::Listed).await);
+                }
+                self.advance(at);
+                Ok(Sent::Yes)
+            }
+            "ERROR" => Err(StatusError::from(parse::<Status>(raw.get().as_bytes())?).into()),
+            other => Err(WatchError::Malformed(format!("unknown event type {other:?}"))),
+        }
+    }
+
+    /// Remembers how far the watch has come; during a list there is no place to go on from.
+    fn advance(&mut self, version: Version) {
+        if let Some(from) = &mut self.from {
+            *from = version;
+        }
+    }
+
+    /// Returns the version parameter of a list.
+    fn oldest_acceptable(&self) -> &'static str {
+        match self.watch.freshness {
+            Freshness::Cached => "0",
+            Freshness::Quorum => "",
+        }
+    }
+
+    async fn get(&self, query: &[(&str, String)]) -> Result<Body, WatchError> {
+        let request = Request::get(self.target(query)).body(Body::empty());
+        let request = request.map_err(|error| WatchError::Malformed(error.to_string()))?;
+        let response = tokio::time::timeout(PATIENCE, self.client.send(request)).await;
+        let response = response.map_err(|_| WatchError::Silent { after: PATIENCE })?;
+        let response = response.map_err(|error| WatchError::Connection(with_causes(&error)))?;
+        match response.status().is_success() {
+            true => Ok(response.into_body()),
+            false => Err(StatusError::read(response).await.into()),
+        }
+    }
+
+    fn target(&self, query: &[(&str, String)]) -> String {
+        let path = self.watch.collection.path();
+        let mut encoded = form_urlencoded::Serializer::new(format!("{path}?"));
+        encoded.extend_pairs(query);
+        encoded.extend_pairs(self.watch.collection.field_selector().map(|selector| ("fieldSelector", selector)));
+        encoded.extend_pairs(self.watch.collection.label_selector().map(|selector| ("labelSelector", selector)));
+        encoded.finish()
+    }
+
+    async fn tell<T>(&self, event: Event<T>) -> Sent
+    where
+        F: Fn(Event<T>) -> E,
+    {
+        match self.sender.send((self.wrap)(event)).await {
+            Ok(()) => Sent::Yes,
+            Err(_) => Sent::Nobody,
+        }
+    }
+}
+
+fn object<T: DeserializeOwned>(raw: &RawValue) -> Result<Object<T>, WatchError> {
+    let Envelope { metadata } = parse(raw.get().as_bytes())?;
+    Ok(Object {
+        name: ObjectName::new(&metadata.namespace, &metadata.name),
+        version: version(&metadata.resource_version)?,
+        value: serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+            .map_err(|error| error.to_string()),
+    })
+}
+
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WatchError> {
+    serde_json::from_slice(bytes).map_err(|error| WatchError::Malformed(error.to_string()))
+}
+
+fn version(text: &str) -> Result<Version, WatchError> {
+    text.parse().map(Version).map_err(|_| WatchError::Malformed(format!("version {text:?} is not a number")))
+}
+
+/// Returns an error with its causes, since the outermost one often says nothing but "error".
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
