@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what is generated here: the chart's copies of the custom resource definitions, and clarion.yaml, which is the
-# chart with its default values. With --check it writes nothing and fails when one of them is not what it would write.
+# Writes what is generated here: the chart's copies of the custom resource definitions and dashboards, and clarion.yaml, which is
+# the chart with its default values. With --check it writes nothing and fails when one of them is not what it would write.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,8 +11,9 @@ trap 'rm -rf "$work"' EXIT
 # A chart outside the tree, so that --check leaves the tree alone. Helm does not follow links out of a chart, hence copies.
 cp -R "$chart" "$work/clarion"
 rm -rf "$work/clarion/files"
-mkdir -p "$work/clarion/files/crds"
+mkdir -p "$work/clarion/files/crds" "$work/clarion/files/dashboards"
 cp crds/*.yaml "$work/clarion/files/crds"
+cp dashboards/*.json "$work/clarion/files/dashboards"
 
 # Without the traces of Helm: these objects are kubectl's.
 {

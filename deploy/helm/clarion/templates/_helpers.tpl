@@ -108,3 +108,38 @@ prometheus.io/port: {{ $prometheus.metricsPort | quote }}
 {{- $exclude := .Values.speaker.excludeInterfaces }}
 {{- if and $exclude.enabled (not $exclude.patterns) }}metallb-excludel2{{ else }}{{ include "clarion.fullname" . }}-excludel2{{ end }}
 {{- end }}
+
+{{/* One line for each value of MetalLB's chart that is set and has no meaning here. */}}
+{{- define "clarion.ignored" -}}
+{{- $values := .Values }}
+{{- $session := "BGP is spoken by the speaker itself, without FRR" }}
+{{- $http := "metrics are served over HTTP" }}
+{{- $webhook := "there is no webhook; objects are checked by their schema, and faults are conditions" }}
+{{- $members := "speakers find each other on the wire; see speaker.heartbeat" }}
+{{- $reasons := list
+  (list "tls" $http) (list "frrk8s" $session) (list "frr-k8s" $session) (list "psp" "PodSecurityPolicy is gone from Kubernetes")
+  (list "validationFailurePolicy" $webhook) (list "crds.validationFailurePolicy" $webhook)
+  (list "controller.command" "the image has one program") (list "controller.webhookMode" $webhook)
+  (list "controller.tlsMinVersion" $webhook) (list "controller.tlsCipherSuites" $webhook)
+  (list "speaker.command" "the image has one program") (list "speaker.memberlist" $members) (list "speaker.wanConfig" $members)
+  (list "speaker.bgpDebounceTimeout" $session) (list "speaker.frr" $session) (list "speaker.frrMetrics" $session)
+  (list "speaker.reloader" $session) (list "speaker.initContainers" $session)
+  (list "prometheus.rbacProxy" $http) (list "prometheus.controllerMetricsTLSSecret" $http) (list "prometheus.speakerMetricsTLSSecret" $http)
+  (list "prometheus.podMonitor.tlsConfig" $http) (list "prometheus.serviceMonitor.tlsConfig" $http)
+  (list "prometheus.serviceMonitor.controller.tlsConfig" $http) (list "prometheus.serviceMonitor.speaker.tlsConfig" $http) }}
+{{- range $reasons }}
+{{- $value := $values }}
+{{- range splitList "." (first .) }}
+{{- $value = kindIs "map" $value | ternary (get (default dict $value) .) nil }}
+{{- end }}
+{{- if $value }}
+  {{ first . }}: {{ last . }}
+{{- end }}
+{{- end }}
+{{- range $component := list "controller" "speaker" }}
+{{- $repository := (index $values $component).image.repository }}
+{{- if include "clarion.isForeignImage" $repository }}
+  {{ $component }}.image: {{ $repository }} is MetalLB's; {{ include "clarion.image" (dict "root" $ "component" $component) }} runs in its place
+{{- end }}
+{{- end }}
+{{- end }}
