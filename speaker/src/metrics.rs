@@ -101,7 +101,7 @@ pub fn collect(registry: &Registry, node: &str, desired: &Desired, links: &[Link
     let announced = gauges(registry, ANNOUNCED)?;
     let not_announced = gauges(registry, NOT_ANNOUNCED)?;
     for (service, verdict) in &desired.services {
-        if let Err(why) = &verdict.mine {
+        if let Some(why) = verdict.why() {
             not_announced.with_label_values(&[&*service.to_string(), why.reason()]).set(1.0);
         }
     }

@@ -53,6 +53,8 @@ impl Inputs<'_> {
             nodes: self.nodes.iter().map(|node| (name_of(node), facts_of(node))).collect(),
             pools: self.config.pools.values().map(|pool| (pool.name.as_str().into(), ranges_of(pool))).collect(),
             l2_advertisements: self.l2_advertisements(),
+            bgp_advertisements: BTreeMap::new(),
+            bgp_peers: BTreeMap::new(),
             services: self.services(),
             links: self.links.iter().map(|(index, link)| self.link(*index, link)).collect(),
             policy: self.policy.clone(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::names::{AdvertisementName, LinkName, NodeName, ServiceId};
+use crate::names::{AdvertisementName, LinkName, NodeName, PeerName, ServiceId};
+use crate::routes::{Prefix, RouteTable};
 use crate::verdict::{DrainTrigger, NotAnnounced, joined};
 
 /// What this node should be ready to announce, and why it may not announce the rest.
@@ -16,6 +17,10 @@ pub struct Desired {
     pub l2: BTreeMap<IpAddr, L2Vip>,
     /// This node's links that take part in the elections of their wires, with or without a VIP at present.
     pub links: BTreeSet<LinkName>,
+    /// What each peer that this node has a session with is told, which may be nothing. Equal tables are one allocation.
+    pub routes: BTreeMap<PeerName, Arc<RouteTable>>,
+    /// The prefixes that may leave this node, and everything inside them: the addresses of all pools, in order.
+    pub export: Vec<Prefix>,
     /// What this node may do for each service.
     pub services: BTreeMap<ServiceId, Verdict>,
     /// What a person should look at.
@@ -83,10 +88,24 @@ pub enum LinkChoice {
 /// What this node may do for a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
+    /// By ARP and NDP.
+    pub l2: L2Verdict,
+}
+
+/// What this node may do for a service by ARP and NDP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L2Verdict {
     /// Ok when it may announce at least one VIP of the service; otherwise the first reason.
     pub mine: Result<(), NotAnnounced>,
     /// The VIPs it may not announce, in address order, each with its reason.
     pub refused: Vec<(IpAddr, NotAnnounced)>,
+}
+
+impl Verdict {
+    /// Returns why this node does not announce the service at all, if so.
+    pub fn why(&self) -> Option<&NotAnnounced> {
+        self.l2.mine.as_ref().err()
+    }
 }
 
 /// Something that works worse than intended.

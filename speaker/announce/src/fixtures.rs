@@ -98,7 +98,7 @@ pub(crate) fn candidates(view: &View) -> Result<Vec<String>, &'static str> {
     let desired = plan_on(view, "a");
     match desired.l2.get(&ip(VIP)) {
         Some(vip) => Ok(names(vip)),
-        None => Err(desired.services[&id("web")].mine.as_ref().unwrap_err().reason()),
+        None => Err(desired.services[&id("web")].l2.mine.as_ref().unwrap_err().reason()),
     }
 }
 

@@ -67,7 +67,16 @@ impl NodeIds {
 
 impl<'v> Index<'v> {
     pub(crate) fn new(view: &'v View) -> Self {
-        let View { nodes, pools, l2_advertisements, services: _, links: _, policy } = view;
+        let View {
+            nodes,
+            pools,
+            l2_advertisements,
+            bgp_advertisements: _,
+            bgp_peers: _,
+            services: _,
+            links: _,
+            policy,
+        } = view;
         let mut ranges: Vec<_> =
             pools.iter().flat_map(|(pool, ranges)| ranges.iter().map(move |range| (*range, pool))).collect();
         ranges.sort_unstable();

@@ -32,17 +32,19 @@ mod index;
 mod links;
 mod names;
 mod plan;
+mod routes;
 mod verdict;
 mod view;
 
-pub use desired::{Desired, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
+pub use desired::{Desired, L2Verdict, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
 pub use explain::{VipExplanation, explain};
-pub use names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, TaintKey};
+pub use names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
 pub use plan::plan;
+pub use routes::{Community, Family, LargeCommunity, Prefix, RouteAttributes, RouteTable};
 pub use verdict::{DrainTrigger, Exclusion, Headcount, NodeVerdict, NotAnnounced};
 pub use view::{
-    AddressRange, Created, DrainPolicy, Endpoint, L2Advertisement, Link, LinkExclusion, LinkIndex, LinkState, Node,
-    Policy, Scope, Service, ServiceKind, TrafficPolicy, View,
+    AddressRange, BgpAdvertisement, BgpPeer, Created, DrainPolicy, Endpoint, L2Advertisement, Link, LinkExclusion,
+    LinkIndex, LinkState, Node, Policy, Scope, Service, ServiceKind, TrafficPolicy, View,
 };
 
 #[cfg(test)]

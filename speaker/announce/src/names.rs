@@ -11,9 +11,13 @@ pub struct NodeName(pub Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PoolName(pub Arc<str>);
 
-/// The name of an L2Advertisement.
+/// The name of an L2Advertisement or a BGPAdvertisement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AdvertisementName(pub Arc<str>);
+
+/// The name of a BGPPeer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerName(pub Arc<str>);
 
 /// The name of a network interface, as the kernel and an advertisement spell it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +61,12 @@ impl From<&str> for AdvertisementName {
     }
 }
 
+impl From<&str> for PeerName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
 impl From<&str> for LinkName {
     fn from(name: &str) -> Self {
         Self(name.into())
@@ -82,6 +92,12 @@ impl fmt::Display for PoolName {
 }
 
 impl fmt::Display for AdvertisementName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for PeerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

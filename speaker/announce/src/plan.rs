@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use crate::candidates::{Agreement, CandidateSets, agree};
 use crate::claims::{Claims, Holders};
-use crate::desired::{Desired, L2Vip, Links, Mine, Verdict, Warning};
+use crate::desired::{Desired, L2Verdict, L2Vip, Links, Mine, Verdict, Warning};
 use crate::hash::group;
 use crate::index::{Index, NodeId};
 use crate::links::MyLinks;
 use crate::names::NodeName;
+use crate::routes::Prefix;
 use crate::verdict::NotAnnounced;
 use crate::view::View;
 
@@ -112,6 +113,8 @@ impl Planner<'_> {
             causes.cloned().map(Warning::Silent).collect::<Vec<_>>()
         };
         self.desired.warnings.extend(self.drafts.iter().flat_map(silent));
+        self.desired.export = view.pools.values().flatten().flat_map(Prefix::cover).collect();
+        self.desired.export.sort_unstable();
         let verdicts = self.drafts.into_iter().map(Draft::verdict);
         self.desired.services = view.services.keys().cloned().zip(verdicts).collect();
         self.desired
@@ -126,7 +129,7 @@ impl Draft {
             Some(why) if !self.announced => Err(why),
             Some(_) | None => Ok(()),
         };
-        Verdict { mine, refused: self.refused }
+        Verdict { l2: L2Verdict { mine, refused: self.refused } }
     }
 }
 

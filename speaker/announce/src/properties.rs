@@ -205,12 +205,12 @@ proptest! {
                 prop_assert_eq!(plan.links.names.is_empty(), ineligible);
                 prop_assert!(plan.mine != Mine::Eligible || plan.candidates.contains_key(&me));
                 for service in &plan.services {
-                    let refused = desired.services[service].refused.iter().any(|(refused, _)| refused == vip);
+                    let refused = desired.services[service].l2.refused.iter().any(|(refused, _)| refused == vip);
                     prop_assert_eq!(refused, ineligible);
                 }
             }
             for (id, service) in &view.services {
-                let verdict = &desired.services[id];
+                let verdict = &desired.services[id].l2;
                 let announced = |vip: &IpAddr| desired.l2.get(vip).is_some_and(|plan| plan.services.contains(id) && !plan.links.names.is_empty());
                 prop_assert_eq!(verdict.mine.is_ok(), service.vips.iter().any(announced));
                 if service.kind == ServiceKind::Ours {

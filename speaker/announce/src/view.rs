@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, TaintKey};
+use crate::names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
+
+mod advertisements;
+
+pub use advertisements::{BgpAdvertisement, BgpPeer, L2Advertisement};
 
 /// Everything a plan depends on.
 ///
@@ -16,6 +20,10 @@ pub struct View {
     pub pools: BTreeMap<PoolName, Vec<AddressRange>>,
     /// The accepted L2 advertisements.
     pub l2_advertisements: BTreeMap<AdvertisementName, L2Advertisement>,
+    /// The accepted BGP advertisements.
+    pub bgp_advertisements: BTreeMap<AdvertisementName, BgpAdvertisement>,
+    /// The accepted BGP peers.
+    pub bgp_peers: BTreeMap<PeerName, BgpPeer>,
     /// The Services.
     pub services: BTreeMap<ServiceId, Service>,
     /// This node's own network interfaces.
@@ -100,23 +108,6 @@ impl AddressRange {
     pub fn overlaps(&self, other: &Self) -> bool {
         self.first.is_ipv4() == other.first.is_ipv4() && self.first <= other.last && other.first <= self.last
     }
-}
-
-/// What a plan needs of an L2Advertisement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct L2Advertisement {
-    /// The pools it is for; `All` when it names and selects none.
-    pub pools: Scope<PoolName>,
-    /// The nodes that may announce under it; `All` without node selectors.
-    pub nodes: Scope<NodeName>,
-    /// The services it is for; `All` without service selectors.
-    pub services: Scope<ServiceId>,
-    /// It has service selectors, whatever they match: then services that share an IP cannot use it.
-    pub has_service_selectors: bool,
-    /// The interfaces to announce on, by exact name; `All` when it names none.
-    pub interfaces: Scope<LinkName>,
-    /// Preference per node, the weights of all matching selectors summed. Nodes outside `nodes` are ignored; absent means 0.
-    pub preferences: BTreeMap<NodeName, u32>,
 }
 
 /// Orders services by age: seconds since 1970 of the creation timestamp, older is smaller. Ties are broken by [`ServiceId`].

@@ -17,7 +17,7 @@ fn sharers_are_announced_from_the_nodes_that_serve_all_of_them() {
     assert_eq!(vip.mine, Mine::Eligible);
     assert_eq!(mine(&view, "a"), ineligible("a", Exclusion::SharerElsewhere { sharer: id("api") }));
     let verdicts = plan_on(&view, "a").services;
-    let why = |name: &str| verdicts[&id(name)].mine.as_ref().unwrap_err().reason();
+    let why = |name: &str| verdicts[&id(name)].l2.mine.as_ref().unwrap_err().reason();
     assert_eq!([why("web"), why("old"), why("api")], ["sharerElsewhere", "sharerElsewhere", "noLocalEndpoints"]);
 }
 
@@ -33,7 +33,7 @@ fn a_younger_sharer_never_silences_an_older_one() {
     assert_eq!(names(&desired.l2[&ip(VIP)]), ["a"]);
     assert_eq!(desired.l2[&ip(VIP)].services, [id("zz-old"), id("api")]);
     let why = NotAnnounced::NoCommonNode { service: id("web"), vip: ip(VIP), sharer: id("zz-old") };
-    assert_eq!(desired.services[&id("web")].mine, Err(why.clone()));
+    assert_eq!(desired.services[&id("web")].l2.mine, Err(why.clone()));
     assert_eq!(desired.warnings, [Warning::Silent(why)].into());
 }
 
@@ -47,8 +47,8 @@ fn a_sharer_without_endpoints_is_left_out_and_restricts_nobody() {
 
     assert_eq!(names(&desired.l2[&ip(VIP)]), ["a", "b", "c"]);
     assert_eq!(desired.l2[&ip(VIP)].services, [id("web")]);
-    assert_eq!(desired.services[&id("old")].mine.as_ref().unwrap_err().reason(), "noEndpoints");
-    assert_eq!(desired.services[&id("lost")].mine.as_ref().unwrap_err().reason(), "noLocalEndpoints");
+    assert_eq!(desired.services[&id("old")].l2.mine.as_ref().unwrap_err().reason(), "noEndpoints");
+    assert_eq!(desired.services[&id("lost")].l2.mine.as_ref().unwrap_err().reason(), "noLocalEndpoints");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_policy_says_what_drains_a_node() {
         assert_eq!(candidates(&view).unwrap(), ["b", "c"]);
         assert_eq!(mine(&view, "a"), Mine::Draining(trigger));
         assert_eq!(mine(&view, "b"), Mine::Eligible);
-        assert_eq!(plan_on(&view, "a").services[&id("web")].mine, Ok(()));
+        assert_eq!(plan_on(&view, "a").services[&id("web")].l2.mine, Ok(()));
         assert!(plan_on(&view, "a").warnings.is_empty());
     }
 }

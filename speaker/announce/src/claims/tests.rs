@@ -113,7 +113,7 @@ fn each_vip_is_decided_by_the_pool_it_lies_in() {
 
     assert!(desired.l2.contains_key(&ip(VIP)));
     assert!(!desired.l2.contains_key(&ip("fd00::1")));
-    let verdict = &desired.services[&id("web")];
+    let verdict = &desired.services[&id("web")].l2;
     let why = NotAnnounced::NoAdvertisement { service: id("web"), vip: ip("fd00::1"), pool: PoolName::from("v6") };
     assert_eq!(verdict.mine, Ok(()));
     assert_eq!(verdict.refused, [(ip("fd00::1"), why)]);
@@ -229,7 +229,7 @@ fn a_service_that_no_node_may_announce_counts_why() {
 
     let nodes = Headcount { not_selected: 1, network_unavailable: 1, exclude_label: 1 };
     let why = NotAnnounced::NoEligibleNode { service: id("web"), vip: ip(VIP), nodes };
-    assert_eq!(desired.services[&id("web")].mine, Err(why.clone()));
+    assert_eq!(desired.services[&id("web")].l2.mine, Err(why.clone()));
     assert_eq!(desired.warnings, [Warning::Silent(why)].into());
     assert!(desired.l2.is_empty());
 }
@@ -240,6 +240,6 @@ fn a_node_without_a_node_object_announces_nothing_and_is_no_candidate() {
     let why = NotAnnounced::UnknownNode { node: "stranger".into() };
 
     assert_eq!(mine(&view, "stranger"), Mine::Ineligible(why.clone()));
-    assert_eq!(plan_on(&view, "stranger").services[&id("web")].mine, Err(why));
+    assert_eq!(plan_on(&view, "stranger").services[&id("web")].l2.mine, Err(why));
     assert_eq!(candidates(&view).unwrap(), ["a", "b", "c"]);
 }

@@ -15,7 +15,7 @@ fn chosen(view: &View) -> Result<(Vec<String>, LinkChoice), &'static str> {
         }
         Mine::Ineligible(why) => {
             assert_eq!((vip.links.names.len(), vip.links.choice), (0, LinkChoice::Nowhere));
-            assert_eq!(desired.services[&id("web")].mine.as_ref(), Err(why));
+            assert_eq!(desired.services[&id("web")].l2.mine.as_ref(), Err(why));
             Err(why.reason())
         }
     }
