@@ -8,6 +8,8 @@
 
 mod backoff;
 mod collection;
+mod configuration;
+mod configuration_state;
 mod connect;
 mod lines;
 mod recorder;
@@ -17,6 +19,8 @@ mod watch;
 mod writer;
 
 pub use collection::{Collection, ObjectName};
+pub use configuration::{Configuration, ConfigurationEvent, Quiet, follow_configuration};
+pub use configuration_state::{Reporter, Verdict};
 pub use connect::{ConnectError, Connection, connect};
 pub use recorder::{Occurrence, Recorder, Regarding};
 pub use response::StatusError;

@@ -167,6 +167,22 @@ struct Metadata {
     annotations: std::collections::BTreeMap<String, String>,
 }
 
+impl<T> Event<T> {
+    /// Converts what an object holds, so that only what is used of it is kept.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Event<U> {
+        match self {
+            Self::Relisting => Event::Relisting,
+            Self::Applied(Object { name, version, value }) => {
+                Event::Applied(Object { name, version, value: value.map(convert) })
+            }
+            Self::Deleted(name, version) => Event::Deleted(name, version),
+            Self::Listed => Event::Listed,
+            Self::Connected => Event::Connected,
+            Self::Lost(error) => Event::Lost(error),
+        }
+    }
+}
+
 impl Watch {
     /// Follows the collection until the receiver of `sender` is gone; every event is wrapped, so that several watches share a channel.
     ///
