@@ -97,6 +97,8 @@ pub enum AllocatedReason {
     NoPool,
     /// The pool it names does not exist or is left out.
     UnknownPool,
+    /// The pool of its addresses cannot be read, so it stays as it is.
+    PoolInvalid,
     /// Every pool it may use is full.
     PoolExhausted,
     /// Every pool is kept for other namespaces or Services.
@@ -109,6 +111,8 @@ pub enum AllocatedReason {
     NotDualStack,
     /// It has no cluster IP, so its family is not known.
     NoClusterIp,
+    /// Its cluster IPs are not one address per family.
+    ClusterIpFamilyUnknown,
     /// Its request cannot be read or contradicts itself.
     InvalidRequest,
     /// The requested address is in no pool.
@@ -131,12 +135,14 @@ impl AllocatedReason {
             Self::OneFamily => "OneFamily",
             Self::NoPool => "NoPool",
             Self::UnknownPool => "UnknownPool",
+            Self::PoolInvalid => "PoolInvalid",
             Self::PoolExhausted => "PoolExhausted",
             Self::PoolNotAdmitted => "PoolNotAdmitted",
             Self::PoolOnRequestOnly => "PoolOnRequestOnly",
             Self::FamilyUnavailable => "FamilyUnavailable",
             Self::NotDualStack => "NotDualStack",
             Self::NoClusterIp => "NoClusterIP",
+            Self::ClusterIpFamilyUnknown => "ClusterIPFamilyUnknown",
             Self::InvalidRequest => "InvalidRequest",
             Self::RequestedAddressOutside => "RequestedAddressOutside",
             Self::RequestedAddressReserved => "RequestedAddressReserved",

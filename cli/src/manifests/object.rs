@@ -5,6 +5,7 @@ mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crds::kinds::{BfdProfile, BgpAdvertisement, BgpPeer, Community, IpAddressPool, L2Advertisement};
 use serde::de::DeserializeOwned;
@@ -55,17 +56,17 @@ pub enum Object {
     /// `v1` Secret.
     Secret(core::Secret),
     /// `metallb.io/v1beta1` IPAddressPool.
-    IpAddressPool(Box<IpAddressPool>),
+    IpAddressPool(Arc<IpAddressPool>),
     /// `metallb.io/v1beta1` L2Advertisement.
-    L2Advertisement(Box<L2Advertisement>),
+    L2Advertisement(Arc<L2Advertisement>),
     /// `metallb.io/v1beta1` BGPAdvertisement.
-    BgpAdvertisement(Box<BgpAdvertisement>),
+    BgpAdvertisement(Arc<BgpAdvertisement>),
     /// `metallb.io/v1beta2` BGPPeer; the older `v1beta1` has the same schema.
-    BgpPeer(Box<BgpPeer>),
+    BgpPeer(Arc<BgpPeer>),
     /// `metallb.io/v1beta1` BFDProfile.
-    BfdProfile(Box<BfdProfile>),
+    BfdProfile(Arc<BfdProfile>),
     /// `metallb.io/v1beta1` Community.
-    Community(Box<Community>),
+    Community(Arc<Community>),
 }
 
 /// What a document, or an item of a List, turned out to be.
@@ -254,12 +255,12 @@ fn decode_kind(id: &ObjectId, node: &Node) -> Result<Object, Flaw> {
         Kind::Node => Object::Node(decode(kind, node, value)?),
         Kind::Namespace => Object::Namespace(decode(kind, node, value)?),
         Kind::Secret => Object::Secret(decode(kind, node, value)?),
-        Kind::IpAddressPool => Object::IpAddressPool(decode(kind, node, value)?),
-        Kind::L2Advertisement => Object::L2Advertisement(decode(kind, node, value)?),
-        Kind::BgpAdvertisement => Object::BgpAdvertisement(decode(kind, node, value)?),
-        Kind::BgpPeer => Object::BgpPeer(decode(kind, node, value)?),
-        Kind::BfdProfile => Object::BfdProfile(decode(kind, node, value)?),
-        Kind::Community => Object::Community(decode(kind, node, value)?),
+        Kind::IpAddressPool => Object::IpAddressPool(Arc::new(decode(kind, node, value)?)),
+        Kind::L2Advertisement => Object::L2Advertisement(Arc::new(decode(kind, node, value)?)),
+        Kind::BgpAdvertisement => Object::BgpAdvertisement(Arc::new(decode(kind, node, value)?)),
+        Kind::BgpPeer => Object::BgpPeer(Arc::new(decode(kind, node, value)?)),
+        Kind::BfdProfile => Object::BfdProfile(Arc::new(decode(kind, node, value)?)),
+        Kind::Community => Object::Community(Arc::new(decode(kind, node, value)?)),
     })
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::{Context as _, bail};
-use crds::checked::Nodes;
+use crds::checked::{Compiled, Compiler, Nodes};
 use crds::fault::{Fault, Severity};
 use speaker::exclusion::Exclusion;
 use speaker::net::links::{Links, watch_links};
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 use crate::manifests::{Directory, Loaded, Watch};
 use allocation::Allocator;
-use configuration::{Cluster, Compiled, Compiler};
+use configuration::Cluster;
 pub use http::FAULTS;
 use http::Source;
 pub use options::{Drain, Options};
@@ -119,7 +119,8 @@ impl Program {
         let cluster = Cluster::of(&self.loaded);
         let labels = |node: &crds::core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
         let nodes: Nodes = cluster.nodes.iter().copied().map(labels).collect();
-        let compiled = self.compiler.compile(&self.loaded, &nodes, &self.options.namespace);
+        let compiled =
+            self.compiler.compile(&configuration::written(&self.loaded), Some(&nodes), &self.options.namespace);
         let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
         let allocated = self.allocator.allocate(&compiled.config, &cluster, lb_class);
         let addresses = self.allocator.addresses();
@@ -156,7 +157,7 @@ impl Program {
     /// Returns the fault with the file and line of the field it is about.
     fn placed(&self, fault: &Fault, compiled: &Compiled) -> String {
         let Some(id) = configuration::id_of(&fault.object) else { return fault.to_string() };
-        let kept = if compiled.kept.contains(&id) { " (its last good version stays in effect)" } else { "" };
+        let kept = if compiled.kept.contains(&fault.object) { " (its last good version stays in effect)" } else { "" };
         match self.loaded.objects.get(&id) {
             Some(manifest) => format!("{}: {fault}{kept}", manifest.place_of(fault.field.as_str())),
             None => format!("{fault}{kept}"),

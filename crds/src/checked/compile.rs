@@ -57,7 +57,7 @@ impl Config {
     ///
     /// The result depends on the objects alone, not on their order.
     pub fn compile(objects: &Objects<'_>) -> (Self, Vec<Fault>) {
-        let mut compiler = Compiler { objects, faults: Vec::new() };
+        let mut compiler = Pass { objects, faults: Vec::new() };
         let pools = compiler.pools();
         let communities = compiler.communities();
         let bfd_profiles = by_name(compiler.admit(&objects.bfd_profiles, BfdProfile::check), |profile| &profile.name);
@@ -72,12 +72,12 @@ impl Config {
     }
 }
 
-struct Compiler<'o, 'a> {
+struct Pass<'o, 'a> {
     objects: &'o Objects<'a>,
     faults: Vec<Fault>,
 }
 
-impl<'a> Compiler<'_, 'a> {
+impl<'a> Pass<'_, 'a> {
     /// Checks each object by itself, the oldest first.
     fn admit<K, T>(&mut self, objects: &[&'a K], check: fn(&K) -> (Option<T>, Vec<Fault>)) -> Vec<(&'a K, T)>
     where

@@ -1,6 +1,9 @@
 use std::fs;
 use std::path::Path;
 
+use crds::checked::{Compiled, Compiler, Nodes};
+use crds::fault::{Fault, Severity};
+
 use super::*;
 use crate::manifests::Directory;
 
@@ -26,13 +29,13 @@ impl Bench {
         write(path.path(), files);
         let (directory, loaded) = Directory::load(path.path()).unwrap();
         let mut compiler = Compiler::default();
-        let compiled = compiler.compile(&loaded, &Nodes::new(), NAMESPACE);
+        let compiled = compiler.compile(&written(&loaded), Some(&Nodes::new()), NAMESPACE);
         (Self { path, directory, compiler }, compiled)
     }
 
     fn change(&mut self, files: &[(&str, String)]) -> Compiled {
         write(self.path.path(), files);
-        self.compiler.compile(&self.directory.reload(), &Nodes::new(), NAMESPACE)
+        self.compiler.compile(&written(&self.directory.reload()), Some(&Nodes::new()), NAMESPACE)
     }
 }
 
