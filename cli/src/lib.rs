@@ -3,5 +3,6 @@
 pub mod client;
 pub mod demo;
 pub mod manifests;
+pub mod speaker;
 pub mod standalone;
 pub mod status;

@@ -3,6 +3,7 @@
 mod drivers;
 pub mod exclusion;
 pub mod keys;
+pub mod kubernetes;
 pub mod metrics;
 pub mod net;
 pub mod orders;

@@ -22,7 +22,7 @@ mod field_path;
 mod mark;
 mod object;
 mod watch;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use directory::{Directory, DirectoryError, Loaded, MAX_FILE_BYTES, Manifest};
 pub use fault::{Fault, Place, Reason, Subject};

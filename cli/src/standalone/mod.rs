@@ -7,7 +7,7 @@ mod allocation;
 mod configuration;
 mod http;
 mod options;
-mod report;
+pub(crate) mod report;
 mod state;
 
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Program {
         Ok(Self {
             options: options.clone(),
             exclusion,
-            policy: policy(options),
+            policy: policy(options.ignore_exclude_lb, &options.drain_on),
             directory,
             loaded,
             compiler: Compiler::default(),
@@ -176,9 +176,10 @@ impl Program {
     }
 }
 
-fn policy(options: &Options) -> Policy {
+/// Returns the cluster-wide settings that the command line makes.
+pub(crate) fn policy(ignore_exclude_label: bool, drain_on: &[Drain]) -> Policy {
     let mut drain = DrainPolicy::default();
-    for when in &options.drain_on {
+    for when in drain_on {
         match when {
             Drain::Cordon => drain.cordoned = true,
             Drain::Shutdown => drain.shutting_down = true,
@@ -188,7 +189,7 @@ fn policy(options: &Options) -> Policy {
             }
         }
     }
-    Policy { ignore_exclude_label: options.ignore_exclude_lb, drain }
+    Policy { ignore_exclude_label, drain }
 }
 
 fn wire_config(options: &Options) -> speaker::Config {
@@ -202,7 +203,7 @@ fn wire_config(options: &Options) -> speaker::Config {
 }
 
 /// Scales the times that belong to the interval; a silent speaker is asked after two and lost after three of them.
-fn timing(interval: Duration) -> members::Timing {
+pub(crate) fn timing(interval: Duration) -> members::Timing {
     members::Timing {
         interval,
         suspect_after: interval * 2,

@@ -30,9 +30,9 @@ pub struct Options {
     /// Directory that keeps the addresses of Services over a restart
     #[arg(long, value_name = "DIR", default_value = "/var/lib/clarion")]
     pub state_dir: PathBuf,
-    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint; repeat for several.
+    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint (taint=KEY); repeat for several.
     /// Nothing drains by default
-    #[arg(long, value_name = "WHEN", value_parser = parse_drain)]
+    #[arg(long, value_name = "WHEN", value_parser = Drain::parse)]
     pub drain_on: Vec<Drain>,
     /// Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers as well
     #[arg(long)]
@@ -64,14 +64,20 @@ pub enum Drain {
     Taint(String),
 }
 
-fn parse_drain(text: &str) -> Result<Drain, String> {
-    match text {
-        "cordon" => Ok(Drain::Cordon),
-        "shutdown" => Ok(Drain::Shutdown),
-        "deletion" => Ok(Drain::Deletion),
-        other => match other.strip_prefix("taint:") {
-            Some(key) if !key.is_empty() => Ok(Drain::Taint(key.to_owned())),
-            Some(_) | None => Err("use cordon, shutdown, deletion or taint:KEY".to_owned()),
-        },
+impl Drain {
+    /// Reads one of the words that `--drain-on` takes.
+    ///
+    /// # Errors
+    /// Says which words there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "cordon" => Ok(Self::Cordon),
+            "shutdown" => Ok(Self::Shutdown),
+            "deletion" => Ok(Self::Deletion),
+            other => match other.strip_prefix("taint=").or_else(|| other.strip_prefix("taint:")) {
+                Some(key) if !key.is_empty() => Ok(Self::Taint(key.to_owned())),
+                Some(_) | None => Err("use cordon, shutdown, deletion or taint=KEY".to_owned()),
+            },
+        }
     }
 }

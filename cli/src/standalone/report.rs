@@ -36,7 +36,7 @@ impl Decided {
             node: self.node.clone(),
             services: self.services(),
             pools: self.allocated.plan.usage.iter().map(pool).collect(),
-            vips: self.vips(links),
+            vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             faults: self.faults.clone(),
             notes: self.notes.clone(),
@@ -64,29 +64,30 @@ impl Decided {
         };
         ids.into_iter().map(service).collect()
     }
+}
 
-    fn vips(&self, links: &[LinkObserved]) -> Vec<Vip> {
-        let mut vips = Vec::new();
-        for (ip, plan) in &self.desired.l2 {
-            let reason = match &plan.mine {
-                Mine::Eligible => None,
-                Mine::Draining(trigger) => Some(trigger.to_string()),
-                Mine::Ineligible(why) => Some(why.to_string()),
-            };
-            let mut seen = false;
-            for link in links {
-                if let Some(vip) = vip_on(*ip, link, reason.clone(), plan.links.names.contains(&(*link.name).into())) {
-                    vips.push(vip);
-                    seen = true;
-                }
-            }
-            if !seen {
-                let state = "none".to_owned();
-                vips.push(Vip { ip: *ip, link: None, state, owner: None, mac: None, conflict: None, reason });
+/// Returns what this node is to every VIP, once per link that has to do with it.
+pub(crate) fn vips(desired: &Desired, links: &[LinkObserved]) -> Vec<Vip> {
+    let mut vips = Vec::new();
+    for (ip, plan) in &desired.l2 {
+        let reason = match &plan.mine {
+            Mine::Eligible => None,
+            Mine::Draining(trigger) => Some(trigger.to_string()),
+            Mine::Ineligible(why) => Some(why.to_string()),
+        };
+        let mut seen = false;
+        for link in links {
+            if let Some(vip) = vip_on(*ip, link, reason.clone(), plan.links.names.contains(&(*link.name).into())) {
+                vips.push(vip);
+                seen = true;
             }
         }
-        vips
+        if !seen {
+            let state = "none".to_owned();
+            vips.push(Vip { ip: *ip, link: None, state, owner: None, mac: None, conflict: None, reason });
+        }
     }
+    vips
 }
 
 /// Returns what this node is to a VIP on a link, or nothing if the VIP has nothing to do with that wire.
@@ -121,7 +122,8 @@ fn vip_on(ip: IpAddr, link: &LinkObserved, reason: Option<String>, announced_her
     })
 }
 
-fn members_of(link: &LinkObserved) -> Vec<Member> {
+/// Returns the other speakers on a link.
+pub(crate) fn members_of(link: &LinkObserved) -> Vec<Member> {
     let member = |member: &speaker::MemberObserved| Member {
         link: link.name.clone(),
         node: member.member.node.to_string(),

@@ -1,0 +1,162 @@
+//! `clarion speaker`: the per-node program of a cluster.
+//!
+//! What the API server tells goes into a [`Cluster`], and from there through the same pure steps as in `standalone` to the wire
+//! thread. What the wire does is reported back by a task of its own, which nothing waits for.
+
+mod exclude;
+mod http;
+mod options;
+mod report;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use speaker::Wire;
+use speaker::kubernetes::datapath::{self, Readiness};
+use speaker::kubernetes::{Change, Cluster, Planner, Settings, follow};
+use speaker::net::links::{Links, watch_links};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::standalone::{policy, timing};
+use http::Source;
+pub use options::{Datapath, Options};
+use report::Decided;
+
+/// Changes that wait while a plan is made. A watch whose change finds no place waits, and the server with it, so a burst costs
+/// neither memory nor a change.
+const WAITING: usize = 256;
+
+/// Runs until SIGTERM or SIGINT, then hands everything over and returns.
+///
+/// # Errors
+/// Fails at start when the credentials, an option, an address or the network cannot be used; a server that is away is waited for.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let connection = apiserver::connect(options.kubeconfig.as_deref()).await?;
+    let settings = Settings {
+        node: options.node()?,
+        namespace: options.namespace(&connection.namespace),
+        lb_class: options.lb_class.clone(),
+        policy: policy(options.ignore_exclude_lb, &options.drain_on),
+        exclusion: exclude::read(&options.exclude_file)?,
+        unicast: options.heartbeat_unicast,
+    };
+    let (node, namespace) = (settings.node.clone(), settings.namespace.clone());
+    tracing::info!(node, namespace, server = connection.server, "starting");
+
+    // A listing that fails ends the program, for nothing can be announced without links.
+    let (links, mut links_changed) = watch::channel(Links::new());
+    let mut watching = tokio::spawn(watch_links(links));
+    links_changed.changed().await.context("list the network links")?;
+    let (readiness, mut readiness_changed) = watch::channel(Readiness::Ready);
+    if let Some(probe) = options.probe()? {
+        readiness.send_replace(Readiness::Never { why: "not asked yet".to_owned() });
+        tokio::spawn(datapath::ask(probe, readiness.clone()));
+    }
+
+    let wire = Wire::start(wire_config(&options, &node)).context("start the wire thread")?;
+    let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
+    let source = Source { decided: receiver, observer: wire.observer() };
+    serve(&options, &source).await?;
+
+    let (sender, mut changes) = mpsc::channel(WAITING);
+    follow(&connection.client, &namespace, &sender);
+    let mut cluster = Cluster::default();
+    let mut planner = Planner::new(settings);
+    let mut told = Told::default();
+    let mut batch: Vec<Change> = Vec::with_capacity(WAITING);
+    loop {
+        let links = links_changed.borrow_and_update().clone();
+        let ready = readiness_changed.borrow_and_update().clone();
+        let (planned, orders) = planner.plan(&mut cluster, &links, &ready);
+        wire.update(orders);
+        let next = Decided { node: node.clone(), planned };
+        told.tell(&next);
+        decided.send_replace(Arc::new(next));
+        loop {
+            tokio::select! {
+                _ = changes.recv_many(&mut batch, WAITING) => {
+                    // What came while the last plan was made is one change; the first of a quiet time is acted on at once.
+                    let mut matters = false;
+                    for change in batch.drain(..) {
+                        matters |= cluster.take(change);
+                    }
+                    if matters { break }
+                }
+                changed = links_changed.changed() => {
+                    changed.context("the network links are no longer watched")?;
+                    break;
+                }
+                changed = readiness_changed.changed() => {
+                    changed.context("the datapath is no longer asked")?;
+                    break;
+                }
+                ended = &mut watching => ended.context("watch the network links")??,
+                () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
+                _ = terminate.recv() => return leave(wire).await,
+                _ = interrupt.recv() => return leave(wire).await,
+            }
+        }
+    }
+}
+
+async fn leave(wire: Wire) -> anyhow::Result<()> {
+    tracing::info!("handing over and leaving");
+    wire.leave().await;
+    Ok(())
+}
+
+/// Opens the ports; each is served by a task that ends with the program.
+async fn serve(options: &Options, source: &Source) -> anyhow::Result<()> {
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, options.health_probe_port));
+    listen("--health-probe-port", local, http::local(source.clone())).await?;
+    if options.port != 0 {
+        let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, options.port));
+        let router = http::public(source.clone());
+        // A node without IPv6 refuses the address that means both families.
+        if listen("--port", everywhere, router.clone()).await.is_err() {
+            listen("--port", SocketAddr::from((Ipv4Addr::UNSPECIFIED, options.port)), router).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn listen(flag: &str, address: SocketAddr, router: Router) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address} ({flag})"))?;
+    tokio::spawn(axum::serve(listener, router).into_future());
+    Ok(())
+}
+
+fn wire_config(options: &Options, node: &str) -> speaker::Config {
+    let refresh = Some(options.refresh).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    speaker::Config {
+        node: node.to_owned(),
+        heartbeat_port: options.heartbeat_port,
+        members: timing(Duration::from_millis(options.heartbeat_interval)),
+        l2: l2::Config { refresh, ..l2::Config::default() },
+    }
+}
+
+/// What was logged already.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Told {
+    /// Logs the faults that are new since the last time, and those that are gone.
+    fn tell(&mut self, decided: &Decided) {
+        let faults = decided.faults();
+        for fault in faults.iter().filter(|fault| !self.0.contains(fault)) {
+            tracing::warn!("{fault}");
+        }
+        for fault in self.0.iter().filter(|fault| !faults.contains(fault)) {
+            tracing::info!("no longer: {fault}");
+        }
+        self.0 = faults;
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line of `clarion speaker`.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use speaker::kubernetes::datapath::Probe;
+
+use crate::standalone::Drain;
+
+/// The per-node program of a cluster: announces the addresses of Services by ARP, NDP and BGP.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Name of this node, as its Node object has it [env: CLARION_NODE_NAME, METALLB_NODE_NAME]
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// Namespace whose custom resources and secrets count [env: CLARION_NAMESPACE, METALLB_NAMESPACE]; by default that of the
+    /// service account
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Name of this pod [env: CLARION_POD_NAME, METALLB_POD_NAME]
+    #[arg(long, value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// How to reach the API server; by default as a pod of the cluster does
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Serve only Services of this loadBalancerClass; without it, only Services without a class
+    #[arg(long, value_name = "CLASS", default_value = "")]
+    pub lb_class: String,
+    /// Port of /metrics, on every address; 0 turns it off
+    #[arg(long, value_name = "PORT", default_value_t = 9120)]
+    pub port: u16,
+    /// Port of /healthz, /readyz and /status, on 127.0.0.1
+    #[arg(long, value_name = "PORT", default_value_t = 17472)]
+    pub health_probe_port: u16,
+    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint: cordon, shutdown, deletion,
+    /// taint=KEY, separated by commas. Nothing drains by default
+    #[arg(long, value_name = "WHEN", value_delimiter = ',', value_parser = Drain::parse)]
+    pub drain_on: Vec<Drain>,
+    /// Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers as well
+    #[arg(long)]
+    pub ignore_exclude_lb: bool,
+    /// YAML file whose announcedInterfacesToExclude lists regular expressions of interfaces not to announce on; without it, a
+    /// default list of container and overlay interfaces
+    #[arg(long, value_name = "FILE", default_value = "/etc/metallb/excludel2.yaml")]
+    pub exclude_file: PathBuf,
+    /// UDP port of the heartbeats between the speakers on one link
+    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT)]
+    pub heartbeat_port: u16,
+    /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub heartbeat_interval: u64,
+    /// Send heartbeats to the InternalIP addresses of the Node objects, for networks that filter multicast
+    #[arg(long)]
+    pub heartbeat_unicast: bool,
+    /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub refresh: u64,
+    /// Whose word counts for whether this node can forward
+    #[arg(long, value_enum, default_value_t = Datapath::KubeProxy)]
+    pub datapath: Datapath,
+    /// Seconds that the datapath must have been ready before it is believed; by default 3 for cilium and 0 for kube-proxy
+    #[arg(long, value_name = "SECONDS")]
+    pub datapath_settle: Option<u64>,
+    /// Where the datapath answers, if not at its usual address
+    #[arg(long, value_name = "URL")]
+    pub datapath_url: Option<String>,
+}
+
+/// What carries traffic from the node to pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Datapath {
+    /// kube-proxy, asked at http://127.0.0.1:10256/healthz
+    KubeProxy,
+    /// The Cilium agent, asked at http://127.0.0.1:9879/healthz
+    Cilium,
+    /// Nothing is asked
+    Off,
+}
+
+impl Options {
+    /// Returns the name of this node.
+    ///
+    /// # Errors
+    /// Fails when nobody says it.
+    pub fn node(&self) -> anyhow::Result<String> {
+        let name = self.node_name.clone().or_else(|| from_environment("NODE_NAME"));
+        name.context(
+            "the name of this node is not known; pass --node-name, or set CLARION_NODE_NAME from spec.nodeName",
+        )
+    }
+
+    /// Returns the namespace whose objects count, given that of the service account.
+    pub fn namespace(&self, own: &str) -> String {
+        self.namespace.clone().or_else(|| from_environment("NAMESPACE")).unwrap_or_else(|| own.to_owned())
+    }
+
+    /// Returns the name of this pod, if somebody says it.
+    pub fn pod(&self) -> Option<String> {
+        self.pod_name.clone().or_else(|| from_environment("POD_NAME"))
+    }
+
+    /// Returns how to ask the datapath; nothing if it is not to be asked.
+    ///
+    /// # Errors
+    /// Fails when the URL given cannot be asked.
+    pub fn probe(&self) -> anyhow::Result<Option<Probe>> {
+        let (url, settle) = match self.datapath {
+            Datapath::KubeProxy => ("http://127.0.0.1:10256/healthz", 0),
+            Datapath::Cilium => ("http://127.0.0.1:9879/healthz", 3),
+            Datapath::Off => return Ok(None),
+        };
+        let url = self.datapath_url.as_deref().unwrap_or(url);
+        let settle = Duration::from_secs(self.datapath_settle.unwrap_or(settle));
+        Probe::new(url, settle).context("--datapath-url").map(Some)
+    }
+}
+
+/// Reads a variable under our prefix or MetalLB's.
+fn from_environment(name: &str) -> Option<String> {
+    let read = |prefix: &str| env::var(format!("{prefix}_{name}")).ok().filter(|value| !value.is_empty());
+    read("CLARION").or_else(|| read("METALLB"))
+}
