@@ -1,0 +1,79 @@
+//! Alerts and dashboards ask for metrics that exist: an alert on anything else never fires, and nobody notices.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test end it as the test would")]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use deploy::{Release, files, folder, repository};
+use regex::Regex;
+use serde_json::Value;
+
+/// Every metric with its labels, as the README lists them; a test of the program keeps that list true.
+fn metrics() -> Vec<(String, BTreeSet<String>)> {
+    let row = Regex::new(r"^\| `((?:metallb|clarion)_\w+)` \| \w+ \| ([^|]*) \|").unwrap();
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let labels = |list: &str| list.split(',').map(|label| label.trim().trim_matches('`').to_owned()).collect();
+    readme.lines().filter_map(|line| row.captures(line)).map(|found| (found[1].to_owned(), labels(&found[2]))).collect()
+}
+
+/// Every expression of the alerts and of the dashboards, with where it is.
+fn expressions() -> Vec<(String, String)> {
+    let objects = Release::everything().objects().unwrap();
+    let rules = objects.iter().find(|object| object.kind() == "PrometheusRule").unwrap();
+    let mut found = Vec::new();
+    for rule in rules.list("/spec/groups/0/rules") {
+        found.push((rule["alert"].as_str().unwrap().to_owned(), rule["expr"].as_str().unwrap().to_owned()));
+    }
+    for file in files(&folder().join("dashboards"), "json").unwrap() {
+        let dashboard: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let place = format!("{}: {}", file.display(), panel["title"]);
+                found.push((place, target["expr"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_selector_names_labels_that_the_metric_has() {
+    let metrics = metrics();
+    let selector = Regex::new(r"\b((?:metallb|clarion)_\w+)\{([^}]*)\}").unwrap();
+    let label = Regex::new(r#"(\w+)(?:=~|!~|!=|=)""#).unwrap();
+    for (place, expression) in expressions() {
+        for found in selector.captures_iter(&expression) {
+            let Some((_, labels)) = metrics.iter().find(|(name, _)| *name == found[1]) else { continue };
+            for used in label.captures_iter(&found[2]) {
+                // These come from Prometheus.
+                let scraped = ["namespace", "pod"].contains(&&used[1]);
+                assert!(scraped || labels.contains(&used[1]), "{place}: {} has no label {}", &found[1], &used[1]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alert_says_what_is_wrong_and_how_bad_it_is() {
+    let objects = Release::everything().objects().unwrap();
+    let rules = objects.iter().find(|object| object.kind() == "PrometheusRule").unwrap();
+    for rule in rules.list("/spec/groups/0/rules").iter().filter(|rule| rule["alert"] != "Mine") {
+        for field in ["summary", "description"] {
+            let text = rule["annotations"][field].as_str().unwrap_or_default();
+            assert!(text.len() > 20, "{rule} has no {field}");
+        }
+        assert!(rule["labels"]["severity"].is_string(), "{rule} has no severity");
+    }
+}
+
+#[test]
+fn the_dashboards_in_the_chart_are_loaded_by_name() {
+    let objects = Release::everything().objects().unwrap();
+    for file in files(&folder().join("dashboards"), "json").unwrap() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let map = objects.iter().find(|object| !object["data"][name].is_null()).unwrap();
+        let dashboard: Value = serde_json::from_str(map["data"][name].as_str().unwrap()).unwrap();
+        assert_eq!(dashboard, serde_json::from_slice::<Value>(&fs::read(&file).unwrap()).unwrap());
+        assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
+    }
+}
