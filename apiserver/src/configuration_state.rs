@@ -1,7 +1,5 @@
 //! Telling whether one program can use the whole configuration.
 
-use std::collections::BTreeMap;
-
 use crds::fault::{Fault, Severity};
 use crds::kinds::{ConfigurationResult, GROUP};
 use crds::reasons::{ConditionType, ConfigurationReason};
@@ -27,16 +25,54 @@ pub struct Verdict {
 pub struct Reporter {
     /// The namespace of the object.
     pub namespace: String,
-    /// The name of the object: `controller`, or `speaker-` and the node.
-    pub name: String,
-    /// `controller` or `speaker`.
-    pub component: &'static str,
-    /// The node, for a speaker.
-    pub node: Option<String>,
+    /// The program.
+    pub program: Program,
     /// The pod that owns the object, by name and uid, so that it goes when the pod does; none outside a cluster.
     pub pod: Option<(String, String)>,
-    /// The condition that this program writes.
-    pub condition: ConditionType,
+}
+
+/// A program that reads the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The controller.
+    Controller,
+    /// The speaker of a node.
+    Speaker {
+        /// Name of the node.
+        node: String,
+    },
+}
+
+impl Program {
+    /// Returns the name of its object.
+    fn object(&self) -> String {
+        match self {
+            Self::Controller => "controller".to_owned(),
+            Self::Speaker { node } => format!("speaker-{node}"),
+        }
+    }
+
+    fn labels(&self) -> Value {
+        match self {
+            Self::Controller => json!({ "metallb.io/component-type": "controller" }),
+            Self::Speaker { node } => json!({ "metallb.io/component-type": "speaker", "metallb.io/node-name": node }),
+        }
+    }
+
+    fn condition(&self) -> ConditionType {
+        match self {
+            Self::Controller => ConditionType::PoolReconcilerValid,
+            Self::Speaker { .. } => ConditionType::ConfigReconcilerValid,
+        }
+    }
+
+    /// Returns the name MetalLB writes under, so that a takeover replaces its statement instead of adding a second one.
+    fn field_owner(&self) -> &'static str {
+        match self {
+            Self::Controller => "poolReconciler",
+            Self::Speaker { .. } => "configReconciler",
+        }
+    }
 }
 
 impl Verdict {
@@ -72,32 +108,23 @@ impl Reporter {
     /// Returns the writer's error.
     pub async fn report(&self, writer: &Writer, verdict: &Verdict, since: Timestamp) -> Result<(), WriteError> {
         let path = Collection::within(&self.namespace, &format!("{GROUP}/v1beta1"), "configurationstates").path();
-        let parameters = PatchParams::apply(self.field_owner()).force();
-        let request = Request::new(&path).patch(&self.name, &parameters, &Patch::Apply(self.object()));
+        let name = self.program.object();
+        let parameters = PatchParams::apply(self.program.field_owner()).force();
+        let request = Request::new(&path).patch(&name, &parameters, &Patch::Apply(self.object()));
         writer.send(request.map_err(unsendable)?).await?;
         let status = self.status(verdict, since);
-        let request = Request::new(&path).patch_subresource("status", &self.name, &parameters, &Patch::Apply(status));
+        let request = Request::new(&path).patch_subresource("status", &name, &parameters, &Patch::Apply(status));
         writer.send(request.map_err(unsendable)?).await.map(drop)
     }
 
-    /// Returns the name MetalLB writes under, so that a takeover replaces its statement instead of adding a second one.
-    fn field_owner(&self) -> &'static str {
-        match self.condition {
-            ConditionType::PoolReconcilerValid => "poolReconciler",
-            _ => "configReconciler",
-        }
-    }
-
     fn object(&self) -> Value {
-        let mut labels = BTreeMap::from([("metallb.io/component-type", self.component)]);
-        labels.extend(self.node.as_deref().map(|node| ("metallb.io/node-name", node)));
         let owner =
             |(name, uid): &(String, String)| json!({"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid});
         let owners: Vec<Value> = self.pod.iter().map(owner).collect();
         json!({
             "apiVersion": format!("{GROUP}/v1beta1"),
             "kind": "ConfigurationState",
-            "metadata": { "name": self.name, "namespace": self.namespace, "labels": labels, "ownerReferences": owners },
+            "metadata": { "name": self.program.object(), "namespace": self.namespace, "labels": self.program.labels(), "ownerReferences": owners },
         })
     }
 
@@ -111,7 +138,7 @@ impl Reporter {
         let mut status = json!({
             "result": verdict.result(),
             "conditions": [{
-                "type": self.condition.as_str(),
+                "type": self.program.condition().as_str(),
                 "status": holds,
                 "reason": reason.as_str(),
                 "message": summary,
@@ -124,7 +151,7 @@ impl Reporter {
         json!({
             "apiVersion": format!("{GROUP}/v1beta1"),
             "kind": "ConfigurationState",
-            "metadata": { "name": self.name, "namespace": self.namespace },
+            "metadata": { "name": self.program.object(), "namespace": self.namespace },
             "status": status,
         })
     }
@@ -150,13 +177,11 @@ mod tests {
     fn the_state_of_a_speaker_names_its_node_and_goes_with_its_pod() {
         let reporter = Reporter {
             namespace: "lb".to_owned(),
-            name: "speaker-a".to_owned(),
-            component: "speaker",
-            node: Some("a".to_owned()),
+            program: Program::Speaker { node: "a".to_owned() },
             pod: Some(("speaker-x".to_owned(), "uid-1".to_owned())),
-            condition: ConditionType::ConfigReconcilerValid,
         };
         let object = reporter.object();
+        assert_eq!(object["metadata"]["name"], "speaker-a");
         assert_eq!(object["metadata"]["labels"]["metallb.io/node-name"], "a");
         assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid-1");
         let status = reporter.status(&Verdict::unknown("no pools"), Timestamp::UNIX_EPOCH);

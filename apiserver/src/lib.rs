@@ -20,7 +20,7 @@ mod writer;
 
 pub use collection::{Collection, ObjectName};
 pub use configuration::{Configuration, ConfigurationEvent, Quiet, follow_configuration};
-pub use configuration_state::{Reporter, Verdict};
+pub use configuration_state::{Program, Reporter, Verdict};
 pub use connect::{ConnectError, Connection, connect};
 pub use recorder::{Occurrence, Recorder, Regarding};
 pub use response::StatusError;

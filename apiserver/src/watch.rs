@@ -240,10 +240,11 @@ impl<E, F> Follower<E, F> {
     where
         F: Fn(Event<T>) -> E,
     {
-        if self.from.is_none() && !self.streams {
-            if let Sent::Nobody = self.list().await? {
-                return Ok(Sent::Nobody);
-            }
+        if self.from.is_none()
+            && !self.streams
+            && let Sent::Nobody = self.list().await?
+        {
+            return Ok(Sent::Nobody);
         }
         let mut lines = self.open().await?;
         if self.from.is_none()
