@@ -44,6 +44,7 @@ check: $(DENY) ## format, lints, purity of the pure crates, licences and duplica
 	tests/purity.sh $(PURE)
 	$(DENY) --config .deny.toml --log-level warn check bans licenses sources
 	cargo run --locked -q -p crds --bin crdgen -- --check deploy/crds
+	deploy/manifests.sh --check
 
 .PHONY: bench
 bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)
@@ -58,8 +59,14 @@ fuzz: $(NEXTEST) ## run the property tests and simulations of every decoder and 
 	$(NEXTEST) nextest run --locked --release $(addprefix -p ,$(PURE)) --no-fail-fast
 
 .PHONY: manifests
-manifests: ## write the generated files: deploy/crds/*.yaml
+manifests: ## write the generated files: deploy/crds/*.yaml, their copies in the chart, deploy/clarion.yaml
 	cargo run --locked -q -p crds --bin crdgen -- deploy/crds
+	deploy/manifests.sh
+
+.PHONY: image
+image: ## write the container image of this machine's architecture into target/image/clarion.tar, without a container engine
+	$(RELEASE) -p clarion
+	deploy/image.sh $(BIN)/clarion target/image/clarion.tar
 
 .PHONY: system-tools
 system-tools:
