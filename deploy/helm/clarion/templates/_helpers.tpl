@@ -99,10 +99,6 @@ prometheus.io/port: {{ $prometheus.metricsPort | quote }}
 {{- end }}
 {{- end }}
 
-{{- define "clarion.heartbeatSecret" -}}
-{{- default "memberlist" .Values.speaker.secretName }}
-{{- end }}
-
 {{/* MetalLB's own ConfigMap goes on to count, unless the values say which interfaces to leave out. */}}
 {{- define "clarion.excludedInterfaces" -}}
 {{- $exclude := .Values.speaker.excludeInterfaces }}
@@ -121,7 +117,7 @@ prometheus.io/port: {{ $prometheus.metricsPort | quote }}
   (list "validationFailurePolicy" $webhook) (list "crds.validationFailurePolicy" $webhook)
   (list "controller.command" "the image has one program") (list "controller.webhookMode" $webhook)
   (list "controller.tlsMinVersion" $webhook) (list "controller.tlsCipherSuites" $webhook)
-  (list "speaker.command" "the image has one program") (list "speaker.memberlist" $members) (list "speaker.wanConfig" $members)
+  (list "speaker.command" "the image has one program") (list "speaker.memberlist" $members) (list "speaker.secretName" "the key of the heartbeats is always in Secret memberlist") (list "speaker.wanConfig" $members)
   (list "speaker.bgpDebounceTimeout" $session) (list "speaker.frr" $session) (list "speaker.frrMetrics" $session)
   (list "speaker.reloader" $session) (list "speaker.initContainers" $session)
   (list "prometheus.rbacProxy" $http) (list "prometheus.controllerMetricsTLSSecret" $http) (list "prometheus.speakerMetricsTLSSecret" $http)
