@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::claims::{Claim, Offer};
 use crate::desired::Standing;
+use crate::exclusion::Exclusion;
 use crate::index::{Index, NodeId};
 use crate::names::NodeName;
-use crate::verdict::{Exclusion, NotAnnounced};
+use crate::verdict::NotAnnounced;
 
 /// The nodes that can serve every admitted claim, draining ones included.
 enum Nodes {

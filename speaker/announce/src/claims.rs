@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::index::{AdvertisementId, Index, NodeId};
+use crate::coverage::AdvertisementId;
+use crate::exclusion::{Exclusion, Headcount};
+use crate::index::{Index, NodeFacts, NodeId};
 use crate::names::ServiceId;
-use crate::verdict::{Exclusion, Headcount, NotAnnounced};
-use crate::view::{Created, Endpoint, Service, ServiceKind, TrafficPolicy, View};
+use crate::ours::Ours;
+use crate::verdict::{NotAnnounced, Protocol};
+use crate::view::{Created, Service};
 
 /// What one set of matching advertisements offers, computed once for all services that they match.
 pub(crate) struct Offer {
@@ -46,23 +49,17 @@ impl Offer {
     }
 
     fn headcount(&self, index: &Index<'_>) -> Headcount {
-        let mut count = Headcount::default();
-        for (id, facts) in index.nodes.iter().enumerate() {
-            match &facts.barred {
-                _ if !self.selects(index, NodeId(id)) => count.not_selected += 1,
-                Some(Exclusion::NetworkUnavailable) => count.network_unavailable += 1,
-                Some(Exclusion::ExcludeLabel) => count.exclude_label += 1,
-                Some(Exclusion::NotSelected | Exclusion::NoLocalEndpoint | Exclusion::SharerElsewhere { .. })
-                | None => {}
-            }
-        }
-        count
+        let exclusion = |(id, facts): (usize, &NodeFacts<'_>)| match self.selects(index, NodeId(id)) {
+            true => facts.barred.clone(),
+            false => Some(Exclusion::NotSelected(Protocol::L2)),
+        };
+        Headcount::of(index.nodes.iter().enumerate().filter_map(exclusion))
     }
 }
 
 /// The wish of one service to be announced with one VIP.
 pub(crate) struct Claim<'v> {
-    /// The position of the service in the view.
+    /// The position of the service among ours.
     pub(crate) position: usize,
     pub(crate) service: &'v ServiceId,
     created: Created,
@@ -83,7 +80,7 @@ impl Claim<'_> {
             return None;
         }
         if !self.offer.selects(index, node) {
-            return Some(Exclusion::NotSelected);
+            return Some(Exclusion::NotSelected(Protocol::L2));
         }
         Some(index.facts(node).barred.clone().unwrap_or(Exclusion::NoLocalEndpoint))
     }
@@ -109,35 +106,28 @@ pub(crate) struct Holders<'v> {
     pub(crate) claims: Vec<Claim<'v>>,
 }
 
-/// All claims, and why the other services have none.
+/// All claims, and why some VIPs of our services have none.
 #[derive(Default)]
 pub(crate) struct Claims<'v> {
     pub(crate) vips: BTreeMap<IpAddr, Holders<'v>>,
-    /// By position of the service: what is wrong with it as a whole.
-    pub(crate) unclaimed: Vec<Option<NotAnnounced>>,
-    /// By position of the service: what is wrong with some of its VIPs.
+    /// By position of the service.
     pub(crate) refused: Vec<Vec<(IpAddr, NotAnnounced)>>,
 }
 
 impl<'v> Claims<'v> {
-    pub(crate) fn collect(view: &'v View, index: &Index<'v>) -> Self {
+    pub(crate) fn collect(index: &Index<'v>, services: &[Ours<'v>]) -> Self {
         let mut claims = Self::default();
         let mut offers = BTreeMap::new();
-        for (position, (id, service)) in view.services.iter().enumerate() {
+        for ours in services {
             claims.refused.push(Vec::new());
-            claims.unclaimed.push(not_ours(id, service));
-            if claims.unclaimed[position].is_some() {
-                continue;
-            }
-            let backing = Backing::of(service, index);
-            for vip in &service.vips {
-                let holders = claims.hold(*vip, id, service);
-                match offer(index, &mut offers, id, service, *vip, &backing) {
+            for vip in &ours.service.vips {
+                let holders = claims.hold(*vip, ours.id, ours.service);
+                match offer(index, &mut offers, ours, *vip) {
                     Ok(offer) => {
-                        let (created, local) = (service.created, backing.local());
-                        holders.claims.push(Claim { position, service: id, created, offer, local });
+                        let (position, service, created) = (ours.position, ours.id, ours.service.created);
+                        holders.claims.push(Claim { position, service, created, offer, local: ours.local() });
                     }
-                    Err(why) => claims.refused[position].push((*vip, why)),
+                    Err(why) => claims.refused[ours.position].push((*vip, why)),
                 }
             }
         }
@@ -159,75 +149,16 @@ impl<'v> Claims<'v> {
     }
 }
 
-/// Where the endpoints of a service are, as far as its policy cares.
-enum Backing {
-    Nowhere,
-    Anywhere,
-    On(Rc<[NodeId]>),
-}
-
-impl Backing {
-    fn of(service: &Service, index: &Index<'_>) -> Self {
-        let mut serving = service.endpoints.iter().filter(|endpoint| endpoint.can_serve()).peekable();
-        if serving.peek().is_none() {
-            return Self::Nowhere;
-        }
-        match service.traffic_policy {
-            TrafficPolicy::Cluster => Self::Anywhere,
-            TrafficPolicy::Local => {
-                let node_of = |endpoint: &Endpoint| endpoint.node.as_ref().and_then(|node| index.node(node));
-                let mut nodes: Vec<_> = serving.filter_map(node_of).collect();
-                nodes.sort_unstable();
-                nodes.dedup();
-                Self::On(nodes.into())
-            }
-        }
-    }
-
-    fn local(&self) -> Option<Rc<[NodeId]>> {
-        match self {
-            Self::Nowhere | Self::Anywhere => None,
-            Self::On(nodes) => Some(Rc::clone(nodes)),
-        }
-    }
-}
-
-fn not_ours(id: &ServiceId, service: &Service) -> Option<NotAnnounced> {
-    let id = || id.clone();
-    match &service.kind {
-        ServiceKind::NotLoadBalancer => Some(NotAnnounced::NotLoadBalancer { service: id() }),
-        ServiceKind::OtherClass { class } => Some(NotAnnounced::OtherClass { service: id(), class: class.clone() }),
-        ServiceKind::Ours => service.vips.is_empty().then(|| NotAnnounced::NoAddress { service: id() }),
-    }
-}
-
 /// The offers by the advertisements that make them.
 type Offers = BTreeMap<Vec<AdvertisementId>, Rc<Offer>>;
 
 /// Returns what the advertisements offer to `vip` of the service, or why they offer nothing.
-fn offer(
-    index: &Index<'_>,
-    offers: &mut Offers,
-    id: &ServiceId,
-    service: &Service,
-    vip: IpAddr,
-    backing: &Backing,
-) -> Result<Rc<Offer>, NotAnnounced> {
-    let pool = index.pool_of(vip).ok_or_else(|| NotAnnounced::NotInPool { service: id.clone(), vip })?;
-    if !index.is_advertised(pool) {
-        return Err(NotAnnounced::NoAdvertisement { service: id.clone(), vip, pool: pool.clone() });
-    }
-    if let Backing::Nowhere = backing {
-        return Err(NotAnnounced::NoEndpoints { service: id.clone() });
-    }
-    let matching = index.matching(id, pool);
-    if matching.is_empty() {
-        return Err(NotAnnounced::NoMatchingAdvertisement { service: id.clone(), pool: pool.clone() });
-    }
+fn offer<'v>(index: &Index<'v>, offers: &mut Offers, ours: &Ours<'v>, vip: IpAddr) -> Result<Rc<Offer>, NotAnnounced> {
+    let matching = ours.offered(index, Protocol::L2, vip)?.advertisements;
     let selective = matching.iter().map(|id| index.advertisements[id.0]).find(|(_, ad)| ad.has_service_selectors);
-    if let (true, Some((advertisement, _))) = (service.allow_shared_ip, selective) {
+    if let (true, Some((advertisement, _))) = (ours.service.allow_shared_ip, selective) {
         return Err(NotAnnounced::SharedIpWithServiceSelector {
-            service: id.clone(),
+            service: ours.id.clone(),
             advertisement: advertisement.clone(),
         });
     }

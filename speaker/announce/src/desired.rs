@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::exclusion::DrainTrigger;
 use crate::names::{AdvertisementName, LinkName, NodeName, PeerName, ServiceId};
 use crate::routes::{Prefix, RouteTable};
-use crate::verdict::{DrainTrigger, NotAnnounced, joined};
+use crate::verdict::{NotAnnounced, joined};
 
 /// What this node should be ready to announce, and why it may not announce the rest.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,6 +91,8 @@ pub enum LinkChoice {
 pub struct Verdict {
     /// By ARP and NDP.
     pub l2: L2Verdict,
+    /// By BGP.
+    pub bgp: BgpVerdict,
 }
 
 /// What this node may do for a service by ARP and NDP.
@@ -101,10 +104,25 @@ pub struct L2Verdict {
     pub refused: Vec<(IpAddr, NotAnnounced)>,
 }
 
+/// What this node may do for a service by BGP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BgpVerdict {
+    /// Eligible while a VIP of the service is announced and stays, Draining while all that are announced leave; otherwise the first
+    /// reason.
+    pub mine: Mine,
+    /// The peers that are told of a VIP of the service. Equal sets are one allocation.
+    pub peers: Arc<BTreeSet<PeerName>>,
+    /// The VIPs it may not announce, in address order, each with its reason.
+    pub refused: Vec<(IpAddr, NotAnnounced)>,
+}
+
 impl Verdict {
-    /// Returns why this node does not announce the service at all, if so.
+    /// Returns why this node does not announce the service by either protocol, if so.
+    ///
+    /// A protocol that the pool has no advertisement for has no say, unless the other one has none either.
     pub fn why(&self) -> Option<&NotAnnounced> {
-        self.l2.mine.as_ref().err()
+        let (Err(l2), Mine::Ineligible(bgp)) = (&self.l2.mine, &self.bgp.mine) else { return None };
+        Some(if l2.is_of_the_other_protocol() { bgp } else { l2 })
     }
 }
 

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use crate::desired::Standing;
 use crate::{
-    AddressRange, Created, Desired, Endpoint, Exclusion, L2Advertisement, L2Vip, Link, LinkExclusion, LinkIndex,
-    LinkState, Mine, Node, NodeName, NotAnnounced, Scope, Service, ServiceId, ServiceKind, TrafficPolicy, View, plan,
+    AddressRange, BgpAdvertisement, BgpPeer, Created, Desired, Endpoint, Exclusion, L2Advertisement, L2Vip, Link,
+    LinkExclusion, LinkIndex, LinkState, Mine, Node, NodeName, NotAnnounced, RouteAttributes, Scope, Service,
+    ServiceId, ServiceKind, TrafficPolicy, View, plan,
 };
 
 pub(crate) const VIP: &str = "10.0.0.10";
@@ -122,4 +123,44 @@ pub(crate) fn mine(view: &View, me: &str) -> Mine {
 
 pub(crate) fn ineligible(node: &str, why: Exclusion) -> Mine {
     Mine::Ineligible(NotAnnounced::Excluded { node: node.into(), why })
+}
+
+pub(crate) fn peer(nodes: Scope<NodeName>) -> BgpPeer {
+    BgpPeer { nodes, families: Scope::All }
+}
+
+/// The cluster without L2 advertisement and links, with peer `tor` of every node, one BGP advertisement `bgp`, and service `web` on
+/// [`VIP`] with an endpoint on node a and policy Cluster.
+pub(crate) fn routed() -> View {
+    let mut view = web();
+    view.l2_advertisements.clear();
+    view.links.clear();
+    view.bgp_peers.insert("tor".into(), BgpPeer::default());
+    view.bgp_advertisements.insert("bgp".into(), BgpAdvertisement::default());
+    view
+}
+
+pub(crate) fn bgp_advertisement<'v>(view: &'v mut View, name: &str) -> &'v mut BgpAdvertisement {
+    view.bgp_advertisements.entry(name.into()).or_default()
+}
+
+/// Returns the prefixes that node `me` tells `peer` of.
+pub(crate) fn told(view: &View, me: &str, peer: &str) -> Vec<String> {
+    let routes = plan_on(view, me).routes;
+    routes.get(&peer.into()).map(|table| table.keys().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// Returns the attributes of `prefix` as node a tells them peer `tor`.
+pub(crate) fn attributes(view: &View, prefix: &str) -> RouteAttributes {
+    let table = &plan_on(view, "a").routes[&"tor".into()];
+    let found = table.iter().find(|(known, _)| known.to_string() == prefix);
+    RouteAttributes::clone(found.expect("the prefix is announced").1)
+}
+
+/// Returns why node `me` does not announce service `web` by BGP, if so.
+pub(crate) fn not_routed(view: &View, me: &str) -> Option<&'static str> {
+    match &plan_on(view, me).services[&id("web")].bgp.mine {
+        Mine::Eligible | Mine::Draining(_) => None,
+        Mine::Ineligible(why) => Some(why.reason()),
+    }
 }

@@ -1,20 +1,17 @@
 //! A view arranged for look-ups: nodes by number, pools by address, advertisements by pool and service.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::coverage::Coverage;
+use crate::exclusion::{DrainTrigger, Exclusion};
 use crate::hash::hash;
-use crate::names::{AdvertisementName, NodeName, PoolName, ServiceId};
-use crate::verdict::{DrainTrigger, Exclusion};
-use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, Scope, View};
+use crate::names::{AdvertisementName, NodeName, PoolName};
+use crate::verdict::Protocol;
+use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, View};
 
 /// The position of a node in [`Index::nodes`], hence in name order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) usize);
-
-/// The position of an advertisement in [`Index::advertisements`], hence in name order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AdvertisementId(pub(crate) usize);
 
 pub(crate) struct NodeFacts<'v> {
     pub(crate) name: &'v NodeName,
@@ -26,15 +23,13 @@ pub(crate) struct NodeFacts<'v> {
 
 pub(crate) struct Index<'v> {
     pub(crate) nodes: Vec<NodeFacts<'v>>,
+    /// The L2 advertisements, by [`AdvertisementId`](crate::coverage::AdvertisementId).
     pub(crate) advertisements: Vec<(&'v AdvertisementName, &'v L2Advertisement)>,
     ids: NodeIds,
     /// Ordered by first address.
     ranges: Vec<(AddressRange, &'v PoolName)>,
-    advertised: BTreeSet<&'v PoolName>,
-    /// The advertisements of a pool that are for every service.
-    open: BTreeMap<&'v PoolName, Vec<AdvertisementId>>,
-    /// The advertisements that are for this service and not for all.
-    restricted: BTreeMap<&'v ServiceId, Vec<AdvertisementId>>,
+    l2: Coverage<'v>,
+    bgp: Coverage<'v>,
 }
 
 /// The nodes by a hash of their name.
@@ -67,20 +62,12 @@ impl NodeIds {
 
 impl<'v> Index<'v> {
     pub(crate) fn new(view: &'v View) -> Self {
-        let View {
-            nodes,
-            pools,
-            l2_advertisements,
-            bgp_advertisements: _,
-            bgp_peers: _,
-            services: _,
-            links: _,
-            policy,
-        } = view;
+        let View { nodes, pools, l2_advertisements, bgp_advertisements, bgp_peers: _, services: _, links: _, policy } =
+            view;
         let mut ranges: Vec<_> =
             pools.iter().flat_map(|(pool, ranges)| ranges.iter().map(move |range| (*range, pool))).collect();
         ranges.sort_unstable();
-        let mut index = Self {
+        Self {
             nodes: nodes
                 .iter()
                 .map(|(name, node)| NodeFacts {
@@ -93,29 +80,8 @@ impl<'v> Index<'v> {
             advertisements: l2_advertisements.iter().collect(),
             ids: NodeIds::new(nodes.keys()),
             ranges,
-            advertised: BTreeSet::new(),
-            open: BTreeMap::new(),
-            restricted: BTreeMap::new(),
-        };
-        for (id, advertisement) in l2_advertisements.values().enumerate() {
-            index.add(AdvertisementId(id), advertisement, pools.keys());
-        }
-        index
-    }
-
-    fn add(
-        &mut self,
-        id: AdvertisementId,
-        advertisement: &'v L2Advertisement,
-        pools: impl Iterator<Item = &'v PoolName>,
-    ) {
-        let pools: Vec<_> = pools.filter(|pool| advertisement.pools.contains(pool)).collect();
-        self.advertised.extend(&pools);
-        match &advertisement.services {
-            Scope::All => pools.into_iter().for_each(|pool| self.open.entry(pool).or_default().push(id)),
-            Scope::Only(services) => {
-                services.iter().for_each(|service| self.restricted.entry(service).or_default().push(id))
-            }
+            l2: Coverage::new(pools.keys(), l2_advertisements.values().map(|it| (&it.pools, &it.services))),
+            bgp: Coverage::new(pools.keys(), bgp_advertisements.values().map(|it| (&it.pools, &it.services))),
         }
     }
 
@@ -127,24 +93,18 @@ impl<'v> Index<'v> {
         &self.nodes[node.0]
     }
 
-    pub(crate) fn pool_of(&self, vip: IpAddr) -> Option<&'v PoolName> {
+    /// Returns the pool that `vip` lies in, and in which part of it.
+    pub(crate) fn pool_of(&self, vip: IpAddr) -> Option<(AddressRange, &'v PoolName)> {
         let after = self.ranges.partition_point(|(range, _)| range.first <= vip);
         let (range, pool) = self.ranges[..after].last()?;
-        range.contains(vip).then_some(*pool)
+        range.contains(vip).then_some((*range, *pool))
     }
 
-    /// Returns whether any advertisement is for the pool, whatever its services.
-    pub(crate) fn is_advertised(&self, pool: &PoolName) -> bool {
-        self.advertised.contains(pool)
-    }
-
-    /// Returns the advertisements for this service and pool, in name order.
-    pub(crate) fn matching(&self, service: &ServiceId, pool: &PoolName) -> Vec<AdvertisementId> {
-        let mut matching = self.open.get(pool).cloned().unwrap_or_default();
-        let restricted = self.restricted.get(service).map_or(&[][..], Vec::as_slice);
-        matching.extend(restricted.iter().filter(|id| self.advertisements[id.0].1.pools.contains(pool)));
-        matching.sort_unstable();
-        matching
+    pub(crate) fn coverage(&self, protocol: Protocol) -> &Coverage<'v> {
+        match protocol {
+            Protocol::L2 => &self.l2,
+            Protocol::Bgp => &self.bgp,
+        }
     }
 }
 

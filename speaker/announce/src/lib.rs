@@ -25,23 +25,29 @@
 
 mod candidates;
 mod claims;
+mod coverage;
 mod desired;
+mod exclusion;
 mod explain;
 mod hash;
 mod index;
+mod layer2;
 mod links;
 mod names;
+mod ours;
 mod plan;
 mod routes;
+mod routing;
 mod verdict;
 mod view;
 
-pub use desired::{Desired, L2Verdict, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
-pub use explain::{VipExplanation, explain};
+pub use desired::{BgpVerdict, Desired, L2Verdict, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
+pub use exclusion::{DrainTrigger, Exclusion, Headcount};
+pub use explain::{Explanation, L2Explanation, NodeVerdict, PeerVerdict, RouteExplanation, explain};
 pub use names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
 pub use plan::plan;
 pub use routes::{Community, Family, LargeCommunity, Prefix, RouteAttributes, RouteTable};
-pub use verdict::{DrainTrigger, Exclusion, Headcount, NodeVerdict, NotAnnounced};
+pub use verdict::{NotAnnounced, Protocol};
 pub use view::{
     AddressRange, BgpAdvertisement, BgpPeer, Created, DrainPolicy, Endpoint, L2Advertisement, Link, LinkExclusion,
     LinkIndex, LinkState, Node, Policy, Scope, Service, ServiceKind, TrafficPolicy, View,

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::claims::Offer;
+use crate::coverage::AdvertisementId;
 use crate::desired::{LinkChoice, Links, Warning};
-use crate::index::{AdvertisementId, Index, NodeId};
+use crate::index::{Index, NodeId};
 use crate::names::{LinkName, NodeName};
 use crate::verdict::NotAnnounced;
 use crate::view::{AddressRange, Link, LinkExclusion, LinkState, Scope, View};

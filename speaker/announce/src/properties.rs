@@ -225,7 +225,7 @@ proptest! {
         let desired = plan_on(&view, "a");
         for id in view.services.keys() {
             let Ok(vips) = explain(&view, id) else { continue };
-            for (vip, explanation) in vips {
+            for (vip, explanation) in vips.into_iter().map(|(vip, both)| (vip, both.l2)) {
                 let is_candidate = |verdict: &NodeVerdict| {
                     matches!(verdict, NodeVerdict::Candidate { .. } | NodeVerdict::LastResort { .. } | NodeVerdict::Draining(_))
                 };

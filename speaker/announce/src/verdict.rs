@@ -1,13 +1,39 @@
 //! Why something is not announced: closed sets of reasons, each with a token for machines and a sentence for people.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId, TaintKey};
+use crate::exclusion::{Exclusion, Headcount};
+use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId};
+
+/// A way to announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// ARP and NDP.
+    L2,
+    /// BGP.
+    Bgp,
+}
+
+impl Protocol {
+    /// Returns the kind of object that asks for it.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::L2 => "L2Advertisement",
+            Self::Bgp => "BGPAdvertisement",
+        }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::L2 => Self::Bgp,
+            Self::Bgp => Self::L2,
+        }
+    }
+}
 
 /// Why this node does not announce a service, or one of its VIPs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -46,8 +72,10 @@ pub enum NotAnnounced {
         /// The IP.
         vip: IpAddr,
     },
-    /// No L2 advertisement is for the pool.
-    #[error("pool {pool}, which holds {vip} of service {service}, has no L2Advertisement; create one for it")]
+    /// No advertisement is for the pool.
+    #[error(
+        "pool {pool}, which holds {vip} of service {service}, has no L2Advertisement and no BGPAdvertisement; create one for it"
+    )]
     NoAdvertisement {
         /// The service.
         service: ServiceId,
@@ -56,13 +84,27 @@ pub enum NotAnnounced {
         /// The pool it lies in.
         pool: PoolName,
     },
-    /// Every L2 advertisement of the pool selects other services.
-    #[error("no L2Advertisement of pool {pool} selects service {service}; change its labels or their serviceSelectors")]
+    /// The pool is announced by the other protocol alone.
+    #[error("pool {pool}, which holds {vip} of service {service}, has only {}s; create a {} to announce it that way too", .protocol.other().kind(), .protocol.kind())]
+    OtherProtocol {
+        /// The service.
+        service: ServiceId,
+        /// The IP.
+        vip: IpAddr,
+        /// The pool it lies in.
+        pool: PoolName,
+        /// The protocol that has no advertisement.
+        protocol: Protocol,
+    },
+    /// Every advertisement of the pool selects other services.
+    #[error("no {} of pool {pool} selects service {service}; change its labels or their serviceSelectors", .protocol.kind())]
     NoMatchingAdvertisement {
         /// The service.
         service: ServiceId,
         /// The pool of its IP.
         pool: PoolName,
+        /// By which protocol.
+        protocol: Protocol,
     },
     /// Services that share an IP must share a node, which service selectors cannot promise.
     #[error(
@@ -160,6 +202,7 @@ impl NotAnnounced {
             Self::NoAddress { .. } => "noAddress",
             Self::NotInPool { .. } => "ipNotInPool",
             Self::NoAdvertisement { .. } => "noAdvertisement",
+            Self::OtherProtocol { .. } => "otherProtocol",
             Self::NoMatchingAdvertisement { .. } => "noMatchingAdvertisement",
             Self::SharedIpWithServiceSelector { .. } => "sharedIPWithServiceSelector",
             Self::NoEndpoints { .. } => "noEndpoints",
@@ -174,11 +217,17 @@ impl NotAnnounced {
         }
     }
 
-    /// Returns whether a service of ours with an IP is announced by nobody because of this.
+    /// Returns whether it says no more than that the pool is announced in the other way.
+    pub(crate) fn is_of_the_other_protocol(&self) -> bool {
+        matches!(self, Self::OtherProtocol { .. })
+    }
+
+    /// Returns whether a service of ours with an IP is announced by nobody because of this, as far as its protocol goes.
     pub(crate) fn silences_the_cluster(&self) -> bool {
         match self {
             Self::NotInPool { .. }
             | Self::NoAdvertisement { .. }
+            | Self::OtherProtocol { .. }
             | Self::NoMatchingAdvertisement { .. }
             | Self::SharedIpWithServiceSelector { .. }
             | Self::NoEndpoints { .. }
@@ -195,152 +244,6 @@ impl NotAnnounced {
             | Self::NoInterface { .. }
             | Self::InterfaceDown { .. } => false,
         }
-    }
-}
-
-/// Why one node is not a candidate for a VIP that others may announce.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
-pub enum Exclusion {
-    /// No advertisement that is for the service selects the node.
-    #[error("no matching L2Advertisement selects it; change the node's labels or the nodeSelectors")]
-    NotSelected,
-    /// Condition NetworkUnavailable is True.
-    #[error("its condition NetworkUnavailable is True; check the network plugin on it")]
-    NetworkUnavailable,
-    /// It carries the exclude label.
-    #[error(
-        "it has the label node.kubernetes.io/exclude-from-external-load-balancers; remove the label, or set --ignore-exclude-lb"
-    )]
-    ExcludeLabel,
-    /// Policy Local, and it runs no endpoint that can serve.
-    #[error(
-        "it runs no endpoint that can serve, and externalTrafficPolicy is Local; nothing to do unless pods should run there"
-    )]
-    NoLocalEndpoint,
-    /// It cannot serve another service on the same IP.
-    #[error("it cannot serve {sharer}, which shares the IP; give both services the same pods, or separate IPs")]
-    SharerElsewhere {
-        /// The service that it cannot serve.
-        sharer: ServiceId,
-    },
-}
-
-impl Exclusion {
-    /// Returns the token for conditions, events, metrics and logs.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NotSelected => "noMatchingAdvertisement",
-            Self::NetworkUnavailable => "nodeNetworkUnavailable",
-            Self::ExcludeLabel => "nodeLabeledExcludeBalancers",
-            Self::NoLocalEndpoint => "noLocalEndpoints",
-            Self::SharerElsewhere { .. } => "sharerElsewhere",
-        }
-    }
-}
-
-/// Why a node hands over its VIPs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
-pub enum DrainTrigger {
-    /// Somebody asked for it.
-    #[error("its drain was requested")]
-    Requested,
-    /// The kubelet says that the machine is shutting down.
-    #[error("it is shutting down")]
-    ShuttingDown,
-    /// Its Node object is being deleted.
-    #[error("its Node object is being deleted")]
-    Deleting,
-    /// It has a taint that the policy names.
-    #[error("it has the taint {0}")]
-    Taint(TaintKey),
-    /// It is cordoned.
-    #[error("it is cordoned")]
-    Cordoned,
-}
-
-/// What one node is to one VIP.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NodeVerdict {
-    /// A candidate.
-    Candidate {
-        /// Its preference, higher is better.
-        preference: u32,
-        /// The API server calls it Ready; for information only.
-        ready: bool,
-    },
-    /// It hands over to the candidates.
-    Draining(DrainTrigger),
-    /// A candidate though it drains, as every other one does too.
-    LastResort {
-        /// Its preference, higher is better.
-        preference: u32,
-        /// Why it drains.
-        trigger: DrainTrigger,
-    },
-    /// No candidate.
-    Excluded(Exclusion),
-}
-
-impl NodeVerdict {
-    /// Returns the token for conditions, events, metrics and logs.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Candidate { .. } => "eligible",
-            Self::Draining(_) => "draining",
-            Self::LastResort { .. } => "lastResort",
-            Self::Excluded(why) => why.reason(),
-        }
-    }
-}
-
-impl fmt::Display for NodeVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Candidate { preference, ready: true } => write!(f, "eligible with preference {preference}"),
-            Self::Candidate { preference, ready: false } => {
-                write!(
-                    f,
-                    "eligible with preference {preference}; NotReady for the API server, so it must be heard on the link"
-                )
-            }
-            Self::Draining(trigger) => write!(f, "hands over because {trigger}; undo that to make it eligible"),
-            Self::LastResort { preference, trigger } => {
-                write!(
-                    f,
-                    "eligible with preference {preference} although {trigger}, as no candidate is left that does not drain"
-                )
-            }
-            Self::Excluded(why) => why.fmt(f),
-        }
-    }
-}
-
-/// How many nodes were left out for which reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Headcount {
-    /// Not selected by any matching advertisement.
-    pub not_selected: usize,
-    /// Selected, with condition NetworkUnavailable.
-    pub network_unavailable: usize,
-    /// Selected, with the exclude label.
-    pub exclude_label: usize,
-}
-
-impl fmt::Display for Headcount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { not_selected, network_unavailable, exclude_label } = *self;
-        let groups = [
-            (exclude_label, Exclusion::ExcludeLabel),
-            (network_unavailable, Exclusion::NetworkUnavailable),
-            (not_selected, Exclusion::NotSelected),
-        ];
-        let mut first = true;
-        for (count, why) in groups.into_iter().filter(|(count, _)| *count > 0) {
-            let nodes = if count == 1 { "node" } else { "nodes" };
-            write!(f, "{}{count} {nodes}: {why}", if first { "" } else { "; " })?;
-            first = false;
-        }
-        if first { f.write_str("there are no Node objects") } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::fixtures::*;
 use crate::{
-    Endpoint, Exclusion, Headcount, L2Advertisement, Mine, NotAnnounced, PoolName, Scope, ServiceKind, TrafficPolicy,
-    Warning,
+    Endpoint, Exclusion, Headcount, L2Advertisement, Mine, NotAnnounced, PoolName, Protocol, Scope, ServiceKind,
+    TrafficPolicy, Warning,
 };
 
 /// Whether traffic may be sent to an endpoint, by `ready` (rows) and `serving` (columns), each unset, false, true.
@@ -163,7 +163,7 @@ fn candidates_are_the_union_over_matching_advertisements() {
         .insert("more".into(), L2Advertisement { nodes: only(&["c", "absent"]), ..L2Advertisement::default() });
 
     assert_eq!(candidates(&view).unwrap(), ["b", "c"]);
-    assert_eq!(mine(&view, "a"), ineligible("a", Exclusion::NotSelected));
+    assert_eq!(mine(&view, "a"), ineligible("a", Exclusion::NotSelected(Protocol::L2)));
     assert_eq!(mine(&view, "b"), Mine::Eligible);
 }
 
@@ -227,7 +227,8 @@ fn a_service_that_no_node_may_announce_counts_why() {
 
     let desired = plan_on(&view, "c");
 
-    let nodes = Headcount { not_selected: 1, network_unavailable: 1, exclude_label: 1 };
+    let reasons = [Exclusion::NotSelected(Protocol::L2), Exclusion::NetworkUnavailable, Exclusion::ExcludeLabel];
+    let nodes = Headcount::of(reasons.into_iter());
     let why = NotAnnounced::NoEligibleNode { service: id("web"), vip: ip(VIP), nodes };
     assert_eq!(desired.services[&id("web")].l2.mine, Err(why.clone()));
     assert_eq!(desired.warnings, [Warning::Silent(why)].into());

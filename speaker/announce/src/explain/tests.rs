@@ -1,10 +1,10 @@
 use super::*;
 use crate::fixtures::*;
-use crate::{DrainTrigger, Exclusion};
+use crate::{DrainTrigger, Exclusion, Protocol};
 
 fn lines(view: &View, service: &str) -> Vec<(String, &'static str)> {
     let vips = explain(view, &id(service)).unwrap();
-    vips[&ip(VIP)].nodes.iter().map(|(node, verdict)| (node.to_string(), verdict.reason())).collect()
+    vips[&ip(VIP)].l2.nodes.iter().map(|(node, verdict)| (node.to_string(), verdict.reason())).collect()
 }
 
 fn line(node: &str, reason: &'static str) -> (String, &'static str) {
@@ -30,8 +30,8 @@ fn every_node_gets_its_own_line() {
 
     advertisement(&mut view).nodes = only(&["a", "c"]);
     let vips = explain(&view, &id("web")).unwrap();
-    let verdicts: Vec<_> = vips[&ip(VIP)].nodes.values().cloned().collect();
-    assert_eq!(verdicts[1], NodeVerdict::Excluded(Exclusion::NotSelected));
+    let verdicts: Vec<_> = vips[&ip(VIP)].l2.nodes.values().cloned().collect();
+    assert_eq!(verdicts[1], NodeVerdict::Excluded(Exclusion::NotSelected(Protocol::L2)));
     assert_eq!(verdicts[2], NodeVerdict::LastResort { preference: 0, trigger: DrainTrigger::Requested });
 }
 
@@ -41,7 +41,7 @@ fn a_node_that_is_not_ready_is_eligible_and_the_line_says_both() {
     node(&mut view, "a").ready = false;
     advertisement(&mut view).preferences = [("a".into(), 40)].into();
 
-    let verdict = explain(&view, &id("web")).unwrap()[&ip(VIP)].nodes[&"a".into()].clone();
+    let verdict = explain(&view, &id("web")).unwrap()[&ip(VIP)].l2.nodes[&"a".into()].clone();
 
     assert_eq!(verdict, NodeVerdict::Candidate { preference: 40, ready: false });
     assert_eq!(
@@ -59,7 +59,7 @@ fn a_service_that_nobody_announces_still_has_a_line_per_node() {
 
     let vips = explain(&view, &id("web")).unwrap();
 
-    assert_eq!(vips[&ip(VIP)].refused.as_ref().unwrap().reason(), "noEligibleNode");
+    assert_eq!(vips[&ip(VIP)].l2.refused.as_ref().unwrap().reason(), "noEligibleNode");
     assert!(lines(&view, "web").iter().all(|(_, reason)| *reason == "nodeLabeledExcludeBalancers"));
 }
 
@@ -77,7 +77,7 @@ fn a_younger_sharer_learns_which_service_holds_its_ip() {
         lines(&view, "old"),
         [line("a", "eligible"), line("b", "noLocalEndpoints"), line("c", "noLocalEndpoints")]
     );
-    assert_eq!(explain(&view, &id("web")).unwrap()[&ip(VIP)].refused.as_ref().unwrap().reason(), "noCommonNode");
+    assert_eq!(explain(&view, &id("web")).unwrap()[&ip(VIP)].l2.refused.as_ref().unwrap().reason(), "noCommonNode");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn reasons_that_concern_no_node_come_alone() {
     view.services.get_mut(&id("web")).unwrap().endpoints.clear();
     let vips = explain(&view, &id("web")).unwrap();
     let why = Some(NotAnnounced::NoEndpoints { service: id("web") });
-    assert_eq!(vips[&ip(VIP)], VipExplanation { refused: why, nodes: BTreeMap::new() });
+    assert_eq!(vips[&ip(VIP)].l2, L2Explanation { refused: why, nodes: BTreeMap::new() });
 
     view.services.get_mut(&id("web")).unwrap().vips.clear();
     assert_eq!(explain(&view, &id("web")), Err(NotAnnounced::NoAddress { service: id("web") }));

@@ -10,7 +10,7 @@ fn a_pool_is_found_by_any_of_its_ranges_and_not_between_them() {
     view.pools.insert("one".into(), vec![prefix("10.0.0.0", 28), prefix("fd00::", 120)]);
     view.pools.insert("two".into(), vec![middle]);
     let index = Index::new(&view);
-    let pool = |address: &str| index.pool_of(ip(address)).map(ToString::to_string);
+    let pool = |address: &str| index.pool_of(ip(address)).map(|(_, pool)| pool.to_string());
 
     for (address, expected) in [
         ("9.255.255.255", None),
@@ -45,28 +45,4 @@ fn a_range_holds_no_address_of_the_other_family() {
     assert!(!prefix("0.0.0.0", 0).contains(ip("::1")));
     assert!(!prefix("::", 0).contains(ip("10.0.0.1")));
     assert!(prefix("::", 0).contains(ip("::1")));
-}
-
-#[test]
-fn advertisements_match_by_pool_and_service_in_name_order() {
-    let mut view = web();
-    view.pools.insert("wan".into(), vec![]);
-    let add = |view: &mut View, name: &str, pools, services| {
-        view.l2_advertisements.insert(name.into(), L2Advertisement { pools, services, ..L2Advertisement::default() });
-    };
-    view.l2_advertisements.clear();
-    add(&mut view, "1", only(&["lan"]), only_services(&["web"]));
-    add(&mut view, "2", Scope::All, Scope::All);
-    add(&mut view, "3", only(&["wan"]), only_services(&["web"]));
-    add(&mut view, "4", only(&["absent"]), Scope::All);
-    let index = Index::new(&view);
-    let matching = |service: &str, pool: &str| {
-        let ids = index.matching(&id(service), &pool.into());
-        ids.iter().map(|id| index.advertisements[id.0].0.to_string()).collect::<Vec<_>>()
-    };
-
-    assert_eq!(matching("web", "lan"), ["1", "2"]);
-    assert_eq!(matching("web", "wan"), ["2", "3"]);
-    assert_eq!(matching("api", "lan"), ["2"]);
-    assert!(!index.is_advertised(&"absent".into()));
 }

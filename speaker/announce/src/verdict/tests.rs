@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::Warning;
 use crate::fixtures::*;
+use crate::{Family, Prefix, Warning};
 
 fn every_reason() -> Vec<NotAnnounced> {
     let service = id("web");
@@ -17,16 +17,20 @@ fn every_reason() -> Vec<NotAnnounced> {
         NotAnnounced::NoAddress { service: service.clone() },
         NotAnnounced::NotInPool { service: service.clone(), vip },
         NotAnnounced::NoAdvertisement { service: service.clone(), vip, pool: pool.clone() },
-        NotAnnounced::NoMatchingAdvertisement { service: service.clone(), pool },
+        NotAnnounced::OtherProtocol { service: service.clone(), vip, pool: pool.clone(), protocol: Protocol::L2 },
+        NotAnnounced::NoMatchingAdvertisement { service: service.clone(), pool, protocol: Protocol::Bgp },
         NotAnnounced::SharedIpWithServiceSelector { service: service.clone(), advertisement: "lan".into() },
         NotAnnounced::NoEndpoints { service: service.clone() },
         NotAnnounced::NoLocalEndpoints { service: service.clone() },
         NotAnnounced::NoEligibleNode { service: service.clone(), vip, nodes: Headcount::default() },
         NotAnnounced::NoCommonNode { service: service.clone(), vip, sharer: id("old") },
-        excluded(Exclusion::NotSelected),
+        excluded(Exclusion::NotSelected(Protocol::L2)),
         excluded(Exclusion::NetworkUnavailable),
         excluded(Exclusion::ExcludeLabel),
         excluded(Exclusion::NoLocalEndpoint),
+        excluded(Exclusion::NoPeer(Family::Ipv6)),
+        excluded(Exclusion::Conflict { one: "one".into(), other: "other".into(), peer: "tor".into() }),
+        excluded(Exclusion::ConflictWithSharer { sharer: service.clone(), prefix: Prefix::of(vip, 24) }),
         excluded(Exclusion::SharerElsewhere { sharer: service }),
         NotAnnounced::UnknownNode { node: node.clone() },
         NotAnnounced::InterfaceMissing { node: node.clone(), interfaces: Arc::clone(&interfaces) },
@@ -48,6 +52,8 @@ fn every_reason_names_its_object_and_the_next_step() {
 fn tokens_are_stable() {
     let tokens: BTreeSet<_> = every_reason().iter().map(NotAnnounced::reason).collect();
     let expected = [
+        "conflictingAdvertisements",
+        "conflictingSharer",
         "interfaceDown",
         "interfaceMissing",
         "ipNotInPool",
@@ -59,10 +65,12 @@ fn tokens_are_stable() {
         "noInterface",
         "noLocalEndpoints",
         "noMatchingAdvertisement",
+        "noPeer",
         "nodeLabeledExcludeBalancers",
         "nodeNetworkUnavailable",
         "notLoadBalancer",
         "otherClass",
+        "otherProtocol",
         "sharedIPWithServiceSelector",
         "sharerElsewhere",
         "unknownNode",
@@ -73,7 +81,8 @@ fn tokens_are_stable() {
 
 #[test]
 fn a_service_that_no_node_may_announce_says_what_to_do_for_each_kind_of_node() {
-    let nodes = Headcount { not_selected: 2, network_unavailable: 0, exclude_label: 1 };
+    let not_selected = Exclusion::NotSelected(Protocol::L2);
+    let nodes = Headcount::of([not_selected.clone(), Exclusion::ExcludeLabel, not_selected].into_iter());
     let why = NotAnnounced::NoEligibleNode { service: id("web"), vip: ip(VIP), nodes };
     assert_eq!(
         Warning::Silent(why).to_string(),
