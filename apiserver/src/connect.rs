@@ -79,7 +79,7 @@ async fn from_file(path: &Path) -> Result<Config, kube::config::KubeconfigError>
 }
 
 /// Builds the client around one HTTP/2 connection; the stock one speaks HTTP/1.1, which costs a connection per watch.
-fn client(config: &Config) -> Result<Client, kube::Error> {
+pub(crate) fn client(config: &Config) -> Result<Client, kube::Error> {
     // An error only says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut tcp = HttpConnector::new();

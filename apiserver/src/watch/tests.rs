@@ -1,1 +1,148 @@
+mod server;
 
+use serde::Deserialize;
+use server::{Reply, Server};
+use tokio::sync::mpsc;
+
+use super::*;
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Thing {
+    size: u32,
+}
+
+fn object_json(name: &str, version: u64, size: &str) -> String {
+    format!(r#"{{"metadata":{{"name":"{name}","namespace":"default","resourceVersion":"{version}"}},"size":{size}}}"#)
+}
+
+fn line(kind: &str, object: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
+}
+
+fn added(name: &str, version: u64, size: u32) -> String {
+    line("ADDED", &object_json(name, version, &size.to_string()))
+}
+
+fn list_end(version: u64) -> String {
+    let end = r#""annotations":{"k8s.io/initial-events-end":"true"}"#;
+    line("BOOKMARK", &format!(r#"{{"metadata":{{"resourceVersion":"{version}",{end}}}}}"#))
+}
+
+fn applied(name: &str, version: u64, size: u32) -> Event<Thing> {
+    let name = ObjectName::new("default", name);
+    Event::Applied(Object { name, version: Version(version), value: Ok(Thing { size }) })
+}
+
+/// Follows a server that answers as scripted, and returns the first events.
+async fn follow(server: &Server, count: usize) -> Vec<Event<Thing>> {
+    let (sender, mut receiver) = mpsc::channel(16);
+    let collection = Collection::everywhere("v1", "things").fields("spec.type=Big");
+    let watch = Watch { collection, freshness: Freshness::Quorum };
+    tokio::spawn(watch.follow(server.client(), sender, |event: Event<Thing>| event));
+    let mut events = Vec::new();
+    while events.len() < count {
+        let event = tokio::time::timeout(Duration::from_secs(20), receiver.recv()).await;
+        events.push(event.expect("the watch goes on").expect("the watch lives"));
+    }
+    events
+}
+
+#[tokio::test]
+async fn what_exists_is_told_before_the_end_of_the_list_and_changes_after_it() {
+    let changed = line("MODIFIED", &object_json("a", 7, "2"));
+    let gone = line("DELETED", &object_json("a", 8, "2"));
+    let script = format!("{}{}{changed}{gone}", added("a", 3, 1), list_end(5));
+    let server = Server::start([Reply::open(&script)]).await;
+    let events = follow(&server, 6).await;
+    let gone = Event::Deleted(ObjectName::new("default", "a"), Version(8));
+    assert_eq!(
+        events,
+        [Event::Relisting, Event::Connected, applied("a", 3, 1), Event::Listed, applied("a", 7, 2), gone]
+    );
+    let asked = server.asked();
+    assert!(
+        asked[0].contains("sendInitialEvents=true") && asked[0].contains("fieldSelector=spec.type%3DBig"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_watch_that_the_server_ends_goes_on_where_it_was() {
+    let first = format!("{}{}", list_end(5), added("a", 9, 1));
+    let server = Server::start([Reply::ended(&first), Reply::open(&added("b", 10, 2))]).await;
+    let events = follow(&server, 6).await;
+    assert_eq!(events[3..], [applied("a", 9, 1), Event::Connected, applied("b", 10, 2)]);
+    assert!(server.asked()[1].contains("resourceVersion=9"), "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn an_expired_version_begins_a_new_list_without_a_word_of_loss() {
+    let expired = line("ERROR", r#"{"code":410,"reason":"Expired","message":"too old"}"#);
+    let first = format!("{}{expired}", list_end(5));
+    let server = Server::start([Reply::ended(&first), Reply::open(&list_end(50))]).await;
+    let events = follow(&server, 6).await;
+    assert_eq!(events[3..], [Event::Relisting, Event::Connected, Event::Listed]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_stream_lists_is_listed_page_by_page() {
+    let page = |next: &str, object: String| {
+        format!(r#"{{"metadata":{{"resourceVersion":"20","continue":"{next}"}},"items":[{object}]}}"#)
+    };
+    let server = Server::start([
+        Reply::status(422, r#"{"reason":"Invalid","message":"sendInitialEvents is forbidden"}"#),
+        Reply::ended(&page("more", object_json("a", 3, "1"))),
+        Reply::ended(&page("", object_json("b", 4, "2"))),
+        Reply::open(&added("c", 21, 3)),
+    ])
+    .await;
+    let events = follow(&server, 6).await;
+    let expected = [
+        Event::Relisting,
+        applied("a", 3, 1),
+        applied("b", 4, 2),
+        Event::Listed,
+        Event::Connected,
+        applied("c", 21, 3),
+    ];
+    assert_eq!(events, expected);
+    let asked = server.asked();
+    assert!(asked[2].contains("continue=more") && asked[3].contains("resourceVersion=20"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_unreadable_object_is_told_by_name_and_hides_no_other() {
+    let bad = line("ADDED", &object_json("bad", 2, "\"large\""));
+    let server = Server::start([Reply::open(&format!("{bad}{}", added("good", 3, 1)))]).await;
+    let events = follow(&server, 4).await;
+    let Event::Applied(Object { name, value: Err(reason), .. }) = &events[2] else { panic!("{events:?}") };
+    assert_eq!(name.to_string(), "default/bad");
+    assert!(reason.contains("size"), "{reason}");
+    assert_eq!(events[3], applied("good", 3, 1));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_servers_words_and_tried_again() {
+    let forbidden = r#"{"reason":"Forbidden","message":"things is forbidden: cannot list"}"#;
+    let server = Server::start([Reply::status(403, forbidden), Reply::open(&list_end(5))]).await;
+    let events = follow(&server, 4).await;
+    let Event::Lost(error) = &events[0] else { panic!("{events:?}") };
+    assert!(error.to_string().contains("things is forbidden"), "{error}");
+    assert_eq!(events[1..], [Event::Relisting, Event::Connected, Event::Listed]);
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_begins_again_from_the_start() {
+    let server = Server::start([Reply::broken(&added("a", 3, 1)), Reply::open(&list_end(5))]).await;
+    let events = follow(&server, 7).await;
+    assert!(matches!(events[3], Event::Lost(WatchError::Connection(_))), "{events:?}");
+    assert_eq!(events[4..], [Event::Relisting, Event::Connected, Event::Listed]);
+    assert!(server.asked()[1].contains("sendInitialEvents=true"));
+}
+
+#[tokio::test]
+async fn lines_are_put_together_from_any_number_of_pieces() {
+    let whole = format!("{}{}", added("a", 3, 1), list_end(5));
+    let server = Server::start([Reply::in_pieces(&whole, 7)]).await;
+    assert_eq!(follow(&server, 4).await[2..], [applied("a", 3, 1), Event::Listed]);
+}

@@ -1,0 +1,119 @@
+//! A server that answers as scripted, for what a real one cannot be made to say on demand.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+
+type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+
+/// One answer.
+pub(super) struct Reply {
+    status: u16,
+    pieces: Vec<Bytes>,
+    end: End,
+}
+
+enum End {
+    /// The response ends.
+    Ended,
+    /// It stays open without another word.
+    Open,
+    /// The stream is reset.
+    Broken,
+}
+
+impl Reply {
+    pub(super) fn open(text: &str) -> Self {
+        Self { end: End::Open, ..Self::ended(text) }
+    }
+
+    pub(super) fn ended(text: &str) -> Self {
+        Self { status: 200, pieces: vec![Bytes::from(text.to_owned())], end: End::Ended }
+    }
+
+    pub(super) fn broken(text: &str) -> Self {
+        Self { end: End::Broken, ..Self::ended(text) }
+    }
+
+    pub(super) fn status(status: u16, text: &str) -> Self {
+        Self { status, ..Self::ended(text) }
+    }
+
+    pub(super) fn in_pieces(text: &str, size: usize) -> Self {
+        Self { pieces: text.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect(), ..Self::open("") }
+    }
+
+    fn answer(self) -> Answer {
+        let pieces = stream::iter(self.pieces.into_iter().map(|piece| Ok(Frame::data(piece))));
+        let body = match self.end {
+            End::Ended => pieces.boxed(),
+            End::Open => pieces.chain(stream::pending()).boxed(),
+            End::Broken => {
+                let reset = async {
+                    // What was sent has to leave before the stream is reset, which drops whatever waits.
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    Err(std::io::ErrorKind::ConnectionReset.into())
+                };
+                pieces.chain(stream::once(reset)).boxed()
+            }
+        };
+        let answer = Response::builder().status(self.status).body(StreamBody::new(body).boxed_unsync());
+        answer.expect("the script is a response")
+    }
+}
+
+/// The server; requests beyond the script are never answered.
+pub(super) struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    pub(super) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::new(Mutex::new(script.into_iter().collect()));
+        tokio::spawn(serve(listener, script, asked.clone()));
+        Self { address, asked }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        let url = format!("http://{}", self.address).parse().expect("an address is a url");
+        crate::connect::client(&Config::new(url)).expect("nothing of the configuration is read from files")
+    }
+
+    /// Returns the targets of the requests so far.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("nobody panics with the log").clone()
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Mutex<VecDeque<Reply>>>, asked: Arc<Mutex<Vec<String>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (script, asked) = (script.clone(), asked.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            asked.lock().expect("nobody panics with the log").push(request.uri().to_string());
+            let next = script.lock().expect("nobody panics with the script").pop_front();
+            async move {
+                match next {
+                    Some(reply) => Ok::<_, Infallible>(reply.answer()),
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        tokio::spawn(http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service));
+    }
+}
