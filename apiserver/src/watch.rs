@@ -1,5 +1,7 @@
 //! Following a collection.
 
+mod wire;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -8,9 +10,7 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use rand::RngExt as _;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use crate::backoff::Backoff;
 use crate::collection::{Collection, ObjectName};
 use crate::lines::Lines;
 use crate::response::{Status, StatusError};
+use wire::{Envelope, Line, Page, object, parse, version};
 
 /// The server writes a bookmark every minute, so two of them missing means that nothing gets through any more.
 const SILENCE: Duration = Duration::from_secs(135);
@@ -125,46 +126,6 @@ struct Follower<E, F> {
     streams: bool,
     /// Where to go on; none means from a list.
     from: Option<Version>,
-}
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMetadata,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    resource_version: String,
-    #[serde(rename = "continue", default)]
-    next: String,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    namespace: String,
-    resource_version: String,
-    #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
 }
 
 impl<T> Event<T> {
@@ -393,24 +354,6 @@ impl<E, F> Follower<E, F> {
             Err(_) => Sent::Nobody,
         }
     }
-}
-
-fn object<T: DeserializeOwned>(raw: &RawValue) -> Result<Object<T>, WatchError> {
-    let Envelope { metadata } = parse(raw.get().as_bytes())?;
-    Ok(Object {
-        name: ObjectName::new(&metadata.namespace, &metadata.name),
-        version: version(&metadata.resource_version)?,
-        value: serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
-            .map_err(|error| error.to_string()),
-    })
-}
-
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WatchError> {
-    serde_json::from_slice(bytes).map_err(|error| WatchError::Malformed(error.to_string()))
-}
-
-fn version(text: &str) -> Result<Version, WatchError> {
-    text.parse().map(Version).map_err(|_| WatchError::Malformed(format!("version {text:?} is not a number")))
 }
 
 /// Returns an error with its causes, since the outermost one often says nothing but "error".
