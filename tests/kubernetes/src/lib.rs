@@ -178,8 +178,16 @@ impl ControlPlane {
 
     /// Returns a client with the rights of `identity`.
     pub fn client(&self, identity: &Identity) -> Client {
-        let config = self.kubeconfig(identity);
-        self.run(client(&config)).expect("a kubeconfig of the control plane makes a client")
+        self.client_at(&self.kubeconfig(identity))
+    }
+
+    /// Returns a client that does what a kubeconfig says, which may be that of a fault proxy.
+    ///
+    /// # Panics
+    ///
+    /// When the file was not made here.
+    pub fn client_at(&self, kubeconfig: &Path) -> Client {
+        self.run(client(kubeconfig)).expect("a kubeconfig of the control plane makes a client")
     }
 
     /// Returns the file by which programs on any node of the management network talk to the API server as `identity`.
