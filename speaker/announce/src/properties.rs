@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use proptest::collection::{btree_set, vec};
@@ -11,14 +12,16 @@ use proptest::prelude::*;
 use crate::desired::Standing;
 use crate::fixtures::*;
 use crate::{
-    Created, Desired, Endpoint, L2Advertisement, L2Vip, LinkChoice, LinkExclusion, LinkState, Links, Mine, Node,
-    NodeName, NodeVerdict, Scope, Service, ServiceKind, TrafficPolicy, View, explain, plan,
+    AddressRange, BgpAdvertisement, BgpPeer, Community, Created, Desired, Endpoint, Family, L2Advertisement, L2Vip,
+    LinkChoice, LinkExclusion, LinkState, Links, Mine, Node, NodeName, NodeVerdict, Scope, Service, ServiceKind,
+    TrafficPolicy, View, explain, plan,
 };
 
-const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
+pub(crate) const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const SERVICES: [&str; 4] = ["s1", "s2", "s3", "s4"];
 const POOLS: [&str; 2] = ["lan", "wan"];
 const LINKS: [&str; 3] = ["eth0", "eth1", "eth2"];
+const PEERS: [&str; 3] = ["p1", "p2", "p3"];
 
 fn scope<T>(names: &'static [&'static str], of: fn(&'static str) -> T) -> impl Strategy<Value = Scope<T>>
 where
@@ -53,6 +56,32 @@ fn any_advertisement() -> impl Strategy<Value = L2Advertisement> {
         })
 }
 
+fn any_bgp_advertisement() -> impl Strategy<Value = BgpAdvertisement> {
+    let lengths = (prop::sample::select(&[24u8, 30, 32][..]), prop::sample::select(&[64u8, 128][..]));
+    let community = btree_set((0..3u32).prop_map(Community), 0..2);
+    let local_pref = option::weighted(0.2, Just(200));
+    let bandwidth = option::weighted(0.2, Just(NonZeroU64::MIN));
+    (
+        (scope(&POOLS, Into::into), scope(&NODES, Into::into), scope(&SERVICES, id), scope(&PEERS, Into::into)),
+        (lengths, community, local_pref, bandwidth),
+    )
+        .prop_map(|(scopes, ((ipv4_length, ipv6_length), communities, local_pref, bandwidth_per_endpoint))| {
+            let (pools, nodes, services, peers) = scopes;
+            let rest = BgpAdvertisement::default();
+            let rest = BgpAdvertisement { ipv4_length, ipv6_length, communities, local_pref, ..rest };
+            BgpAdvertisement { pools, nodes, services, peers, bandwidth_per_endpoint, ..rest }
+        })
+}
+
+fn any_peer() -> impl Strategy<Value = BgpPeer> {
+    let families = prop_oneof![
+        3 => Just(Scope::All),
+        1 => Just(Scope::Only([Family::Ipv4].into())),
+        1 => Just(Scope::Only([Family::Ipv6].into())),
+    ];
+    (scope(&NODES, Into::into), families).prop_map(|(nodes, families)| BgpPeer { nodes, families })
+}
+
 fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     let node = option::weighted(0.9, prop::sample::select(&NODES[..]));
     (node, any::<Option<bool>>(), any::<Option<bool>>(), any::<Option<bool>>()).prop_map(
@@ -77,10 +106,12 @@ fn any_service() -> impl Strategy<Value = Service> {
 }
 
 prop_compose! {
-    fn any_view()(
+    pub(crate) fn any_view()(
         nodes in vec(node_facts(), NODES.len()),
         present in 1..=NODES.len(),
         advertisements in vec(any_advertisement(), 0..4),
+        bgp_advertisements in vec(any_bgp_advertisement(), 0..4),
+        peers in vec(any_peer(), 0..=PEERS.len()),
         services in vec(any_service(), 0..=SERVICES.len()),
         down in any::<bool>(),
         excluded_link in any::<bool>(),
@@ -90,8 +121,10 @@ prop_compose! {
         let nodes = NODES.into_iter().map(NodeName::from).zip(nodes).take(present).collect();
         let mut view = View { nodes, ..View::default() };
         view.pools.insert("lan".into(), vec![prefix("10.0.0.0", 24), prefix("fd00::", 64)]);
-        view.pools.insert("wan".into(), vec![prefix("10.1.0.0", 24)]);
+        view.pools.insert("wan".into(), vec![AddressRange { first: ip("10.1.0.0"), last: ip("10.1.0.1") }]);
         view.l2_advertisements = ["1", "2", "3"].into_iter().map(Into::into).zip(advertisements).collect();
+        view.bgp_advertisements = ["1", "2", "3"].into_iter().map(Into::into).zip(bgp_advertisements).collect();
+        view.bgp_peers = PEERS.into_iter().map(Into::into).zip(peers).collect();
         view.services = SERVICES.into_iter().map(id).zip(services).collect();
         view.links.insert("eth0".into(), link(2, &[prefix("10.0.0.0", 24), prefix("10.0.0.0", 8)]));
         view.links.insert("eth1".into(), link(3, &[prefix("10.1.0.0", 24)]));

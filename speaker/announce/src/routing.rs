@@ -122,4 +122,6 @@ impl PeerSets {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

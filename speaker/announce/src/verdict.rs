@@ -140,6 +140,16 @@ pub enum NotAnnounced {
         /// Why not.
         nodes: Headcount,
     },
+    /// Every node that could announce it by BGP would tell a peer of one prefix in two ways.
+    #[error("{vip} of service {service} is not announced by BGP: {why}")]
+    ConflictingAdvertisements {
+        /// The service.
+        service: ServiceId,
+        /// The IP.
+        vip: IpAddr,
+        /// What is wrong on the first such node: [`Exclusion::Conflict`].
+        why: Exclusion,
+    },
     /// An older service on the same IP is served by other nodes.
     #[error(
         "no node can serve both {service} and {sharer}, which is older and shares {vip}; give them the same pods, or use another IP"
@@ -208,6 +218,7 @@ impl NotAnnounced {
             Self::NoEndpoints { .. } => "noEndpoints",
             Self::NoLocalEndpoints { .. } => "noLocalEndpoints",
             Self::NoEligibleNode { .. } => "noEligibleNode",
+            Self::ConflictingAdvertisements { why, .. } => why.reason(),
             Self::NoCommonNode { .. } => "noCommonNode",
             Self::Excluded { why, .. } => why.reason(),
             Self::UnknownNode { .. } => "unknownNode",
@@ -233,6 +244,7 @@ impl NotAnnounced {
             | Self::NoEndpoints { .. }
             | Self::NoLocalEndpoints { .. }
             | Self::NoEligibleNode { .. }
+            | Self::ConflictingAdvertisements { .. }
             | Self::NoCommonNode { .. } => true,
             Self::UnknownService { .. }
             | Self::NotLoadBalancer { .. }

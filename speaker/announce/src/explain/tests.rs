@@ -93,3 +93,61 @@ fn reasons_that_concern_no_node_come_alone() {
     view.services.get_mut(&id("web")).unwrap().vips.clear();
     assert_eq!(explain(&view, &id("web")), Err(NotAnnounced::NoAddress { service: id("web") }));
 }
+
+fn bgp_lines(view: &View, service: &str, node: &str) -> Vec<(String, String)> {
+    let vips = explain(view, &id(service)).unwrap();
+    let peers = &vips[&ip(VIP)].bgp.nodes[&node.into()];
+    peers.iter().map(|(peer, verdict)| (peer.to_string(), format!("{}: {verdict}", verdict.reason()))).collect()
+}
+
+#[test]
+fn every_node_and_peer_gets_its_own_line() {
+    let mut view = routed();
+    view.bgp_peers.insert("other".into(), peer(only(&["b"])));
+    view.bgp_peers.insert("six".into(), crate::BgpPeer { nodes: crate::Scope::All, families: ipv6_only() });
+    view.bgp_peers.insert("spine".into(), peer(only(&["a", "b"])));
+    let named = only(&["tor", "six", "other"]);
+    bgp_advertisement(&mut view, "bgp").peers = named;
+    bgp_advertisement(&mut view, "wide").peers = only(&["tor"]);
+    bgp_advertisement(&mut view, "wide").ipv4_length = 28;
+
+    let reasons = |node: &str| bgp_lines(&view, "web", node).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    assert_eq!(
+        reasons("a"),
+        [
+            "noSession: the BGPPeer does not select the node; change the node's labels or its nodeSelectors",
+            "otherFamily: the session does not carry IPv4; set dualStackAddressFamily on the BGPPeer, or add one for IPv4",
+            "noMatchingAdvertisement: no matching BGPAdvertisement that selects the node is for the peer; add the peer to its peers",
+            "announced: announced with 10.0.0.10/32 and 10.0.0.0/28",
+        ]
+    );
+    assert_eq!(reasons("b")[0], "announced: announced with 10.0.0.10/32");
+    assert_eq!(explain(&view, &id("web")).unwrap()[&ip(VIP)].bgp.refused, None);
+}
+
+fn ipv6_only() -> crate::Scope<crate::Family> {
+    crate::Scope::Only([crate::Family::Ipv6].into())
+}
+
+#[test]
+fn a_peer_learns_what_keeps_its_node_from_announcing() {
+    let mut view = routed();
+    node(&mut view, "a").exclude_label = true;
+    node(&mut view, "b").drain_requested = true;
+    let reason = |view: &View, node: &str| {
+        explain(view, &id("web")).unwrap()[&ip(VIP)].bgp.nodes[&node.into()][&"tor".into()].reason()
+    };
+    assert_eq!(
+        ["a", "b", "c"].map(|node| reason(&view, node)),
+        ["nodeLabeledExcludeBalancers", "draining", "announced"]
+    );
+
+    node(&mut view, "c").network_unavailable = true;
+    assert_eq!(reason(&view, "b"), "lastResort");
+    bgp_advertisement(&mut view, "bgp").nodes = only(&["b"]);
+    assert_eq!(["a", "b"].map(|node| reason(&view, node)), ["noMatchingAdvertisement", "lastResort"]);
+    view.bgp_advertisements.clear();
+    let vips = explain(&view, &id("web")).unwrap();
+    assert_eq!(vips[&ip(VIP)].bgp.refused.as_ref().unwrap().reason(), "noAdvertisement");
+    assert!(vips[&ip(VIP)].bgp.nodes.is_empty());
+}

@@ -128,10 +128,16 @@ impl RouteClaim<'_> {
 
     /// Returns why no node announces it, if so.
     pub(crate) fn nobody(&self) -> Option<NotAnnounced> {
-        let service = || self.service.clone();
+        let (service, vip) = (|| self.service.clone(), self.vip);
         if !self.offer.open {
-            let nodes = Headcount::of(self.offer.excluded.iter().flatten().cloned());
-            return Some(NotAnnounced::NoEligibleNode { service: service(), vip: self.vip, nodes });
+            let reasons = || self.offer.excluded.iter().flatten();
+            return Some(match reasons().find(|why| matches!(why, Exclusion::Conflict { .. })) {
+                Some(why) => NotAnnounced::ConflictingAdvertisements { service: service(), vip, why: why.clone() },
+                None => {
+                    let nodes = Headcount::of(reasons().cloned());
+                    NotAnnounced::NoEligibleNode { service: service(), vip, nodes }
+                }
+            });
         }
         let local = self.local.as_ref()?;
         let somebody = local.iter().any(|node| self.offer.excluded[node.0].is_none());

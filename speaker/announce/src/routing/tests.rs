@@ -80,7 +80,7 @@ fn each_reason_of_a_node_to_announce_nothing_has_its_word() {
                 bgp_advertisement(view, "bgp").local_pref = Some(100);
                 bgp_advertisement(view, "more").local_pref = Some(200);
             },
-            Some("noEligibleNode"),
+            Some("conflictingAdvertisements"),
         ),
     ];
     for (row, (change, expected)) in rows.into_iter().enumerate() {
@@ -199,7 +199,7 @@ fn advertisements_that_rank_one_prefix_differently_conflict_only_where_they_meet
         change(&mut view);
         (not_routed(&view, "a"), not_routed(&view, "b"))
     };
-    let everywhere = Some("noEligibleNode");
+    let everywhere = Some("conflictingAdvertisements");
     assert_eq!(conflict(|_| {}), (everywhere, everywhere));
     assert_eq!(conflict(|view| bgp_advertisement(view, "more").local_pref = Some(100)), (None, None));
     assert_eq!(conflict(|view| bgp_advertisement(view, "more").ipv4_length = 24), (None, None));

@@ -8,6 +8,7 @@ fn every_reason() -> Vec<NotAnnounced> {
     let service = id("web");
     let (vip, pool, node) = (ip(VIP), PoolName::from("lan"), NodeName::from("a"));
     let interfaces = Arc::new(set(&["eth0", "eth1"]));
+    let conflict = Exclusion::Conflict { one: "one".into(), other: "other".into(), peer: "tor".into() };
     let excluded = |why| NotAnnounced::Excluded { node: "a".into(), why };
     vec![
         NotAnnounced::UnknownService { service: service.clone() },
@@ -23,13 +24,14 @@ fn every_reason() -> Vec<NotAnnounced> {
         NotAnnounced::NoEndpoints { service: service.clone() },
         NotAnnounced::NoLocalEndpoints { service: service.clone() },
         NotAnnounced::NoEligibleNode { service: service.clone(), vip, nodes: Headcount::default() },
+        NotAnnounced::ConflictingAdvertisements { service: service.clone(), vip, why: conflict.clone() },
         NotAnnounced::NoCommonNode { service: service.clone(), vip, sharer: id("old") },
         excluded(Exclusion::NotSelected(Protocol::L2)),
         excluded(Exclusion::NetworkUnavailable),
         excluded(Exclusion::ExcludeLabel),
         excluded(Exclusion::NoLocalEndpoint),
         excluded(Exclusion::NoPeer(Family::Ipv6)),
-        excluded(Exclusion::Conflict { one: "one".into(), other: "other".into(), peer: "tor".into() }),
+        excluded(conflict),
         excluded(Exclusion::ConflictWithSharer { sharer: service.clone(), prefix: Prefix::of(vip, 24) }),
         excluded(Exclusion::SharerElsewhere { sharer: service }),
         NotAnnounced::UnknownNode { node: node.clone() },
