@@ -87,7 +87,7 @@ impl Node {
             name,
             &format!(
                 "link set lo up\nlink set eth0 up\naddress add {four}/32 dev eth0\naddress add {six}/128 dev eth0 nodad\n\
-                 route add default via inet6 {gateway} dev eth0\nroute add default via {gateway} dev eth0\n"
+                 -4 route add default via inet6 {gateway} dev eth0\n-6 route add default via {gateway} dev eth0\n"
             ),
         )?;
         self.machine.host.ip(&format!("route add {four}/32 dev {port}\nroute add {six}/128 dev {port}\n"))?;
