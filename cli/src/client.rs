@@ -92,6 +92,9 @@ fn print(status: &Status, out: &mut impl Write) -> std::io::Result<()> {
         }
         writeln!(out, "\n{members}")?;
     }
+    if !status.peers.is_empty() {
+        writeln!(out, "\n{}", peers(status))?;
+    }
     for vip in &status.vips {
         if let Some(mac) = &vip.conflict {
             writeln!(out, "\nconflict: {mac} claims {} too", vip.ip)?;
@@ -104,6 +107,21 @@ fn print(status: &Status, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "\nnote: {note}")?;
     }
     Ok(())
+}
+
+fn peers(status: &Status) -> Table {
+    let mut peers = table(["PEER", "ROUTER", "AS", "STATE", "UP FOR", "ROUTES", "BFD", "REASON"]);
+    for peer in &status.peers {
+        let up_for = peer.up_seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
+        let routes = format!("{}/{}", peer.announced, peer.wanted);
+        // An old failure explains nothing while the session is up.
+        let failure = peer.last_error.clone().filter(|_| peer.up_seconds.is_none());
+        let reason = peer.fault.clone().or(failure).unwrap_or_default();
+        let asn = peer.asn.map(|asn| asn.to_string()).unwrap_or_default();
+        let bfd = peer.bfd.clone().unwrap_or_default();
+        peers.add_row([&peer.name, &peer.router, &asn, &peer.state, &up_for, &routes, &bfd, &reason]);
+    }
+    peers
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {

@@ -21,6 +21,9 @@ pub struct Status {
     /// Every other speaker heard.
     #[serde(default)]
     pub members: Vec<Member>,
+    /// Every router this node should have a session with.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
     /// What is wrong with the manifests or the machine.
     #[serde(default)]
     pub faults: Vec<String>,
@@ -108,6 +111,38 @@ pub struct Member {
     /// False if it does not hear this node, although this node hears it.
     #[serde(default)]
     pub hears_us: bool,
+}
+
+/// One router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// The name of the BGPPeer.
+    pub name: String,
+    /// Where the router is, with its port.
+    pub router: String,
+    /// The state of the session as RFC 4271 names it.
+    pub state: String,
+    /// How long the session has been established.
+    #[serde(default)]
+    pub up_seconds: Option<u64>,
+    /// Routes the router has.
+    #[serde(default)]
+    pub announced: usize,
+    /// Routes it shall have.
+    #[serde(default)]
+    pub wanted: usize,
+    /// The router's AS number, once it has said it.
+    #[serde(default)]
+    pub asn: Option<u32>,
+    /// The state of the BFD session, where the path is watched.
+    #[serde(default)]
+    pub bfd: Option<String>,
+    /// Why there is no session, as far as this node knows by itself.
+    #[serde(default)]
+    pub fault: Option<String>,
+    /// The latest failure; it stays after the next success.
+    #[serde(default)]
+    pub last_error: Option<String>,
 }
 
 impl Status {

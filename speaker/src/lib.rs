@@ -1,13 +1,16 @@
 //! The per-node program: what the cluster wants of this node, the machines that do it, and what they report.
 
-mod drivers;
+pub mod drivers;
 pub mod exclusion;
 pub mod keys;
 pub mod kubernetes;
 pub mod metrics;
 pub mod net;
 pub mod orders;
+pub mod peers;
+pub mod reasons;
 pub mod view;
 
+pub use drivers::routing::{PathObserved, PeerObserved, Routing, RoutingObserver, SessionObserved};
 pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Observer, Wire};
 pub use drivers::{Counters, LinkObserved, MemberObserved};

@@ -1,10 +1,13 @@
 //! The speaker's metrics, made from what was observed whenever they are asked for.
 
+mod routing;
+
 use announce::Desired;
 use members::{DropReason, MemberState};
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use crate::drivers::LinkObserved;
+pub use routing::{collect as collect_routing, path_label, session_label};
 
 /// One metric family, as the README lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,7 @@ const PAUSES: Family = counter(
 );
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 18] = [
+pub const FAMILIES: [Family; 45] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -91,6 +94,33 @@ pub const FAMILIES: [Family; 18] = [
     REFUSED,
     DUPLICATES,
     HEARTBEAT_ERRORS,
+    routing::SESSION_UP,
+    routing::ANNOUNCED,
+    routing::PENDING,
+    routing::OPENS_SENT,
+    routing::OPENS_RECEIVED,
+    routing::NOTIFICATIONS_SENT,
+    routing::UPDATES_SENT,
+    routing::UPDATES_RECEIVED,
+    routing::KEEPALIVES_SENT,
+    routing::KEEPALIVES_RECEIVED,
+    routing::REFRESHES_SENT,
+    routing::TOTAL_SENT,
+    routing::TOTAL_RECEIVED,
+    routing::PATH_UP,
+    routing::CONTROL_INPUT,
+    routing::CONTROL_OUTPUT,
+    routing::ECHO_INPUT,
+    routing::ECHO_OUTPUT,
+    routing::UP_EVENTS,
+    routing::DOWN_EVENTS,
+    routing::NOTIFICATIONS,
+    routing::FAULT,
+    routing::CONNECTS,
+    routing::ESTABLISHED,
+    routing::NOTIFICATIONS_RECEIVED,
+    routing::FILTERED,
+    routing::DISCARDS,
 ];
 
 /// Adds the metrics of the node called `node` to a registry that is made for one scrape.

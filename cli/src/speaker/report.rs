@@ -29,6 +29,7 @@ impl Decided {
             pools: Vec::new(),
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
+            peers: Vec::new(),
             faults: self.faults(),
             notes: self.planned.notes.clone(),
         }

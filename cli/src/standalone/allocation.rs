@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use controller::{Action, Ingress, Plan, Refusal, ServiceView, Snapshot, convert};
+use controller::{Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, convert};
 use crds::checked::Config;
 use crds::core::{IpFamily, IpFamilyPolicy, Service, ServiceSpec};
 use ipam::{Placed, Policy, PoolName, ServiceId};
@@ -16,7 +16,8 @@ use super::state::{Addresses, Held, State, StateError};
 #[derive(Debug)]
 pub(super) struct Allocator {
     state: State,
-    reported: BTreeMap<ServiceId, String>,
+    /// What was said of each Service last; in a cluster its status remembers.
+    conditions: BTreeMap<ServiceId, Condition>,
 }
 
 /// What was decided.
@@ -34,16 +35,18 @@ impl Allocator {
     /// # Errors
     /// Fails when the state is there and cannot be used.
     pub(super) fn load(directory: &Path) -> Result<Self, StateError> {
-        Ok(Self { state: State::load(directory)?, reported: BTreeMap::new() })
+        Ok(Self { state: State::load(directory)?, conditions: BTreeMap::new() })
     }
 
     /// Plans and puts the plan into effect.
     pub(super) fn allocate(&mut self, config: &Config, cluster: &Cluster<'_>, lb_class: &str) -> Allocated {
         let mut faults = Vec::new();
+        let views = cluster.services.iter().map(|service| self.view(service, lb_class));
+        let services: BTreeMap<ServiceId, ServiceView> = views.map(|view| (view.id.clone(), view)).collect();
         let mut pools = Vec::new();
         let mut broken_pools = BTreeSet::new();
         for checked in config.pools.values() {
-            match convert::pool(checked, &cluster.namespaces, &cluster.services) {
+            match convert::pool(checked, cluster.namespaces.iter().copied(), services.values()) {
                 Ok(pool) => pools.push(pool),
                 Err(error) => {
                     broken_pools.insert(PoolName::from(checked.name.as_str()));
@@ -51,22 +54,18 @@ impl Allocator {
                 }
             }
         }
-        let services: Vec<ServiceView> = cluster.services.iter().map(|service| self.view(service, lb_class)).collect();
+        self.conditions.retain(|id, _| services.contains_key(id));
         let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
-        let mut plan = controller::plan(&Snapshot {
-            pools,
-            broken_pools,
-            services,
-            policy,
-            reported: std::mem::take(&mut self.reported),
-            ..Snapshot::default()
-        });
-        self.reported = plan.reasons();
+        let mut plan = controller::plan(&Snapshot { pools, broken_pools, services, policy, ..Snapshot::default() });
         // What was done is not kept: with thousands of Services it is most of a plan.
-        for action in std::mem::take(&mut plan.actions) {
-            if let Action::Emit(event) = action {
+        for change in std::mem::take(&mut plan.changes) {
+            for event in change.events {
                 tracing::info!(service = %event.service, reason = event.reason.as_str(), "{}", event.message);
             }
+            match change.write.condition {
+                Some(condition) => self.conditions.insert(change.service, condition),
+                None => self.conditions.remove(&change.service),
+            };
         }
         if let Err(error) = self.state.store(self.held(&plan)) {
             faults.push(format!("{:#}", anyhow::Error::new(error)));
@@ -86,6 +85,7 @@ impl Allocator {
         if view.cluster_ips.is_empty() {
             view.cluster_ips = stand_in_cluster_ips(&service.spec);
         }
+        view.condition = self.conditions.get(&view.id).cloned();
         if let Some(held) = self.state.addresses().get(&view.id.to_string()) {
             view.ingress = held.ips.iter().copied().map(Ingress::Ip).collect();
             view.pool_annotation = Some(held.pool.clone());

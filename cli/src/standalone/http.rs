@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
-use speaker::{Observer, metrics};
+use speaker::{LinkObserved, Observer, PeerObserved, RoutingObserver, metrics};
 use tokio::sync::watch;
 
 use super::report::Decided;
@@ -19,7 +19,9 @@ pub(super) struct Source {
     /// The latest decisions.
     pub decided: watch::Receiver<Arc<Decided>>,
     /// Asks the wire thread.
-    pub observer: Observer,
+    pub wire: Observer,
+    /// Asks the sessions with routers.
+    pub routing: RoutingObserver,
 }
 
 /// Returns the routes.
@@ -33,14 +35,14 @@ pub(super) fn router(source: Source) -> Router {
 }
 
 async fn status(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
+    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
     let decided = source.decided.borrow().clone();
-    axum::Json(decided.status(&links)).into_response()
+    axum::Json(decided.status(&links, &peers)).into_response()
 }
 
 /// Ready means that the manifests are read and every wire was heard long enough to own addresses.
 async fn ready(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
+    let links = source.wire.observe().await;
     let listening: Vec<&str> = links
         .iter()
         .filter(|link| link.phase == members::PhaseView::Listening)
@@ -56,21 +58,22 @@ async fn ready(State(source): State<Source>) -> Response {
 }
 
 async fn metrics(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
+    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
     let decided = source.decided.borrow().clone();
-    match render(&decided, &links) {
+    match render(&decided, &links, &peers) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
 /// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(decided: &Decided, links: &[speaker::LinkObserved]) -> prometheus::Result<String> {
+pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObserved]) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     controller::metrics::collect(&registry, &decided.allocated.plan)?;
     metrics::collect(&registry, &decided.node, &decided.desired, links)?;
+    metrics::collect_routing(&registry, peers)?;
     let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
     registry.register(Box::new(faults.clone()))?;
     faults.with_label_values::<&str>(&[]).set(decided.faults.len() as f64);

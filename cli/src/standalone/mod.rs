@@ -17,9 +17,10 @@ use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::{Context as _, bail};
 use crds::checked::{Compiled, Compiler, Nodes};
 use crds::fault::{Fault, Severity};
+use speaker::drivers::routing::{self, Routing};
 use speaker::exclusion::Exclusion;
 use speaker::net::links::{Links, watch_links};
-use speaker::{Wire, orders, view};
+use speaker::{Wire, orders, peers, view};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -49,29 +50,33 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     links_changed.changed().await.context("list the network links")?;
 
     let wire = Wire::start(wire_config(&options)).context("start the wire thread")?;
+    let routing = Routing::start(routing::Config::default()).context("start the sessions with routers")?;
     let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
     let listener = TcpListener::bind(options.metrics_address)
         .await
         .with_context(|| format!("listen on --metrics-address {}", options.metrics_address))?;
-    let server = axum::serve(listener, http::router(Source { decided: receiver, observer: wire.observer() }));
+    let source = Source { decided: receiver, wire: wire.observer(), routing: routing.observer() };
+    let server = axum::serve(listener, http::router(source));
     let server = tokio::spawn(server.into_future());
 
     loop {
         let links = links_changed.borrow_and_update().clone();
-        let (next, orders) = program.decide(&links);
-        wire.update(orders);
-        decided.send_replace(Arc::new(next));
+        let next = program.decide(&links);
+        wire.update(next.wire);
+        routing.update(next.routing);
+        decided.send_replace(Arc::new(next.decided));
         tokio::select! {
             () = changes.changed() => program.reload(),
             changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
             ended = &mut watching => ended.context("watch the network links")??,
             () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
+            () = routing.ended() => bail!("the sessions with routers ended by a fault, so no route is announced any more"),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
     tracing::info!("handing over and leaving");
-    wire.leave().await;
+    tokio::join!(wire.leave(), routing.leave());
     server.abort();
     Ok(())
 }
@@ -87,6 +92,15 @@ struct Program {
     allocator: Allocator,
     /// Faults that were logged already.
     told: Vec<String>,
+    /// Chosen once, for another one would reset every session.
+    router_id: Option<peers::RouterId>,
+}
+
+/// What follows from the manifests and the links.
+struct Decision {
+    decided: Decided,
+    wire: speaker::Desired,
+    routing: routing::Desired,
 }
 
 impl Program {
@@ -107,6 +121,7 @@ impl Program {
             compiler: Compiler::default(),
             allocator,
             told: Vec::new(),
+            router_id: None,
         })
     }
 
@@ -115,7 +130,7 @@ impl Program {
     }
 
     /// Runs the chain from the manifests to the orders.
-    fn decide(&mut self, links: &Links) -> (Decided, speaker::Desired) {
+    fn decide(&mut self, links: &Links) -> Decision {
         let cluster = Cluster::of(&self.loaded);
         let labels = |node: &crds::core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
         let nodes: Nodes = cluster.nodes.iter().copied().map(labels).collect();
@@ -138,6 +153,16 @@ impl Program {
         .view();
         let desired = announce::plan(&view, &NodeName::from(self.options.node.as_str()));
         let keys = speaker::keys::key_ring(&cluster.secrets, &self.options.namespace);
+        let me = cluster.nodes.iter().copied().find(|node| node.metadata.name == self.options.node);
+        let default_id = || peers::default_router_id(&self.options.node, me, links);
+        let peers = peers::Inputs {
+            config: &compiled.config,
+            node: me,
+            secrets: &cluster.secrets,
+            namespace: &self.options.namespace,
+            router_id: *self.router_id.get_or_insert_with(default_id),
+        }
+        .peers();
 
         let mut faults: Vec<String> = self.loaded.faults.iter().map(ToString::to_string).collect();
         let (noted, wrong): (Vec<_>, Vec<_>) =
@@ -145,13 +170,22 @@ impl Program {
         faults.extend(wrong.into_iter().map(|fault| self.placed(fault, &compiled)));
         faults.extend(allocated.faults.iter().cloned());
         faults.extend(keys.as_ref().err().map(ToString::to_string));
+        faults.extend(peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let internal = cluster.internal_addresses();
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
         self.tell(&faults);
         let unicast = self.options.heartbeat_unicast.then_some(internal);
-        let orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true, unicast });
-        (Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes }, orders)
+        let wire = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true, unicast });
+        let routing = routing::Desired {
+            peers,
+            routes: desired.routes.clone(),
+            export: desired.export.clone(),
+            links: Arc::new(links.clone()),
+            ready: true,
+        };
+        let decided = Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes };
+        Decision { decided, wire, routing }
     }
 
     /// Returns the fault with the file and line of the field it is about.

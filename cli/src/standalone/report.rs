@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use announce::{Desired, Mine, ServiceId};
 use ipam::{PoolName, Usage};
 use members::PhaseView;
-use speaker::{LinkObserved, metrics};
+use speaker::{LinkObserved, PeerObserved, metrics};
 
 use super::allocation::Allocated;
 use super::configuration::Cluster;
-use crate::status::{Member, Pool, Service, Status, Vip};
+use crate::status::{Member, Peer, Pool, Service, Status, Vip};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
 #[derive(Debug, Default)]
@@ -30,14 +30,15 @@ pub(super) struct Decided {
 }
 
 impl Decided {
-    /// Returns the status, given what is happening on the wire.
-    pub(super) fn status(&self, links: &[LinkObserved]) -> Status {
+    /// Returns the status, given what is happening on the wire and with the routers.
+    pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
         Status {
             node: self.node.clone(),
             services: self.services(),
             pools: self.allocated.plan.usage.iter().map(pool).collect(),
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
+            peers: peers.iter().map(peer).collect(),
             faults: self.faults.clone(),
             notes: self.notes.clone(),
         }
@@ -135,6 +136,23 @@ pub(crate) fn members_of(link: &LinkObserved) -> Vec<Member> {
         hears_us: member.reach != members::Reach::OneWay,
     };
     link.members.iter().map(member).collect()
+}
+
+fn peer(observed: &PeerObserved) -> Peer {
+    let session = observed.session.as_ref();
+    let status = session.map(|session| &session.status);
+    Peer {
+        name: observed.name.to_string(),
+        router: observed.router.clone(),
+        state: metrics::session_label(observed).to_owned(),
+        up_seconds: status.and_then(|status| status.since).map(|since| since.elapsed().as_secs()),
+        announced: status.map_or(0, |status| status.announced),
+        wanted: session.map_or(0, |session| session.routes.len()),
+        asn: status.and_then(|status| status.session.as_ref()).map(|session| session.peer_as.get()),
+        bfd: metrics::path_label(observed).map(str::to_owned),
+        fault: observed.fault.clone().or_else(|| observed.path.as_ref()?.fault.clone()),
+        last_error: session.and_then(|session| session.last_error.clone()),
+    }
 }
 
 fn pool((name, usage): (&PoolName, &Usage)) -> Pool {

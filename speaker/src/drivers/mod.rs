@@ -1,7 +1,11 @@
 //! The drivers: each owns its machines and their sockets outright, reads the clock, and decides nothing.
 
+mod bfd;
+mod bgp;
 mod link;
+mod neighbours;
 mod observed;
+pub mod routing;
 pub(crate) mod wire;
 
 pub use observed::{Counters, LinkObserved, MemberObserved};

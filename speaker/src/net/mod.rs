@@ -4,7 +4,11 @@
 
 #![expect(unsafe_code, reason = "the kernel's interfaces that have no safe wrapper; each use says why it is sound")]
 
+pub mod datagram;
 pub mod groups;
 pub mod heartbeat;
+pub mod icmpv6;
 pub mod links;
 pub mod packet;
+pub mod tcp;
+pub mod udp;

@@ -1,6 +1,7 @@
 //! `AF_PACKET` sockets: whole Ethernet frames of one ethertype on one link.
 
 use std::io;
+use std::task::{Context, Poll};
 
 use l2::filter::Instruction;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
@@ -37,6 +38,11 @@ impl PacketSocket {
     /// Returns the error of the event loop.
     pub async fn readable(&self) -> io::Result<()> {
         self.fd.readable().await.map(|mut guard| guard.retain_ready())
+    }
+
+    /// Registers for a wake-up and returns whether a frame may be read.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.fd.poll_read_ready(context).map(|guard| drop(guard.map(|mut guard| guard.retain_ready())))
     }
 
     /// Reads one frame into `buffer` and returns its length, or `None` when none waits.

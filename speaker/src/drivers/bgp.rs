@@ -1,0 +1,401 @@
+//! One router: its machine, its connections, and the clock.
+//!
+//! Everything of a router runs in one task that never waits for a write, so that a router that reads nothing delays no timer.
+
+mod connection;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use announce::PeerName;
+use bgp::{ConnId, Input, Link, Output, Peer, Routes, Stop, TimeToLive};
+use ipnet::IpNet;
+use rand::Rng as _;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::bfd::PathState;
+use super::routing::SessionObserved;
+use crate::net::links::Links;
+use crate::net::tcp::{self, Dial, Md5Key};
+use connection::{Connection, Progress};
+
+/// How long a router may take for the withdrawals before the session ends.
+const WITHDRAWAL: Duration = Duration::from_millis(500);
+
+/// Between which ends the session is; another end is another session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) remote: SocketAddr,
+    pub(super) source: Option<IpAddr>,
+    pub(super) device: Option<String>,
+}
+
+/// What the supervisor wants of this session.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    pub(super) config: bgp::Config,
+    /// Absent until everything is listed.
+    pub(super) routes: Option<Arc<Routes>>,
+    pub(super) key: Option<Md5Key>,
+    pub(super) links: Arc<Links>,
+    pub(super) end: Option<End>,
+}
+
+/// How the session shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The peer left the configuration.
+    Deconfigured,
+    /// It begins anew with another address or password.
+    Changed,
+    /// The process ends: routers that do not keep the routes are asked to prefer other nodes for this time first.
+    Leave { demotion: Duration },
+}
+
+/// How far a session that ends in order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Not,
+    Demoted { until: Instant },
+    Withdrawn { until: Instant },
+    Ended,
+}
+
+/// The machine and the connections of one router.
+pub(super) struct Driver {
+    name: PeerName,
+    endpoint: Endpoint,
+    machine: Peer,
+    connections: Vec<Connection>,
+    orders: Option<Orders>,
+    ending: Ending,
+    failures_seen: u64,
+    local: Option<IpAddr>,
+    /// Why the latest attempt could not even begin.
+    refused: Option<String>,
+    told: Option<String>,
+}
+
+impl Driver {
+    pub(super) fn new(name: PeerName, endpoint: Endpoint, config: bgp::Config) -> Self {
+        Self {
+            name,
+            endpoint,
+            machine: Peer::new(config, rand::rng().next_u64()),
+            connections: Vec::new(),
+            orders: None,
+            ending: Ending::Not,
+            failures_seen: 0,
+            local: None,
+            refused: None,
+            told: None,
+        }
+    }
+
+    /// Serves the router until its session has ended as ordered.
+    pub(super) async fn run(
+        mut self,
+        mut orders: watch::Receiver<Orders>,
+        mut path: Option<watch::Receiver<PathState>>,
+        mut questions: mpsc::Receiver<oneshot::Sender<SessionObserved>>,
+    ) {
+        self.failures_seen = path.as_ref().map_or(0, |path| path.borrow().failures);
+        self.on_orders(orders.borrow_and_update().clone());
+        self.machine.handle(Instant::now(), Input::Start);
+        self.perform();
+        let mut ordered = true;
+        while !self.is_over() {
+            let deadline = self.deadline();
+            tokio::select! { biased;
+                changed = orders.changed(), if ordered => {
+                    ordered = changed.is_ok();
+                    if ordered {
+                        let next = orders.borrow_and_update().clone();
+                        self.on_orders(next);
+                    } else if self.ending == Ending::Not {
+                        // The supervisor is gone by a fault: routers that can shall keep the routes.
+                        self.stop(Stop::Restart);
+                    }
+                }
+                state = next(&mut path) => self.on_path(state),
+                () = self.ready() => {}
+                Some(answer) = questions.recv() => {
+                    // The asker may have gone; nobody else wants the answer.
+                    drop(answer.send(self.observed()));
+                }
+                () = sleep_until(deadline) => {}
+            }
+            // What waits in the sockets comes first, or a process that stood still reports an outage of its own making.
+            self.serve();
+            self.on_time();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ending == Ending::Ended && self.connections.is_empty()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ending = match self.ending {
+            Ending::Demoted { until } | Ending::Withdrawn { until } => Some(until),
+            Ending::Not | Ending::Ended => None,
+        };
+        let connections = self.connections.iter().filter_map(Connection::deadline);
+        connections.map(tokio::time::Instant::into_std).chain(ending).chain(self.machine.poll_timeout()).min()
+    }
+
+    /// Waits until a connection can be served.
+    fn ready(&self) -> impl Future<Output = ()> {
+        std::future::poll_fn(|context| {
+            // All are polled, so that each wakes the task.
+            let ready = self.connections.iter().filter(|connection| connection.poll_ready(context).is_ready()).count();
+            if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+
+    fn serve(&mut self) {
+        let mut reports = Vec::new();
+        for connection in &mut self.connections {
+            let mut progress = Vec::new();
+            connection.serve(&mut progress);
+            reports.extend(progress.into_iter().map(|progress| (connection.id, progress)));
+        }
+        for (id, progress) in reports {
+            self.report(id, progress);
+            self.perform();
+        }
+        self.connections.retain(|connection| !connection.is_gone());
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.machine.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.machine.handle(now, Input::Timeout);
+            self.perform();
+        }
+        match self.ending {
+            Ending::Demoted { until } if until <= now => {
+                self.machine.handle(now, Input::Routes(Arc::default()));
+                self.ending = Ending::Withdrawn { until: now + WITHDRAWAL };
+                self.perform();
+            }
+            Ending::Withdrawn { until } if until <= now || self.machine.is_synced() => self.stop(Stop::Restart),
+            Ending::Not | Ending::Demoted { .. } | Ending::Withdrawn { .. } | Ending::Ended => {}
+        }
+    }
+
+    fn on_orders(&mut self, next: Orders) {
+        let now = Instant::now();
+        let before = self.orders.replace(next);
+        let Some(orders) = &self.orders else { return };
+        let Orders { config, routes, key: _, links: _, end } = orders;
+        let end = *end;
+        let was = before.as_ref();
+        if was.is_some_and(|was| was.config != *config) {
+            let resets = self.machine.impact(config).resets;
+            if !resets.is_empty() {
+                let settings = resets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                tracing::info!(peer = %self.name, settings, "the session starts anew, because these settings changed");
+            }
+            self.machine.handle(now, Input::Reconfigure(Box::new(config.clone())));
+        }
+        if let Some(routes) = routes
+            && was.and_then(|was| was.routes.as_ref()).is_none_or(|before| !Arc::ptr_eq(before, routes))
+            && self.ending == Ending::Not
+        {
+            self.machine.handle(now, Input::Routes(routes.clone()));
+        }
+        self.perform();
+        if let Some(end) = end.filter(|end| was.and_then(|was| was.end) != Some(*end)) {
+            self.on_end(end);
+        }
+    }
+
+    fn on_end(&mut self, end: End) {
+        let now = Instant::now();
+        match end {
+            End::Deconfigured => self.stop(Stop::Deconfigured),
+            End::Changed => self.stop(Stop::Restart),
+            End::Leave { demotion } => {
+                let status = self.machine.status();
+                let keeps_routes = status.session.is_some_and(|session| session.restarts_gracefully);
+                if status.announced == 0 || keeps_routes || demotion.is_zero() {
+                    return self.stop(Stop::Restart);
+                }
+                if self.ending == Ending::Not {
+                    self.machine.handle(now, Input::GracefulShutdown(true));
+                    self.ending = Ending::Demoted { until: now + demotion };
+                    self.perform();
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, stop: Stop) {
+        self.machine.handle(Instant::now(), Input::Stop(stop));
+        self.ending = Ending::Ended;
+        self.perform();
+    }
+
+    fn on_path(&mut self, state: PathState) {
+        let now = Instant::now();
+        let PathState { up, failures, independent } = state;
+        if failures > self.failures_seen {
+            self.failures_seen = failures;
+            self.machine.handle(now, Input::Bfd(bgp::Bfd::Down { independent }));
+            self.perform();
+        }
+        if up {
+            self.machine.handle(now, Input::Bfd(bgp::Bfd::Up));
+            self.perform();
+        }
+    }
+
+    /// Does what the machine wants.
+    fn perform(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Connect { conn, ttl } => self.dial(conn, ttl),
+                Output::Send { conn, bytes } => self.send(conn, bytes),
+                Output::Close { conn } => {
+                    let mut progress = Vec::new();
+                    for connection in self.connections.iter_mut().filter(|connection| connection.id == conn) {
+                        connection.close();
+                        connection.serve(&mut progress);
+                    }
+                }
+                Output::Event(event) => self.tell(&event),
+            }
+        }
+    }
+
+    fn send(&mut self, id: ConnId, bytes: Vec<u8>) {
+        let mut progress = Vec::new();
+        let live = |connection: &&mut Connection| connection.id == id && connection.is_live();
+        if let Some(connection) = self.connections.iter_mut().find(live) {
+            connection.send(bytes);
+            connection.write(&mut progress);
+        }
+        for progress in progress {
+            self.report(id, progress);
+        }
+    }
+
+    fn dial(&mut self, conn: ConnId, ttl: TimeToLive) {
+        let key = self.orders.as_ref().and_then(|orders| orders.key.as_ref());
+        let hold = u64::from(self.machine.config().hold_time.seconds());
+        let Endpoint { remote, source, device } = &self.endpoint;
+        let dialed = tcp::dial(&Dial {
+            remote: *remote,
+            source: *source,
+            device: device.as_deref(),
+            key,
+            ttl: ttl.send,
+            minimum_ttl: ttl.minimum,
+            patience: (hold > 0).then(|| Duration::from_secs(hold)),
+        });
+        match dialed {
+            Ok(stream) => {
+                self.refused = None;
+                self.connections.push(Connection::dialing(conn, stream));
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.refused = Some(format!("{:#}", anyhow::Error::new(error)));
+                self.machine.handle(Instant::now(), Input::ConnectFailed { conn, error: kind });
+            }
+        }
+    }
+
+    fn report(&mut self, conn: ConnId, progress: Progress) {
+        let input = match progress {
+            Progress::Opened { local, remote } => {
+                self.local = Some(local.ip());
+                Input::Connected { conn, link: self.link(local.ip(), remote.ip()) }
+            }
+            Progress::Refused(error) => Input::ConnectFailed { conn, error },
+            Progress::Sent(bytes) => Input::Sent { conn, bytes },
+            Progress::Received(bytes) => Input::Received { conn, bytes },
+            Progress::Ended(error) => Input::Closed { conn, error },
+        };
+        self.machine.handle(Instant::now(), input);
+    }
+
+    /// Returns the ends of a connection with the addresses of the interface it leaves by, which may serve as next hops.
+    fn link(&self, local: IpAddr, remote: IpAddr) -> Link {
+        let mut link = Link::between(local, remote);
+        let scope = match self.endpoint.remote {
+            SocketAddr::V6(remote) => remote.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        let links = self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default();
+        let has_local = |link: &crate::net::links::Link| link.addresses.iter().any(|net| net.addr() == local);
+        let found = links.iter().find(|(index, link)| index.0 == scope || (scope == 0 && has_local(link)));
+        for address in found.iter().flat_map(|(_, link)| &link.addresses).map(IpNet::addr) {
+            match address {
+                IpAddr::V4(address) => link.ipv4 = link.ipv4.or(Some(address)),
+                IpAddr::V6(address) if address.is_unicast_link_local() => {
+                    link.link_local = link.link_local.or(Some(address));
+                }
+                IpAddr::V6(address) => link.ipv6 = link.ipv6.or(Some(address)),
+            }
+        }
+        link
+    }
+
+    /// Logs each new reason once: a router that stays away must not fill the log.
+    fn tell(&mut self, event: &bgp::Event) {
+        let (peer, router) = (&self.name, self.endpoint.remote);
+        match event {
+            bgp::Event::Up(session) => {
+                self.told = None;
+                tracing::info!(%peer, %router, asn = %session.peer_as, id = %session.peer_id, "session established");
+            }
+            bgp::Event::Down(why) => tracing::warn!(%peer, %router, %why, "session lost"),
+            bgp::Event::Failed(why) => {
+                let why = self.refused.clone().unwrap_or_else(|| why.to_string());
+                if self.told.as_ref() == Some(&why) {
+                    tracing::debug!(%peer, %router, why, "no session");
+                } else {
+                    tracing::warn!(%peer, %router, why, "no session");
+                    self.told = Some(why);
+                }
+            }
+        }
+    }
+
+    fn observed(&self) -> SessionObserved {
+        let status = self.machine.status();
+        let last_error = self.refused.clone().or_else(|| status.last_error.as_ref().map(ToString::to_string));
+        SessionObserved {
+            remote: self.endpoint.remote,
+            device: self.endpoint.device.clone(),
+            local: self.local,
+            last_error,
+            stats: *self.machine.stats(),
+            synced: self.machine.is_synced(),
+            filtered: self.machine.filtered().count(),
+            routes: self.orders.as_ref().and_then(|orders| orders.routes.clone()).unwrap_or_default(),
+            status,
+        }
+    }
+}
+
+/// Waits for news of the path; for ever where nobody watches it.
+async fn next(path: &mut Option<watch::Receiver<PathState>>) -> PathState {
+    if let Some(receiver) = path
+        && receiver.changed().await.is_ok()
+    {
+        return *receiver.borrow_and_update();
+    }
+    std::future::pending().await
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

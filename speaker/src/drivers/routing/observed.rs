@@ -1,0 +1,77 @@
+//! What the sessions with routers say of themselves, copied out on demand.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use announce::PeerName;
+
+/// One peer at one moment.
+#[derive(Debug, Clone)]
+pub struct PeerObserved {
+    /// Its name.
+    pub name: PeerName,
+    /// Where the router is, as `address:port`; on an unnumbered link `interface:port`.
+    pub router: String,
+    /// The VRF device of the session; empty outside any.
+    pub vrf: String,
+    /// Why there is no session to speak of, or why changed settings wait.
+    pub fault: Option<String>,
+    /// The session, once it is tried.
+    pub session: Option<SessionObserved>,
+    /// The path to the router as BFD sees it, where it is watched.
+    pub path: Option<PathObserved>,
+}
+
+impl PeerObserved {
+    /// Returns whether the session is established.
+    pub fn is_up(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.status.state == bgp::State::Established)
+    }
+}
+
+/// One BGP session at one moment.
+#[derive(Debug, Clone)]
+pub struct SessionObserved {
+    /// The router's end.
+    pub remote: SocketAddr,
+    /// The device the connection is bound to.
+    pub device: Option<String>,
+    /// Our address on the latest connection.
+    pub local: Option<IpAddr>,
+    /// What the machine says.
+    pub status: bgp::Status,
+    /// Its counters.
+    pub stats: bgp::Stats,
+    /// The latest failure in words; it stays after the next success.
+    pub last_error: Option<String>,
+    /// The router has everything it shall have.
+    pub synced: bool,
+    /// Wanted routes that lie outside the pools and are kept in.
+    pub filtered: usize,
+    /// The routes it shall have.
+    pub routes: Arc<bgp::Routes>,
+}
+
+/// One BFD session at one moment.
+#[derive(Debug, Clone)]
+pub struct PathObserved {
+    /// Between which ends it is.
+    pub endpoint: bfd::Endpoint,
+    /// Its state.
+    pub state: bfd::State,
+    /// Why it changed last.
+    pub diagnostic: bfd::Diag,
+    /// How long it has been Up.
+    pub up_for: Option<Duration>,
+    /// The interval between our packets.
+    pub transmit_interval: Option<Duration>,
+    /// How long the router may stay silent.
+    pub detection_time: Option<Duration>,
+    /// Failures are detected by echoes.
+    pub echo: bool,
+    /// Counters.
+    pub stats: bfd::Stats,
+    /// Why packets cannot be sent or received.
+    pub fault: Option<String>,
+}

@@ -1,0 +1,177 @@
+//! The metrics of the sessions with routers, under the names that MetalLB gives them.
+
+use prometheus::{GaugeVec, IntCounterVec, Registry};
+
+use super::{Family, counter, counters, gauge, gauges};
+use crate::drivers::routing::PeerObserved;
+
+/// MetalLB's labels: `address:port` of the router, and the VRF, empty outside any.
+const PEER: &[&str] = &["peer", "vrf"];
+
+pub(super) const SESSION_UP: Family =
+    gauge("metallb_bgp_session_up", PEER, "Whether the session with the router is established");
+pub(super) const ANNOUNCED: Family = gauge("metallb_bgp_announced_prefixes_total", PEER, "Routes the router has");
+pub(super) const PENDING: Family = gauge(
+    "metallb_bgp_pending_prefixes_total",
+    PEER,
+    "Routes and withdrawals on their way; without a session, all routes",
+);
+pub(super) const OPENS_SENT: Family = counter("metallb_bgp_opens_sent", PEER, "OPEN messages sent");
+pub(super) const OPENS_RECEIVED: Family = counter("metallb_bgp_opens_received", PEER, "OPEN messages received");
+pub(super) const NOTIFICATIONS_SENT: Family =
+    counter("metallb_bgp_notifications_sent", PEER, "NOTIFICATION messages sent");
+pub(super) const UPDATES_SENT: Family = counter("metallb_bgp_updates_total", PEER, "UPDATE messages sent");
+pub(super) const UPDATES_RECEIVED: Family =
+    counter("metallb_bgp_updates_total_received", PEER, "UPDATE messages received");
+pub(super) const KEEPALIVES_SENT: Family = counter("metallb_bgp_keepalives_sent", PEER, "KEEPALIVE messages sent");
+pub(super) const KEEPALIVES_RECEIVED: Family =
+    counter("metallb_bgp_keepalives_received", PEER, "KEEPALIVE messages received");
+pub(super) const REFRESHES_SENT: Family =
+    counter("metallb_bgp_route_refresh_sent", PEER, "ROUTE-REFRESH messages sent");
+pub(super) const TOTAL_SENT: Family = counter("metallb_bgp_total_sent", PEER, "BGP messages sent");
+pub(super) const TOTAL_RECEIVED: Family = counter("metallb_bgp_total_received", PEER, "BGP messages received");
+pub(super) const PATH_UP: Family =
+    gauge("metallb_bfd_session_up", PEER, "Whether BFD says that the path to the router works");
+pub(super) const CONTROL_INPUT: Family =
+    counter("metallb_bfd_control_packet_input", PEER, "BFD control packets accepted");
+pub(super) const CONTROL_OUTPUT: Family =
+    counter("metallb_bfd_control_packet_output", PEER, "BFD control packets sent");
+pub(super) const ECHO_INPUT: Family = counter("metallb_bfd_echo_packet_input", PEER, "Own BFD echoes that came back");
+pub(super) const ECHO_OUTPUT: Family = counter("metallb_bfd_echo_packet_output", PEER, "BFD echoes sent");
+pub(super) const UP_EVENTS: Family = counter("metallb_bfd_session_up_events", PEER, "Times BFD found the path working");
+pub(super) const DOWN_EVENTS: Family = counter("metallb_bfd_session_down_events", PEER, "Times BFD lost the path");
+pub(super) const NOTIFICATIONS: Family =
+    counter("metallb_bfd_zebra_notifications", PEER, "Changes of the path that were passed on to BGP");
+pub(super) const FAULT: Family =
+    gauge("clarion_bgp_fault", PEER, "Whether the peer cannot be tried as configured; /status says why");
+pub(super) const CONNECTS: Family = counter("clarion_bgp_connects_total", PEER, "Connections tried");
+pub(super) const ESTABLISHED: Family = counter("clarion_bgp_sessions_established_total", PEER, "Sessions established");
+pub(super) const NOTIFICATIONS_RECEIVED: Family =
+    counter("clarion_bgp_notifications_received_total", PEER, "NOTIFICATION messages received");
+pub(super) const FILTERED: Family =
+    gauge("clarion_bgp_filtered_prefixes", PEER, "Wanted routes outside all pools, which are never announced");
+pub(super) const DISCARDS: Family = counter(
+    "clarion_bfd_discards_total",
+    &["peer", "vrf", "reason"],
+    "BFD packets of the router that were not accepted",
+);
+
+/// Adds the metrics of the sessions to a registry that is made for one scrape.
+///
+/// # Errors
+/// Fails only when a family is there already.
+pub fn collect(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
+    collect_gauges(registry, peers)?;
+    collect_sessions(registry, peers)?;
+    collect_paths(registry, peers)
+}
+
+fn collect_gauges(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
+    let (up, fault) = (gauges(registry, SESSION_UP)?, gauges(registry, FAULT)?);
+    let (announced, pending) = (gauges(registry, ANNOUNCED)?, gauges(registry, PENDING)?);
+    let filtered = gauges(registry, FILTERED)?;
+    let set = |gauge: &GaugeVec, peer: &PeerObserved, value: f64| {
+        gauge.with_label_values(&[&peer.router, &peer.vrf]).set(value);
+    };
+    for peer in peers {
+        set(&up, peer, f64::from(u8::from(peer.is_up())));
+        set(&fault, peer, f64::from(u8::from(peer.fault.is_some())));
+        let session = peer.session.as_ref();
+        set(&announced, peer, session.map_or(0.0, |session| session.status.announced as f64));
+        set(&pending, peer, session.map_or(0.0, |session| session.status.backlog as f64));
+        set(&filtered, peer, session.map_or(0.0, |session| session.filtered as f64));
+    }
+    Ok(())
+}
+
+fn collect_sessions(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
+    let families: [(Family, fn(&bgp::Stats) -> u64); 13] = [
+        (OPENS_SENT, |stats| stats.opens_sent),
+        (OPENS_RECEIVED, |stats| stats.opens_received),
+        (NOTIFICATIONS_SENT, |stats| stats.notifications_sent),
+        (UPDATES_SENT, |stats| stats.updates_sent),
+        (UPDATES_RECEIVED, |stats| stats.updates_received),
+        (KEEPALIVES_SENT, |stats| stats.keepalives_sent),
+        (KEEPALIVES_RECEIVED, |stats| stats.keepalives_received),
+        (REFRESHES_SENT, |stats| stats.refreshes_sent),
+        (TOTAL_SENT, sent),
+        (TOTAL_RECEIVED, received),
+        (CONNECTS, |stats| stats.connects),
+        (ESTABLISHED, |stats| stats.established),
+        (NOTIFICATIONS_RECEIVED, |stats| stats.notifications_received),
+    ];
+    for (family, value) in families {
+        let metric = counters(registry, family)?;
+        for peer in peers {
+            let value = peer.session.as_ref().map_or(0, |session| value(&session.stats));
+            metric.with_label_values(&[&peer.router, &peer.vrf]).inc_by(value);
+        }
+    }
+    Ok(())
+}
+
+fn sent(stats: &bgp::Stats) -> u64 {
+    stats.opens_sent + stats.updates_sent + stats.keepalives_sent + stats.notifications_sent + stats.refreshes_sent
+}
+
+fn received(stats: &bgp::Stats) -> u64 {
+    stats.opens_received
+        + stats.updates_received
+        + stats.keepalives_received
+        + stats.notifications_received
+        + stats.refreshes_received
+}
+
+fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
+    let up = gauges(registry, PATH_UP)?;
+    let families: [(Family, fn(&bfd::Stats) -> u64); 7] = [
+        (CONTROL_INPUT, |stats| stats.control_packet_input),
+        (CONTROL_OUTPUT, |stats| stats.control_packet_output),
+        (ECHO_INPUT, |stats| stats.echo_packet_input),
+        (ECHO_OUTPUT, |stats| stats.echo_packet_output),
+        (UP_EVENTS, |stats| stats.session_up_events),
+        (DOWN_EVENTS, |stats| stats.session_down_events),
+        (NOTIFICATIONS, |stats| stats.session_up_events + stats.session_down_events),
+    ];
+    let watched = || peers.iter().filter_map(|peer| Some((peer, peer.path.as_ref()?)));
+    for (peer, path) in watched() {
+        let is_up = path.state == bfd::State::Up;
+        up.with_label_values(&[&peer.router, &peer.vrf]).set(f64::from(u8::from(is_up)));
+    }
+    for (family, value) in families {
+        let metric: IntCounterVec = counters(registry, family)?;
+        for (peer, path) in watched() {
+            metric.with_label_values(&[&peer.router, &peer.vrf]).inc_by(value(&path.stats));
+        }
+    }
+    let discards = counters(registry, DISCARDS)?;
+    for (peer, path) in watched() {
+        for (reason, count) in path.stats.discards.iter() {
+            discards.with_label_values(&[&*peer.router, &*peer.vrf, reason]).inc_by(count);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the word for the state of a BGP session, as RFC 4271 names it.
+pub fn session_label(peer: &PeerObserved) -> &'static str {
+    let Some(session) = &peer.session else { return "Idle" };
+    match session.status.state {
+        bgp::State::Idle => "Idle",
+        bgp::State::Connect => "Connect",
+        bgp::State::Active => "Active",
+        bgp::State::OpenSent => "OpenSent",
+        bgp::State::OpenConfirm => "OpenConfirm",
+        bgp::State::Established => "Established",
+    }
+}
+
+/// Returns the word for the state of the BFD session beside it, as RFC 5880 names it; none where the path is not watched.
+pub fn path_label(peer: &PeerObserved) -> Option<&'static str> {
+    Some(match peer.path.as_ref()?.state {
+        bfd::State::AdminDown => "AdminDown",
+        bfd::State::Down => "Down",
+        bfd::State::Init => "Init",
+        bfd::State::Up => "Up",
+    })
+}
