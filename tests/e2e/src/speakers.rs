@@ -1,0 +1,226 @@
+//! Nodes with kube-proxy, pods and `clarion speaker`, and a client on their network.
+
+use std::{
+    fs::File,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use clarion::{demo::speaker::fetch, status::Status};
+use control_plane::{ControlPlane, Identity, Mode, Node};
+use lab::{Client, Lab};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::deployment::{self, NAMESPACE};
+
+/// How long anything may take that should happen at once, on a machine that does much else.
+pub const SOON: Duration = Duration::from_secs(15);
+
+/// Where a speaker answers on its own node.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 17472);
+
+/// A cluster without a controller: tests write the addresses of Services themselves.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The speakers, in the order of the nodes; gone where a test ended one.
+    pub speakers: Vec<Option<Speaker>>,
+    /// The nodes `n1`, `n2` and so on.
+    pub nodes: Vec<Node>,
+    /// The host that uses the Services.
+    pub client: Client,
+    /// The API server.
+    pub control_plane: ControlPlane,
+    /// The network; dropped last.
+    pub lab: Lab,
+}
+
+/// One `clarion speaker`; dropping it kills it.
+#[derive(Debug)]
+pub struct Speaker {
+    child: Child,
+}
+
+impl Cluster {
+    /// Starts a control plane and `count` nodes with kube-proxy and a client; no speaker runs yet.
+    pub fn build(count: usize, mode: Mode) -> Option<Self> {
+        let lab = Lab::new()?;
+        let control_plane = ControlPlane::start(&lab);
+        deployment::install(&control_plane);
+        control_plane.apply(&format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: shop}}}}\n---\n\
+             {{apiVersion: v1, kind: Secret, metadata: {{name: memberlist, namespace: {NAMESPACE}}}, \
+             stringData: {{secretkey: the same sixteen bytes or more}}}}\n"
+        ));
+        let lan = lab.bridge("lan");
+        let mut nodes: Vec<Node> =
+            (1..=count).map(|number| control_plane.node(&lab, &format!("n{number}"), &lan)).collect();
+        let kubeconfig = control_plane.kubeconfig(&Identity::KubeProxy);
+        for node in &mut nodes {
+            node.kube_proxy(mode, &kubeconfig);
+        }
+        let client = lab.client("client", &lan);
+        let speakers = nodes.iter().map(|_| None).collect();
+        Some(Self { speakers, nodes, client, control_plane, lab })
+    }
+
+    /// Starts a cluster whose speakers are ready and may announce the addresses of the lab.
+    pub fn start(count: usize) -> Option<Self> {
+        let mut cluster = Self::build(count, Mode::Nftables)?;
+        cluster.announce();
+        for number in 0..count {
+            cluster.speak(number, &[]);
+        }
+        cluster.wait_until_ready();
+        Some(cluster)
+    }
+
+    /// Creates the pool of the lab's addresses and its advertisement.
+    pub fn announce(&self) {
+        self.control_plane.apply(&format!(
+            "{{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {{name: lan, namespace: {NAMESPACE}}}, \
+             spec: {{addresses: [{}, '{}']}}}}\n---\n\
+             {{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {{name: lan, namespace: {NAMESPACE}}}, \
+             spec: {{ipAddressPools: [lan]}}}}\n",
+            lab::VIPS_V4,
+            lab::VIPS_V6
+        ));
+    }
+
+    /// Returns the file by which speakers reach the API server, with their own rights.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.control_plane.kubeconfig(&Identity::service_account(NAMESPACE, "clarion-speaker"))
+    }
+
+    /// Starts the speaker of a node, in place of one that ran before.
+    pub fn speak(&mut self, number: usize, arguments: &[&str]) {
+        let kubeconfig = self.kubeconfig();
+        self.speak_with(number, kubeconfig, arguments);
+    }
+
+    /// Starts the speaker of a node with a kubeconfig of the test's own.
+    pub fn speak_with(&mut self, number: usize, kubeconfig: PathBuf, arguments: &[&str]) {
+        let node = &self.nodes[number];
+        self.speakers[number] = None;
+        let log = self.lab.directory().join(format!("{}.speaker.log", node.name()));
+        let mut command = Command::new(lab::node::binary());
+        command.args(["speaker", "--node-name", node.name(), "--namespace", NAMESPACE, "--kubeconfig"]);
+        command.arg(kubeconfig).args(arguments);
+        self.speakers[number] = Some(Speaker::start(&node.machine, command, &log));
+    }
+
+    /// Waits until every speaker that runs is ready.
+    pub fn wait_until_ready(&self) {
+        self.lab.eventually(SOON, "every speaker is ready", || {
+            (0..self.nodes.len()).filter(|number| self.speakers[*number].is_some()).all(|number| self.is_ready(number))
+        });
+    }
+
+    /// Returns whether the speaker of a node says that it is ready.
+    pub fn is_ready(&self, number: usize) -> bool {
+        self.page(number, "/readyz").is_some()
+    }
+
+    /// Returns what the speaker of a node says of itself.
+    pub fn status(&self, number: usize) -> Option<Status> {
+        serde_json::from_str(&self.page(number, "/status")?).ok()
+    }
+
+    /// Returns what the speaker of a node serves at a path on its own port; nothing unless it answers 200.
+    pub fn page(&self, number: usize, path: &str) -> Option<String> {
+        self.nodes[number].machine.host.run(|| fetch(LOCAL, path)).ok()
+    }
+
+    /// Returns the node that answers for an address according to the speakers, if they agree on exactly one.
+    pub fn owner(&self, vip: IpAddr) -> Option<usize> {
+        let owns = |number: &usize| self.status(*number).is_some_and(|status| status.owns(vip));
+        let owners: Vec<usize> = (0..self.nodes.len()).filter(owns).collect();
+        if let [owner] = owners[..] { Some(owner) } else { None }
+    }
+
+    /// Waits until exactly one node answers for an address, and returns which.
+    pub fn settled_owner(&self, vip: IpAddr) -> usize {
+        self.lab.eventually(SOON, &format!("one node answers for {vip}"), || self.owner(vip).is_some());
+        self.owner(vip).expect("ownership is stable once it is settled")
+    }
+
+    /// Creates a Service of the pods labelled `app: NAME` and writes its addresses as a controller does.
+    pub fn service(&self, name: &str, spec: &str, addresses: &[&str]) {
+        self.control_plane.apply(&format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  type: LoadBalancer\n  \
+             selector: {{app: {name}}}\n  ports:\n  - {{name: tcp, port: 7, protocol: TCP}}\n  \
+             - {{name: udp, port: 7, protocol: UDP}}\n{spec}"
+        ));
+        self.allocate(name, addresses);
+    }
+
+    /// Writes the addresses of a Service as a controller does.
+    pub fn allocate(&self, name: &str, addresses: &[&str]) {
+        let ingress: Vec<String> = addresses.iter().map(|address| format!("{{ip: '{address}'}}")).collect();
+        let status = format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}, namespace: shop}}, \
+             status: {{loadBalancer: {{ingress: [{}]}}}}}}",
+            ingress.join(", ")
+        );
+        self.control_plane.try_apply_status(&status).expect("a status is accepted");
+    }
+
+    /// Kills the speaker of a node.
+    pub fn kill(&mut self, number: usize) {
+        self.speakers[number] = None;
+    }
+}
+
+impl Speaker {
+    fn start(machine: &Client, mut command: Command, log: &std::path::Path) -> Self {
+        let output = File::options().create(true).append(true).open(log).expect("the lab's directory can be written");
+        let errors = output.try_clone().expect("a file has a second handle");
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        Self { child: machine.host.spawn(&mut command).expect("a speaker can be started") }
+    }
+
+    /// Asks for an orderly end and waits for it.
+    ///
+    /// # Panics
+    ///
+    /// When it takes longer than a pod is given.
+    pub fn leave(&mut self) -> Duration {
+        let start = Instant::now();
+        self.signal(Signal::SIGTERM);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                assert!(status.success(), "the speaker ended with {status}");
+                return start.elapsed();
+            }
+            assert!(start.elapsed() < SOON, "the speaker does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Returns how the process ended; nothing while it runs.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// Returns the process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
+        kill(Pid::from_raw(id), signal).expect("a child that was not waited for can be signalled");
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        // Fails only where the process has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
