@@ -11,7 +11,7 @@ use crate::{
     cold_start,
     failover::{self, Fault},
     figure::Sink,
-    idle, moves, plan, size, starvation,
+    idle, kubernetes, moves, plan, size, starvation,
 };
 
 /// The benches by the names of their figures.
@@ -37,6 +37,8 @@ pub(crate) enum Bench {
     Plan,
     /// The binary's size.
     Size,
+    /// A real API server.
+    Kubernetes,
 }
 
 /// One part.
@@ -62,6 +64,8 @@ pub(crate) enum Job {
     Plan,
     /// The file only.
     Size,
+    /// Controller and speaker on an API server with so many Services.
+    Kubernetes(usize),
 }
 
 impl Job {
@@ -77,6 +81,7 @@ impl Job {
             Self::ColdStart(_) => Bench::ColdStart,
             Self::Plan => Bench::Plan,
             Self::Size => Bench::Size,
+            Self::Kubernetes(_) => Bench::Kubernetes,
         }
     }
 
@@ -93,6 +98,7 @@ impl Job {
             Self::ColdStart(vips) => cold_start::run(options, *vips, sink),
             Self::Plan => plan::run(sink),
             Self::Size => size::run(options, sink),
+            Self::Kubernetes(services) => kubernetes::run(options, *services, sink),
         }
     }
 }
@@ -113,6 +119,7 @@ impl fmt::Display for Job {
             Self::ColdStart(vips) => write!(f, "cold_start {vips}"),
             Self::Plan => f.write_str("plan"),
             Self::Size => f.write_str("size"),
+            Self::Kubernetes(services) => write!(f, "kubernetes {services}"),
         }
     }
 }

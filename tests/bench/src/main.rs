@@ -12,6 +12,7 @@ mod failover;
 mod figure;
 mod idle;
 mod job;
+mod kubernetes;
 mod manifests;
 mod moves;
 mod plan;

@@ -77,6 +77,9 @@ fn stages() -> Vec<Vec<Lane>> {
         Job::ColdStart(1000),
         Job::ColdStart(10_000),
         Job::Idle(10_000),
+        Job::Kubernetes(10),
+        Job::Kubernetes(1000),
+        Job::Kubernetes(10_000),
         Job::Starvation,
     ];
     vec![waiting, vec![busy]]
