@@ -92,8 +92,10 @@ struct Shared {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flow {
     watches: Watches,
-    /// How often watches were cut; a watch ends when this changes.
+    /// How often watches were cut; one that is under way breaks off when this changes.
     cuts: u64,
+    /// How often watches were ended, in the same way but in order.
+    ends: u64,
 }
 
 impl ControlPlane {
@@ -161,6 +163,11 @@ impl FaultProxy {
     /// Breaks every watch off in the middle; the connections stay.
     pub fn cut_watches(&self) {
         self.shared.watches.send_modify(|flow| flow.cuts += 1);
+    }
+
+    /// Ends every watch in order, as the API server does after half an hour or more.
+    pub fn end_watches(&self) {
+        self.shared.watches.send_modify(|flow| flow.ends += 1);
     }
 
     /// Resets every connection; new ones are welcome.

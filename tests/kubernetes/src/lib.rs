@@ -71,7 +71,7 @@ const DIRECTORY: &str = "/run/control-plane";
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they end: clients before servers.
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
     access: Access,
     controllers: Option<Program>,
     api_server: Option<Program>,
@@ -126,7 +126,7 @@ impl ControlPlane {
         let client = run(runtime.handle(), client(&config))?;
         let access = Access { runtime: runtime.handle().clone(), client };
         let mut control_plane = Self {
-            _runtime: runtime,
+            runtime: Some(runtime),
             access,
             controllers: None,
             api_server: Some(api_server),
@@ -257,6 +257,15 @@ impl ControlPlane {
 
     fn api_server(&self) -> &Program {
         self.api_server.as_ref().expect("the test restarts the API server before it uses it")
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // The test may have a runtime of its own, in which waiting for another is forbidden.
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -25,8 +25,11 @@ use crate::{Access, ControlPlane, program, program::Program};
 /// The ranges of all pods.
 pub const POD_RANGES: &str = "10.244.0.0/16,fd44::/48";
 
-/// Where kube-proxy says that the rules of its node are in place.
+/// Where kube-proxy says that it is healthy.
 pub const HEALTH_PORT: u16 = 10256;
+
+/// Where kube-proxy counts what it does, for its own node only.
+pub const METRICS_PORT: u16 = 10249;
 
 /// By which means kube-proxy changes where packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Node {
     proxy: Option<Program>,
+    /// How the rules that are there were made.
+    mode: Option<Mode>,
     /// The machine, with its cable to the network that Services are announced on.
     pub machine: Client,
     /// Its cable to the management network, by which it reaches the API server.
@@ -87,6 +92,7 @@ impl ControlPlane {
         routes.push(route);
         Ok(Node {
             proxy: None,
+            mode: None,
             machine,
             management,
             access: self.access.clone(),
@@ -131,6 +137,7 @@ impl Node {
     pub fn kube_proxy(&mut self, mode: Mode, kubeconfig: &Path) {
         self.proxy = None;
         self.proxy = Some(self.start_kube_proxy(mode, kubeconfig).expect("kube-proxy starts"));
+        self.mode = Some(mode);
     }
 
     /// Kills kube-proxy; the rules that it made stay.
@@ -142,20 +149,33 @@ impl Node {
         let binary = program::built("kube-proxy")?;
         let config = Path::new(crate::DIRECTORY).join(format!("{}.kube-proxy.json", self.name()));
         fs::write(&config, configuration(mode, self.name(), kubeconfig).to_string())?;
-        // Rules of another mode would go on beside the new ones.
-        self.machine.host.output(Command::new(&binary).arg("--cleanup"))?;
+        if self.mode.is_some_and(|before| before != mode) {
+            // Rules of another mode would go on beside the new ones.
+            self.machine.host.output(Command::new(&binary).arg("--cleanup"))?;
+        }
         let mut command = Command::new(&binary);
         command.arg(format!("--config={}", config.display()));
         let log = self.logs.join(format!("{}.kube-proxy.log", self.name()));
         let mut proxy = Program::start(command, &log, |command| self.machine.host.spawn(command))?;
-        proxy.wait("the rules are in place", || self.healthy())?;
+        // It says that it is healthy before it has made any rule, because nothing is late yet.
+        proxy.wait("the rules are in place", || self.healthy() && self.has_rules())?;
         Ok(proxy)
     }
 
-    /// Returns whether kube-proxy says that the rules are in place.
+    /// Returns whether kube-proxy says that it is healthy.
     pub fn healthy(&self) -> bool {
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTH_PORT));
-        self.machine.host.run(|| fetch(server, "/healthz")).is_ok()
+        self.page(HEALTH_PORT, "/healthz").is_ok()
+    }
+
+    /// Returns whether kube-proxy has made the rules of both families at least once.
+    fn has_rules(&self) -> bool {
+        let page = self.page(METRICS_PORT, "/metrics").unwrap_or_default();
+        let syncs = page.lines().filter(|line| line.starts_with("kubeproxy_sync_proxy_rules_last_timestamp_seconds"));
+        syncs.filter(|line| !line.ends_with(" 0")).count() == 2
+    }
+
+    fn page(&self, port: u16, path: &str) -> anyhow::Result<String> {
+        self.machine.host.run(|| fetch(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), path))
     }
 }
 
@@ -214,7 +234,7 @@ fn configuration(mode: Mode, node: &str, kubeconfig: &Path) -> Value {
         "clientConnection": {"kubeconfig": kubeconfig},
         "clusterCIDR": POD_RANGES,
         "healthzBindAddress": format!("0.0.0.0:{HEALTH_PORT}"),
-        "metricsBindAddress": "127.0.0.1:10249",
+        "metricsBindAddress": format!("127.0.0.1:{METRICS_PORT}"),
         // The machine's conntrack limits cannot be set from inside a namespace.
         "conntrack": {"maxPerCore": 0, "min": 0},
     })

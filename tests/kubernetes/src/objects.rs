@@ -17,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client,
-    api::{DynamicObject, Patch, PatchParams, PostParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::{GroupVersionKind, TypeMeta},
     discovery::{Scope, pinned_kind},
 };
@@ -34,16 +34,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl ControlPlane {
     /// Installs the custom resource definitions of `deploy/crds` and waits until they are served.
     pub fn install_crds(&self) {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
-        let objects = read(&directory).expect("deploy/crds can be read");
-        assert!(!objects.is_empty(), "{} is empty", directory.display());
-        self.run(apply_all(&self.access.client, &objects, Part::Object)).expect("the definitions are accepted");
-        let definitions: Api<CustomResourceDefinition> = Api::all(self.admin());
-        let start = Instant::now();
-        while !self.run(definitions.list(&Default::default())).is_ok_and(|list| list.items.iter().all(established)) {
-            assert!(start.elapsed() < PATIENCE, "not every custom resource is served after {PATIENCE:?}");
-            thread::sleep(Duration::from_millis(10));
-        }
+        self.apply_manifests(&deploy("crds"));
+    }
+
+    /// Installs what `deploy/clarion.yaml` gives a cluster, rights included, but for the workloads.
+    pub fn install(&self) {
+        self.apply_manifests(&deploy("clarion.yaml"));
     }
 
     /// Applies the objects of one or more YAML documents by server-side apply, in their order.
@@ -65,22 +61,30 @@ impl ControlPlane {
         self.run(apply_all(&self.access.client, &documents(yaml)?, Part::Status))
     }
 
-    /// Applies the manifests of a directory and those below, but for workloads, which would need kubelets.
+    /// Applies the manifests of a file, or of a directory and those below, but for what needs kubelets: workloads and Nodes.
     ///
     /// Namespaces go first, then custom resource definitions, then the rest in the order of their paths.
+    /// Every custom resource that is defined is served when this returns.
     ///
     /// # Panics
     ///
     /// When a file cannot be read or an object is refused.
-    pub fn apply_dir(&self, directory: &Path) {
-        let mut objects = read(directory).expect("the directory can be read");
-        objects.retain(|object| !matches!(object["kind"].as_str(), Some("DaemonSet" | "Deployment")));
+    pub fn apply_manifests(&self, path: &Path) {
+        let mut objects = read(path).expect("the manifests can be read");
+        assert!(!objects.is_empty(), "{} holds no object", path.display());
+        objects.retain(|object| !matches!(object["kind"].as_str(), Some("DaemonSet" | "Deployment" | "Node")));
         objects.sort_by_key(|object| match object["kind"].as_str() {
             Some("Namespace") => 0,
             Some("CustomResourceDefinition") => 1,
             _ => 2,
         });
         self.run(apply_all(&self.access.client, &objects, Part::Object)).expect("the objects are accepted");
+        let definitions: Api<CustomResourceDefinition> = Api::all(self.admin());
+        let start = Instant::now();
+        while !self.run(definitions.list(&ListParams::default())).is_ok_and(|list| list.items.iter().all(established)) {
+            assert!(start.elapsed() < PATIENCE, "not every custom resource is served after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Returns a fresh token of a service account, as the kubelet would get it, and creates the account if it does not exist.
@@ -155,10 +159,16 @@ fn established(definition: &CustomResourceDefinition) -> bool {
     conditions.into_iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
 }
 
-/// Returns the objects of every YAML file in `directory` and below, in the order of their paths.
-fn read(directory: &Path) -> anyhow::Result<Vec<Value>> {
+/// Returns where a part of `deploy` is.
+fn deploy(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(part)
+}
+
+/// Returns the objects of a file, or of every YAML file in a directory and below in the order of their paths.
+fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     let mut objects = Vec::new();
-    for path in files(directory)? {
+    let files = if path.is_dir() { files(path)? } else { vec![path.to_owned()] };
+    for path in files {
         let text = fs::read_to_string(&path)?;
         objects.extend(documents(&text).with_context(|| path.display().to_string())?);
     }

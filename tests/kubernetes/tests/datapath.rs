@@ -3,6 +3,7 @@
 use std::{
     io::Read,
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    process::Command,
     time::Duration,
 };
 
@@ -43,38 +44,40 @@ fn endpoint_slices_follow_the_readiness_of_a_pod() {
 }
 
 #[test]
-fn kube_proxy_with_nftables_carries_packets_to_a_pod() {
-    carries_packets(Mode::Nftables);
-}
-
-#[test]
-fn kube_proxy_with_iptables_carries_packets_to_a_pod() {
-    carries_packets(Mode::Iptables);
-}
-
-fn carries_packets(mode: Mode) {
+fn kube_proxy_carries_packets_to_a_pod_by_nftables_and_then_by_iptables() {
     let Some(lab) = Lab::new() else { return };
     let lan = lab.bridge("lan");
     let control_plane = ControlPlane::start(&lab);
     let mut nodes = ["n1", "n2"].map(|name| control_plane.node(&lab, name, &lan));
-    let kubeconfig = control_plane.kubeconfig(&Identity::KubeProxy);
-    for node in &mut nodes {
-        node.kube_proxy(mode, &kubeconfig);
-    }
     let client = lab.client("c1", &lan);
     serve(&control_plane, "Cluster");
-    let [n1, n2] = &mut nodes;
-    let _pod = n2.pod("shop", "web-1", &[("app", "web")]);
+    let _pod = nodes[1].pod("shop", "web-1", &[("app", "web")]);
+    for mode in [Mode::Nftables, Mode::Iptables] {
+        for node in &mut nodes {
+            node.kube_proxy(mode, &control_plane.kubeconfig(&Identity::KubeProxy));
+            assert_eq!(has_tables(node), mode == Mode::Nftables, "{mode:?} on {}", node.name());
+        }
+        carries_packets(&lab, &control_plane, &client, &nodes);
+    }
+}
+
+fn carries_packets(lab: &Lab, control_plane: &ControlPlane, client: &Client, [n1, n2]: &[Node; 2]) {
     for vip in [FOUR, SIX].map(|vip| vip.parse::<IpAddr>().expect("an address")) {
         // Through the node without the pod, which puts its own address in the place of the client's.
-        route(&client, vip, n1);
-        reaches(&lab, &client, vip, &format!("web-1 {}", n1.address_like(vip)));
+        route(client, vip, n1);
+        reaches(lab, client, vip, &format!("web-1 {}", n1.address_like(vip)));
         // Through the pod's own node, with the policy that keeps the client's address.
-        route(&client, vip, n2);
-        serve(&control_plane, "Local");
-        reaches(&lab, &client, vip, &format!("web-1 {}", client.address_like(vip)));
-        serve(&control_plane, "Cluster");
+        route(client, vip, n2);
+        serve(control_plane, "Local");
+        reaches(lab, client, vip, &format!("web-1 {}", client.address_like(vip)));
+        serve(control_plane, "Cluster");
     }
+}
+
+/// Returns whether kube-proxy's own nftables tables are on the node.
+fn has_tables(node: &Node) -> bool {
+    let output = node.machine.host.output(Command::new("nft").args(["list", "tables"])).expect("nft runs");
+    String::from_utf8_lossy(&output.stdout).contains("kube-proxy")
 }
 
 /// Waits until both kinds of packets get the answer expected at the Service.

@@ -123,6 +123,18 @@ fn a_field_that_does_not_exist_is_refused_and_one_of_the_wrong_type_too() {
     assert!(format!("{wrong:#}").contains("addresses"), "{wrong:#}");
 }
 
+#[test]
+fn what_users_install_is_accepted_and_so_are_the_examples() {
+    let Some(lab) = Lab::new() else { return };
+    let control_plane = ControlPlane::start_api_server(&lab);
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    control_plane.install();
+    // Workloads too, which the bed itself leaves out.
+    let everything = fs::read_to_string(deploy.join("clarion.yaml")).expect("the manifests are in the repository");
+    control_plane.apply(&everything);
+    control_plane.apply_manifests(&deploy.join("examples"));
+}
+
 fn apply(control_plane: &ControlPlane, place: &Place, name: &str, body: &str) -> anyhow::Result<()> {
     let Place { kind, version, part, .. } = place;
     let head = format!("apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: {name}}}");

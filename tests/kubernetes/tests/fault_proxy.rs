@@ -1,16 +1,16 @@
 //! The proxy in front of the API server: what goes through it, what it counts, and each of its faults.
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use control_plane::{ControlPlane, Fault, FaultProxy, Faults, Identity, Matching, Mode, Network, Rule, Watches};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use http_body_util::BodyExt;
+use hyper::Request;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, Error,
-    api::{ObjectMeta, PostParams, WatchEvent, WatchParams},
+    api::{ListParams, ObjectMeta, PostParams, WatchEvent, WatchParams},
+    client::Body,
 };
 use lab::Lab;
 
@@ -18,6 +18,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// How long a client waits for something that is not to come.
 const LONG: Duration = Duration::from_secs(1);
+
+type Watch = BoxStream<'static, Result<WatchEvent<ConfigMap>, Error>>;
 
 struct Bed {
     proxy: FaultProxy,
@@ -56,6 +58,37 @@ impl Bed {
     fn creates(&self, code: u16) -> u64 {
         let requests = self.proxy.requests();
         requests.count(|request| request.resource == "configmaps" && request.verb == "POST" && request.code == code)
+    }
+
+    /// Starts to watch for what is created from now on.
+    fn watch(&self) -> Watch {
+        let maps: Api<ConfigMap> = Api::default_namespaced(self.client.clone());
+        self.control_plane.run(async move {
+            let listed = maps.list(&ListParams::default()).await.expect("a list");
+            let version = listed.metadata.resource_version.unwrap_or_default();
+            maps.watch(&WatchParams::default(), &version).await.expect("a watch").boxed()
+        })
+    }
+
+    /// Starts to watch without the client's own handling of errors.
+    fn raw_watch(&self) -> Body {
+        let request = Request::get("/api/v1/configmaps?watch=true").body(Body::empty()).expect("a path is a URI");
+        let response = self.control_plane.run(self.client.send(request)).expect("a watch");
+        response.into_body()
+    }
+
+    /// Reads a body to its end.
+    fn all_of(&self, body: Body) -> Result<(), Error> {
+        let read = self.control_plane.run(async { tokio::time::timeout(SOON, body.collect()).await });
+        read.expect("the watch ends").map(drop)
+    }
+
+    /// Returns the name of the next object that a watch tells of, or nothing if it says nothing for [`LONG`].
+    fn next(&self, watch: &mut Watch) -> Option<String> {
+        let next = self.control_plane.run(async { tokio::time::timeout(LONG, watch.try_next()).await });
+        let event = next.ok()?.expect("the watch goes on")?;
+        let WatchEvent::Added(map) = event else { panic!("nothing but creations happens here: {event:?}") };
+        map.metadata.name
     }
 
     /// Returns whether a request is answered within [`LONG`].
@@ -125,37 +158,32 @@ fn requests_are_late_by_what_was_asked_for() {
 #[test]
 fn watches_freeze_and_thaw_without_loss_while_other_requests_pass() {
     let Some(mut bed) = Bed::new() else { return };
-    let maps = bed.maps();
-    let control_plane = &bed.control_plane;
-    let mut watch =
-        control_plane.run(async { Box::pin(maps.watch(&WatchParams::default(), "0").await.expect("a watch")) });
+    let mut watch = bed.watch();
     bed.create("before").expect("it is new");
-    let next = |watch: &mut _| control_plane.run(async { tokio::time::timeout(LONG, next_added(watch)).await });
-    let added = |watch: &mut _| loop {
-        // Objects that the cluster makes by itself come first.
-        match next(watch) {
-            Ok(Some(name)) if name.starts_with("kube-") => {}
-            other => break other.ok().flatten(),
-        }
-    };
-    assert_eq!(added(&mut watch).as_deref(), Some("before"));
+    assert_eq!(bed.next(&mut watch).as_deref(), Some("before"));
 
     bed.proxy.set(Faults { watches: Watches::Freeze, ..Faults::default() });
-    assert!(bed.control_plane.run(bed.maps().get("before")).is_ok());
-    let created = ConfigMap {
-        metadata: ObjectMeta { name: Some("during".to_owned()), ..Default::default() },
-        ..Default::default()
-    };
-    control_plane.run(bed.maps().create(&PostParams::default(), &created)).expect("it is new");
-    assert_eq!(added(&mut watch), None);
+    bed.create("during").expect("it is new");
+    assert_eq!(bed.next(&mut watch), None);
 
     bed.proxy.heal();
-    assert_eq!(added(&mut watch).as_deref(), Some("during"));
+    assert_eq!(bed.next(&mut watch).as_deref(), Some("during"));
+}
 
+#[test]
+fn watches_break_off_or_end_in_order() {
+    let Some(bed) = Bed::new() else { return };
+    let broken = bed.raw_watch();
     bed.proxy.cut_watches();
-    let end = control_plane.run(async { tokio::time::timeout(SOON, watch.try_next()).await });
-    assert!(!matches!(end, Ok(Ok(Some(WatchEvent::Added(_)))) | Err(_)), "the watch goes on");
-    assert!(bed.answers());
+    assert!(bed.all_of(broken).is_err());
+
+    let ended = bed.raw_watch();
+    bed.proxy.end_watches();
+    assert!(bed.all_of(ended).is_ok());
+
+    let mut watch = bed.watch();
+    bed.create("after").expect("it is new");
+    assert_eq!(bed.next(&mut watch).as_deref(), Some("after"));
 }
 
 #[test]
@@ -200,17 +228,4 @@ fn kube_proxy_works_through_the_proxy() {
     node.kube_proxy(Mode::Nftables, &proxy.kubeconfig(&control_plane, &Identity::KubeProxy));
     let watches = proxy.requests().count(|request| request.verb == "WATCH" && request.code == 200);
     assert!(watches >= 3, "Services, EndpointSlices and its Node: {:?}", proxy.requests());
-}
-
-async fn next_added<S>(watch: &mut S) -> Option<String>
-where
-    S: futures::Stream<Item = Result<WatchEvent<ConfigMap>, Error>> + Unpin,
-{
-    let mut watch = pin!(watch);
-    while let Ok(Some(event)) = watch.try_next().await {
-        if let WatchEvent::Added(map) = event {
-            return map.metadata.name;
-        }
-    }
-    None
 }

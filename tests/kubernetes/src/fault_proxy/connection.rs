@@ -164,7 +164,14 @@ fn strip(headers: &mut HeaderMap) {
 
 fn made_up(status: u16, retry_after: Option<u64>) -> Response<Body> {
     let status = StatusCode::from_u16(status).expect("a rule answers with an HTTP status");
-    let reason = if status == StatusCode::TOO_MANY_REQUESTS { "TooManyRequests" } else { "InternalError" };
+    let reason = match status {
+        StatusCode::CONFLICT => "Conflict",
+        StatusCode::FORBIDDEN => "Forbidden",
+        StatusCode::GONE => "Expired",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+        StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
+        _ => "InternalError",
+    };
     let text = json!({
         "apiVersion": "v1",
         "kind": "Status",

@@ -37,18 +37,21 @@ pub(super) fn response(response: Response<Incoming>, watch: Option<watch::Receiv
 }
 
 fn flowing(body: Incoming, flow: watch::Receiver<Flow>) -> impl futures::Stream<Item = Result<Frame<Bytes>, Broken>> {
-    let cuts = flow.borrow().cuts;
+    let Flow { cuts, ends, .. } = *flow.borrow();
     stream::unfold((body, flow), move |(mut body, mut flow)| async move {
         loop {
-            let Flow { watches, cuts: so_far } = *flow.borrow_and_update();
-            if so_far != cuts {
+            let now = *flow.borrow_and_update();
+            if now.ends != ends {
+                return None;
+            }
+            if now.cuts != cuts {
                 return Some((Err(Broken::Cut), (body, flow)));
             }
             tokio::select! {
                 changed = flow.changed() => if changed.is_err() {
                     return Some((Err(Broken::Cut), (body, flow)));
                 },
-                frame = body.frame(), if watches == Watches::Flow => {
+                frame = body.frame(), if now.watches == Watches::Flow => {
                     return frame.map(|frame| (frame.map_err(Broken::Upstream), (body, flow)));
                 }
             }
