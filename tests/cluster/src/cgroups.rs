@@ -47,9 +47,9 @@ struct Hierarchy {
 impl Cgroups {
     /// Takes a place in every hierarchy, and removes what clusters left whose starter was killed.
     pub fn create() -> anyhow::Result<Self> {
-        let hierarchies = hierarchies(&fs::read_to_string("/proc/self/cgroup")?)?;
+        let hierarchies = available()?;
         let cgroups = Self { name: own_name()?, origin: hierarchies[0].own.clone(), hierarchies };
-        cgroups.sweep();
+        sweep(&cgroups.hierarchies);
         let place = Path::new(&cgroups.name);
         let (first, alive) = (&cgroups.hierarchies[0], place.join(ALIVE));
         first.make(place).context("cannot make a cgroup; run as root")?;
@@ -59,6 +59,12 @@ impl Cgroups {
             hierarchy.make(place)?;
         }
         Ok(cgroups)
+    }
+
+    /// Removes what clusters left whose starter was killed.
+    pub fn sweep() -> anyhow::Result<()> {
+        sweep(&available()?);
+        Ok(())
     }
 
     /// Makes the cgroup of a node in every hierarchy and returns its path.
@@ -91,20 +97,6 @@ impl Cgroups {
             }
         }
         Ok(())
-    }
-
-    fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(self.hierarchies[0].path(Path::new(""))) else { return };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        for name in names.filter(|name| name.starts_with(PREFIX)) {
-            let group = Path::new(&name);
-            // The kernel refuses to remove a cgroup that a process is in: then this cluster lives.
-            let dead = remove(&self.hierarchies[0].path(&group.join(ALIVE))).is_ok();
-            if dead {
-                // Processes that are still dying keep a cgroup; the next cluster tries again.
-                drop(self.hierarchies.iter().try_for_each(|hierarchy| remove(&hierarchy.path(group))));
-            }
-        }
     }
 }
 
@@ -149,6 +141,29 @@ impl Hierarchy {
         let all: Vec<_> = controllers.split_whitespace().map(|controller| format!("+{controller}")).collect();
         Ok(fs::write(self.path(group).join("cgroup.subtree_control"), all.join(" "))?)
     }
+}
+
+fn sweep(hierarchies: &[Hierarchy]) {
+    let Ok(entries) = fs::read_dir(hierarchies[0].path(Path::new(""))) else { return };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    for name in names.filter(|name| name.starts_with(PREFIX)) {
+        let group = Path::new(&name);
+        // The kernel refuses to remove a cgroup that a process is in: then this cluster lives.
+        let dead = remove(&hierarchies[0].path(&group.join(ALIVE))).is_ok();
+        if dead {
+            // Processes that are still dying keep a cgroup; the next cluster tries again.
+            drop(hierarchies.iter().try_for_each(|hierarchy| remove(&hierarchy.path(group))));
+        }
+    }
+}
+
+/// Returns whether this machine has what nodes need of cgroups, and if not, what is missing.
+pub fn check() -> anyhow::Result<()> {
+    available().map(drop)
+}
+
+fn available() -> anyhow::Result<Vec<Hierarchy>> {
+    hierarchies(&fs::read_to_string("/proc/self/cgroup")?)
 }
 
 /// Returns the hierarchies that the nodes use, from the text of `/proc/self/cgroup`.

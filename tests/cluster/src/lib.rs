@@ -17,11 +17,14 @@ pub mod kubectl;
 pub mod node;
 pub mod program;
 pub mod requirements;
+pub mod stage;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
@@ -207,6 +210,9 @@ impl Build {
         for setting in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
             machine.host.set(setting, "1")?;
         }
+        // Without a route for them, a node's own packets to ClusterIPs end before kube-proxy sees them.
+        let address = control_plane::ADDRESS;
+        machine.host.ip(&format!("route add default via {address}\n-6 route add default dev management\n"))?;
         let pods = number.pods();
         let way = |pods: &[String; 2], via: &[IpNet]| -> String {
             pods.iter().zip(via).map(|(pods, via)| format!("route add {pods} via {}\n", via.addr())).collect()
@@ -226,4 +232,14 @@ fn ip(arguments: &str) -> anyhow::Result<()> {
     let output = Command::new("ip").args(arguments.split_whitespace()).output()?;
     ensure!(output.status.success(), "`ip {arguments}`: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
+}
+
+/// Waits until `condition` holds and returns how long that took.
+pub fn eventually(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    while !condition() {
+        ensure!(start.elapsed() < patience, "not within {patience:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(start.elapsed())
 }

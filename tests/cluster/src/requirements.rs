@@ -9,6 +9,8 @@ use anyhow::{Context, ensure};
 use clarion::demo::sandbox;
 use nix::unistd::geteuid;
 
+use crate::cgroups;
+
 /// The programs that a node consists of, with the Debian package that has each.
 const PROGRAMS: [(&str, &str); 5] = [
     ("containerd", "containerd"),
@@ -35,6 +37,7 @@ pub fn check(images: &Path) -> anyhow::Result<PathBuf> {
         !Path::new("/proc/self/uid_map").exists() || owns_every_user()?,
         "nodes need cgroups of their own, which a user namespace has not; run it as root"
     );
+    cgroups::check()?;
     let overlay = std::fs::read_to_string("/proc/filesystems")?.lines().any(|line| line.ends_with("\toverlay"));
     ensure!(overlay, "the kernel has no overlay file system; load it with `modprobe overlay`");
     for (program, package) in PROGRAMS {
