@@ -148,7 +148,7 @@ pub enum NotAnnounced {
         /// The IP.
         vip: IpAddr,
         /// What is wrong on the first such node: [`Exclusion::Conflict`].
-        why: Exclusion,
+        why: Box<Exclusion>,
     },
     /// An older service on the same IP is served by other nodes.
     #[error(

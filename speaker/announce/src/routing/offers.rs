@@ -132,7 +132,9 @@ impl RouteClaim<'_> {
         if !self.offer.open {
             let reasons = || self.offer.excluded.iter().flatten();
             return Some(match reasons().find(|why| matches!(why, Exclusion::Conflict { .. })) {
-                Some(why) => NotAnnounced::ConflictingAdvertisements { service: service(), vip, why: why.clone() },
+                Some(why) => {
+                    NotAnnounced::ConflictingAdvertisements { service: service(), vip, why: why.clone().into() }
+                }
                 None => {
                     let nodes = Headcount::of(reasons().cloned());
                     NotAnnounced::NoEligibleNode { service: service(), vip, nodes }

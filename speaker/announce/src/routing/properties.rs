@@ -20,11 +20,11 @@ struct Model {
     told: BTreeMap<(ServiceId, IpAddr), BTreeSet<PeerName>>,
 }
 
-fn pool_of<'v>(view: &'v View, vip: IpAddr) -> Option<(&'v crate::PoolName, AddressRange)> {
+fn pool_of(view: &View, vip: IpAddr) -> Option<(&crate::PoolName, AddressRange)> {
     view.pools.iter().find_map(|(pool, ranges)| Some((pool, *ranges.iter().find(|range| range.contains(vip))?)))
 }
 
-/// The prefixes of the advertisement that are told to the peer by the node, with the length that was asked for.
+/// Whether the node tells the peer of prefixes of a family under the advertisement, as far as selectors and sessions go.
 fn meets(view: &View, advertisement: &BgpAdvertisement, node: &NodeName, peer: &PeerName, family: Family) -> bool {
     let there = &view.bgp_peers[peer];
     advertisement.nodes.contains(node)

@@ -24,7 +24,7 @@ fn every_reason() -> Vec<NotAnnounced> {
         NotAnnounced::NoEndpoints { service: service.clone() },
         NotAnnounced::NoLocalEndpoints { service: service.clone() },
         NotAnnounced::NoEligibleNode { service: service.clone(), vip, nodes: Headcount::default() },
-        NotAnnounced::ConflictingAdvertisements { service: service.clone(), vip, why: conflict.clone() },
+        NotAnnounced::ConflictingAdvertisements { service: service.clone(), vip, why: conflict.clone().into() },
         NotAnnounced::NoCommonNode { service: service.clone(), vip, sharer: id("old") },
         excluded(Exclusion::NotSelected(Protocol::L2)),
         excluded(Exclusion::NetworkUnavailable),
