@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use deploy::{Release, files, folder, repository};
 use regex::Regex;
@@ -34,6 +35,21 @@ fn expressions() -> Vec<(String, String)> {
         }
     }
     found
+}
+
+#[test]
+fn every_metric_that_is_asked_for_exists() {
+    let sources: String =
+        ["controller/src", "speaker/src", "cli/src"].iter().map(|folder| text(&repository().join(folder))).collect();
+    let name = Regex::new(r"\b(?:metallb|clarion)_\w+").unwrap();
+    let expressions = expressions();
+    assert!(expressions.len() > 30, "the expressions were not found");
+    for (place, expression) in expressions {
+        for metric in name.find_iter(&expression) {
+            let exported = sources.contains(&format!("\"{}\"", metric.as_str()));
+            assert!(exported, "{place} asks for {}, which nobody exports", metric.as_str());
+        }
+    }
 }
 
 #[test]
@@ -76,4 +92,16 @@ fn the_dashboards_in_the_chart_are_loaded_by_name() {
         assert_eq!(dashboard, serde_json::from_slice::<Value>(&fs::read(&file).unwrap()).unwrap());
         assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
     }
+}
+
+/// All Rust sources below a folder, one after the other.
+fn text(folder: &Path) -> String {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| match path.extension() {
+            _ if path.is_dir() => text(&path),
+            Some(extension) if extension == "rs" => fs::read_to_string(&path).unwrap(),
+            _ => String::new(),
+        })
+        .collect()
 }
