@@ -3,6 +3,7 @@
 //! Everything of a router runs in one task that never waits for a write, so that a router that reads nothing delays no timer.
 
 mod connection;
+mod ends;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,8 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use announce::PeerName;
-use bgp::{ConnId, Input, Link, Output, Peer, Routes, Stop, TimeToLive};
-use ipnet::IpNet;
+use bgp::{ConnId, Input, Output, Peer, Routes, Stop, TimeToLive};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -20,6 +20,7 @@ use super::routing::SessionObserved;
 use crate::net::links::Links;
 use crate::net::tcp::{self, Dial, Md5Key};
 use connection::{Connection, Progress};
+use ends::ends;
 
 /// How long a router may take for the withdrawals before the session ends.
 const WITHDRAWAL: Duration = Duration::from_millis(500);
@@ -190,7 +191,7 @@ impl Driver {
         let now = Instant::now();
         let before = self.orders.replace(next);
         let Some(orders) = &self.orders else { return };
-        let Orders { config, routes, key: _, links: _, end } = orders;
+        let Orders { config, routes, key, links: _, end } = orders;
         let end = *end;
         let was = before.as_ref();
         if was.is_some_and(|was| was.config != *config) {
@@ -206,6 +207,12 @@ impl Driver {
             && self.ending == Ending::Not
         {
             self.machine.handle(now, Input::Routes(routes.clone()));
+        }
+        let new_key = was.is_some_and(|was| was.key != *key);
+        // A session that is up goes on under its password: the router may not have the new one yet.
+        if new_key && self.machine.state() != bgp::State::Established && self.ending == Ending::Not {
+            self.machine.handle(now, Input::Stop(Stop::Restart));
+            self.machine.handle(now, Input::Start);
         }
         self.perform();
         if let Some(end) = end.filter(|end| was.and_then(|was| was.end) != Some(*end)) {
@@ -313,7 +320,8 @@ impl Driver {
         let input = match progress {
             Progress::Opened { local, remote } => {
                 self.local = Some(local.ip());
-                Input::Connected { conn, link: self.link(local.ip(), remote.ip()) }
+                let links = self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default();
+                Input::Connected { conn, link: ends(local, remote, &links) }
             }
             Progress::Refused(error) => Input::ConnectFailed { conn, error },
             Progress::Sent(bytes) => Input::Sent { conn, bytes },
@@ -321,28 +329,6 @@ impl Driver {
             Progress::Ended(error) => Input::Closed { conn, error },
         };
         self.machine.handle(Instant::now(), input);
-    }
-
-    /// Returns the ends of a connection with the addresses of the interface it leaves by, which may serve as next hops.
-    fn link(&self, local: IpAddr, remote: IpAddr) -> Link {
-        let mut link = Link::between(local, remote);
-        let scope = match self.endpoint.remote {
-            SocketAddr::V6(remote) => remote.scope_id(),
-            SocketAddr::V4(_) => 0,
-        };
-        let links = self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default();
-        let has_local = |link: &crate::net::links::Link| link.addresses.iter().any(|net| net.addr() == local);
-        let found = links.iter().find(|(index, link)| index.0 == scope || (scope == 0 && has_local(link)));
-        for address in found.iter().flat_map(|(_, link)| &link.addresses).map(IpNet::addr) {
-            match address {
-                IpAddr::V4(address) => link.ipv4 = link.ipv4.or(Some(address)),
-                IpAddr::V6(address) if address.is_unicast_link_local() => {
-                    link.link_local = link.link_local.or(Some(address));
-                }
-                IpAddr::V6(address) => link.ipv6 = link.ipv6.or(Some(address)),
-            }
-        }
-        link
     }
 
     /// Logs each new reason once: a router that stays away must not fill the log.

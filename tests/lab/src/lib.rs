@@ -31,6 +31,7 @@ pub mod diagnostics;
 pub mod frames;
 pub mod manifests;
 pub mod node;
+pub mod peers;
 pub mod tap;
 
 use std::{

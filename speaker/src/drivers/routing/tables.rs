@@ -59,8 +59,7 @@ impl Tables {
     }
 
     /// Takes over what is desired; before the first readiness, that is silence.
-    pub(super) fn update(&mut self, desired: &Desired, was_ready: bool) {
-        let now = Instant::now();
+    pub(super) fn update(&mut self, desired: &Desired, was_ready: bool, now: Instant) {
         if self.exported != desired.export {
             self.export = peers::export_filter(&desired.export);
             self.exported.clone_from(&desired.export);

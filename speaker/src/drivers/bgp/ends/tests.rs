@@ -1,0 +1,37 @@
+use super::*;
+use crate::net::links::{Link as NodeLink, LinkIndex};
+
+fn links() -> Links {
+    let link = |addresses: &[&str]| NodeLink {
+        addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        ..NodeLink::default()
+    };
+    Links::from([
+        (LinkIndex(2), link(&["192.0.2.11/24", "2001:db8::b/64", "fe80::1/64"])),
+        (LinkIndex(3), link(&["198.51.100.11/24", "fe80::1/64"])),
+    ])
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_addresses_of_the_interface_serve_as_next_hops_of_the_other_family() {
+    let ends = ends(address("192.0.2.11:40000"), address("192.0.2.1:179"), &links());
+    assert_eq!(ends.ipv6, Some("2001:db8::b".parse().unwrap()));
+    assert_eq!(ends.link_local, Some("fe80::1".parse().unwrap()));
+}
+
+#[test]
+fn a_link_local_router_is_told_apart_by_its_scope() {
+    let ends = ends(address("[fe80::1%3]:40000"), address("[fe80::2%3]:179"), &links());
+    assert_eq!(ends.ipv4, Some("198.51.100.11".parse().unwrap()));
+    assert_eq!(ends.ipv6, None);
+}
+
+#[test]
+fn a_connection_from_an_unknown_address_has_nothing_but_its_ends() {
+    let (local, remote) = (address("10.0.0.1:40000"), address("10.0.0.2:179"));
+    assert_eq!(ends(local, remote, &links()), Link::between(local.ip(), remote.ip()));
+}

@@ -1,0 +1,73 @@
+//! FRR: zebra, bfdd and bgpd.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use clarion::demo::network::Host;
+
+use super::{Daemon, available};
+
+const PROGRAMS: &str = "/usr/lib/frr";
+const CLIENT: &str = "/usr/bin/vtysh";
+/// Where FRR keeps its sockets; the sandbox has a `/run` of its own.
+const SOCKETS: &str = "/run/frr";
+/// How long the daemons may take until they can be asked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running FRR.
+#[derive(Debug)]
+pub struct Frr {
+    _daemons: Vec<Daemon>,
+    name: String,
+}
+
+impl Frr {
+    /// Returns whether FRR is installed.
+    pub fn is_available() -> bool {
+        available(&["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", CLIENT])
+    }
+
+    /// Starts FRR on a host.
+    pub fn start(host: &Host, directory: &Path, configuration: &str) -> Self {
+        let name = host.name().to_owned();
+        let sockets = Path::new(SOCKETS).join(&name);
+        fs::create_dir_all(&sockets).expect("the sandbox has a /run of its own");
+        let log = directory.join(format!("{name}.log"));
+        let mut daemons = Vec::new();
+        for (daemon, configuration) in [("zebra", ""), ("bfdd", ""), ("bgpd", configuration)] {
+            let file = directory.join(format!("{name}.{daemon}.conf"));
+            let text = format!("log file {}\n{configuration}", log.display());
+            fs::write(&file, text).expect("the lab's directory can be written");
+            let mut command = Command::new(format!("{PROGRAMS}/{daemon}"));
+            command.args(["-N", &name, "-u", "root", "-g", "root", "-S", "-f"]).arg(&file);
+            command.arg("-i").arg(sockets.join(format!("{daemon}.pid")));
+            daemons.push(Daemon::start(host, &mut command, &directory.join(format!("{name}.{daemon}.out"))));
+            wait_for(&sockets.join(format!("{daemon}.vty")));
+        }
+        Self { _daemons: daemons, name }
+    }
+
+    /// Returns what FRR answers to a command of `vtysh`.
+    pub fn ask(&self, command: &str) -> String {
+        let output = Command::new(CLIENT).args(["-N", &self.name, "-c", command]).output();
+        String::from_utf8_lossy(&output.expect("vtysh runs").stdout).into_owned()
+    }
+
+    /// Returns whether the session with a neighbour, by its address or interface, is established.
+    pub fn is_up(&self, neighbor: &str) -> bool {
+        self.ask(&format!("show bgp neighbors {neighbor}")).contains("BGP state = Established")
+    }
+}
+
+fn wait_for(socket: &PathBuf) {
+    let start = Instant::now();
+    while !socket.exists() {
+        assert!(start.elapsed() < PATIENCE, "{} is not there after {PATIENCE:?}", socket.display());
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,82 @@
+//! Routers of the lab: implementations of others as plain processes on a host of their own.
+//!
+//! Each kind has a file here with the same shape: `start` from a configuration, questions in the program's own words, and an end on
+//! drop. What all of them share is a [`Daemon`]; what reached the kernel is asked of the host.
+
+pub mod bird;
+pub mod frr;
+
+use std::{
+    fs::File,
+    net::IpAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use clarion::demo::network::Host;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+pub use bird::Bird;
+pub use frr::Frr;
+
+/// One process of a router; dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts a program on a host with its output in `log`.
+    fn start(host: &Host, command: &mut Command, log: &Path) -> Self {
+        let output = File::options().create(true).append(true).open(log).expect("the lab's directory can be written");
+        let copy = output.try_clone().expect("a file can be shared");
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = host.spawn(command.stdin(Stdio::null()).stdout(copy).stderr(output));
+        Self { child: child.unwrap_or_else(|error| panic!("{program} cannot be started ({error}); run `make test`")) }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
+        kill(Pid::from_raw(id), signal).expect("a running daemon takes signals");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Fails only where the process has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Returns the next hops of the route to exactly `prefix` in a host's kernel; empty without such a route.
+pub fn next_hops(host: &Host, prefix: &str) -> Vec<IpAddr> {
+    let family = if prefix.contains(':') { "-6" } else { "-4" };
+    let output = host.output(Command::new("ip").args([family, "route", "show", prefix])).expect("ip runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = text.split_whitespace();
+    let mut hops = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "via" {
+            // `via inet6 ADDRESS` is an IPv4 route over an IPv6 neighbour.
+            let next = words.next().filter(|next| *next != "inet6").or_else(|| words.next());
+            hops.extend(next.and_then(|address| address.parse::<IpAddr>().ok()));
+        }
+    }
+    hops
+}
+
+/// Returns whether all programs are there; a machine without them skips with a printed reason unless the lab is required.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so in its output")]
+fn available(programs: &[&str]) -> bool {
+    let required = std::env::var_os("CLARION_LAB").is_some_and(|value| value == "required");
+    let missing: Vec<_> = programs.iter().filter(|program| !Path::new(program).exists()).collect();
+    assert!(missing.is_empty() || !required, "the lab is required and {missing:?} are missing");
+    if !missing.is_empty() {
+        eprintln!("skipped: {missing:?} are missing; tests/lab/install.sh bird2 frr");
+    }
+    missing.is_empty()
+}
