@@ -21,6 +21,9 @@
 //! # }
 //! ```
 //!
+//! [`ControlPlane::node`] adds machines, on which [`Node::kube_proxy`] and [`Node::pod`] start what carries and answers packets.
+//! [`ControlPlane::fault_proxy`] puts a [`FaultProxy`] in front of the API server, which fails as the test says.
+//!
 //! Everything that cannot be set up ends the test with the reason and the tail of the log concerned.
 //! Logs are in the test's directory, which is kept when the test fails.
 
@@ -162,7 +165,9 @@ impl ControlPlane {
                  root-ca-certificate-publisher-controller,serviceaccount-controller",
             )
             // No second instance exists, and nobody asks this one anything.
-            .args(["--leader-elect=false", "--secure-port=0"]);
+            .args(["--leader-elect=false", "--secure-port=0"])
+            // A thousand Services at once are what is tested, not how slowly their EndpointSlices come.
+            .args(["--kube-api-qps=1000", "--kube-api-burst=1000"]);
         let mut controllers = Program::start(command, &self.logs.join("kube-controller-manager.log"), Command::spawn)?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin(), "default");
         let made = || self.run(accounts.get_opt("default")).is_ok_and(|account| account.is_some());

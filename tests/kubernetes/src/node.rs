@@ -44,8 +44,6 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Node {
     proxy: Option<Program>,
-    /// How the rules that are there were made.
-    mode: Option<Mode>,
     /// The machine, with its cable to the network that Services are announced on.
     pub machine: Client,
     /// Its cable to the management network, by which it reaches the API server.
@@ -92,7 +90,6 @@ impl ControlPlane {
         routes.push(route);
         Ok(Node {
             proxy: None,
-            mode: None,
             machine,
             management,
             access: self.access.clone(),
@@ -127,7 +124,7 @@ impl Node {
             .expect("a node's status is accepted");
     }
 
-    /// Starts kube-proxy, in place of one that ran before, and waits until the rules are in place.
+    /// Starts kube-proxy, in place of one that ran before, and waits until the rules are in place; it removes those of the other mode.
     ///
     /// `kubeconfig` is that of [`Identity::KubeProxy`](crate::Identity::KubeProxy), from the control plane or from a fault proxy.
     ///
@@ -137,7 +134,15 @@ impl Node {
     pub fn kube_proxy(&mut self, mode: Mode, kubeconfig: &Path) {
         self.proxy = None;
         self.proxy = Some(self.start_kube_proxy(mode, kubeconfig).expect("kube-proxy starts"));
-        self.mode = Some(mode);
+    }
+
+    /// Returns kube-proxy's process.
+    ///
+    /// # Panics
+    ///
+    /// When the test has not started it.
+    pub fn proxy(&self) -> &Program {
+        self.proxy.as_ref().expect("the test starts kube-proxy before it uses it")
     }
 
     /// Kills kube-proxy; the rules that it made stay.
@@ -149,11 +154,7 @@ impl Node {
         let binary = program::built("kube-proxy")?;
         let config = Path::new(crate::DIRECTORY).join(format!("{}.kube-proxy.json", self.name()));
         fs::write(&config, configuration(mode, self.name(), kubeconfig).to_string())?;
-        if self.mode.is_some_and(|before| before != mode) {
-            // Rules of another mode would go on beside the new ones.
-            self.machine.host.output(Command::new(&binary).arg("--cleanup"))?;
-        }
-        let mut command = Command::new(&binary);
+        let mut command = Command::new(binary);
         command.arg(format!("--config={}", config.display()));
         let log = self.logs.join(format!("{}.kube-proxy.log", self.name()));
         let mut proxy = Program::start(command, &log, |command| self.machine.host.spawn(command))?;
