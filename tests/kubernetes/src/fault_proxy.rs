@@ -5,7 +5,7 @@
 //! ```no_run
 //! # fn scenario(lab: &lab::Lab, control_plane: &control_plane::ControlPlane) {
 //! use control_plane::{Fault, Faults, Identity, Matching, Rule};
-//! let proxy = control_plane.fault_proxy();
+//! let mut proxy = control_plane.fault_proxy();
 //! let kubeconfig = proxy.kubeconfig(control_plane, &Identity::service_account("metallb-system", "controller"));
 //! // The controller dies with its write accepted and the answer on its way.
 //! let writes = Matching::writes("services").subresource("status");

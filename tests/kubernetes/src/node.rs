@@ -1,4 +1,16 @@
 //! Nodes: machines of the lab that the API server knows, with a network for their pods and kube-proxy.
+//!
+//! ```no_run
+//! # fn scenario(lab: &lab::Lab, control_plane: &control_plane::ControlPlane) {
+//! use control_plane::{Identity, Mode};
+//! let lan = lab.bridge("lan");
+//! let mut n1 = control_plane.node(lab, "n1", &lan);
+//! n1.kube_proxy(Mode::Nftables, &control_plane.kubeconfig(&Identity::KubeProxy));
+//! let pod = n1.pod("shop", "web-1", &[("app", "web")]);
+//! pod.ready(false);
+//! n1.management.pull().expect("a cable can be pulled");
+//! # }
+//! ```
 
 use std::{
     fs,
