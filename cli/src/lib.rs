@@ -1,7 +1,9 @@
 //! The parts of the `clarion` binary.
 
 pub mod client;
+pub mod controller;
 pub mod demo;
+mod environment;
 pub mod manifests;
 pub mod speaker;
 pub mod standalone;

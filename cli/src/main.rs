@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use clarion::{client, demo, speaker, standalone};
+use clarion::{client, controller, demo, speaker, standalone};
 use tracing_subscriber::EnvFilter;
 
 /// A load balancer for Kubernetes on your own hardware
@@ -29,6 +29,7 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Controller(controller::Options),
     Speaker(speaker::Options),
     Standalone(standalone::Options),
     Status(client::Options),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let result = match command {
         // The demo makes namespaces, for which the process must still have one thread only.
         Command::Demo(options) => demo::run(options),
+        Command::Controller(options) => log(&log_level, log_format).and_then(|()| block_on(controller::run(options))),
         Command::Speaker(options) => log(&log_level, log_format).and_then(|()| block_on(speaker::run(options))),
         Command::Standalone(options) => log(&log_level, log_format).and_then(|()| block_on(standalone::run(options))),
         Command::Status(options) => block_on(async move { client::run(&options, &mut io::stdout().lock()).await }),

@@ -37,10 +37,10 @@ pub enum BadPool {
 ///
 /// # Errors
 /// Refuses what only allocation minds: IPv4-mapped addresses, and ranges of one pool that overlap.
-pub fn pool(
+pub fn pool<'a>(
     checked: &checked::Pool,
-    namespaces: &[&core::Namespace],
-    services: &[&core::Service],
+    namespaces: impl Iterator<Item = &'a core::Namespace>,
+    services: impl Iterator<Item = &'a ServiceView>,
 ) -> Result<Pool, BadPool> {
     let checked::Pool { name, ranges, auto_assign, avoid_buggy_ips, allocation } = checked;
     let ranges = ranges
@@ -55,14 +55,13 @@ pub fn pool(
     Ok(pool)
 }
 
-fn service_allocation(
+fn service_allocation<'a>(
     checked: &checked::ServiceAllocation,
-    namespaces: &[&core::Namespace],
-    services: &[&core::Service],
+    namespaces: impl Iterator<Item = &'a core::Namespace>,
+    services: impl Iterator<Item = &'a ServiceView>,
 ) -> ServiceAllocation {
     let checked::ServiceAllocation { priority, namespaces: listed, namespace_selectors, service_selectors } = checked;
     let selected = namespaces
-        .iter()
         .filter(|namespace| any(namespace_selectors, &namespace.metadata.labels))
         .map(|namespace| namespace.metadata.name.as_str());
     ServiceAllocation {
@@ -75,9 +74,8 @@ fn service_allocation(
             true => Scope::All,
             false => Scope::Only(
                 services
-                    .iter()
-                    .filter(|service| any(service_selectors, &service.metadata.labels))
-                    .map(|service| id_of(service))
+                    .filter(|service| any(service_selectors, &service.labels))
+                    .map(|service| service.id.clone())
                     .collect(),
             ),
         },
@@ -121,7 +119,9 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
         ports: spec.ports.iter().map(port).collect(),
         ingress: status.load_balancer.ingress.iter().filter_map(ingress).collect(),
         pool_annotation: metadata.annotations.get(annotations::ALLOCATED_FROM).cloned(),
+        condition: None,
         deprecated_annotations: legacy,
+        labels: metadata.labels.clone(),
     }
 }
 

@@ -7,76 +7,79 @@ use std::net::IpAddr;
 
 use ipam::ServiceId;
 
-use crate::snapshot::{Ingress, ResourceVersion, ServiceView, Uid};
+use crate::snapshot::{Condition, Ingress, ResourceVersion, ServiceView, Uid};
 
 /// The writes to service statuses that the watch has not shown yet.
 ///
 /// Between a write and its return through the watch the snapshot shows the past, and a plan made of the past alone could give
 /// one address to two services. The ledger lays the written state over it. A new leader starts with an empty ledger and must
 /// therefore list with a quorum read before its first plan.
+///
+/// Every write is bound to the version it was made for, so as soon as the watch shows a later one the outcome is decided and
+/// visible: it was carried out by then, or never will be. Nothing is given up before that, also when the answer got lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger(BTreeMap<ServiceId, Entry>);
+
+/// What a write leaves in the status of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusWrite {
+    /// All addresses, in order; none clears the status.
+    pub addresses: Vec<IpAddr>,
+    /// The value of the pool annotation: the pool, or both pools joined by a comma when the families come from two.
+    pub pool: Option<String>,
+    /// Our condition; none removes it.
+    pub condition: Option<Condition>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     uid: Uid,
-    /// Sent, and not answered yet.
-    sent: Option<Written>,
+    /// Sent for this version, and not known to be carried out.
+    sent: Option<(ResourceVersion, StatusWrite)>,
     /// Answered with this version, and not seen in the watch yet.
-    accepted: Option<(ResourceVersion, Written)>,
-    /// The newest version the watch has shown since the entry exists.
-    seen: ResourceVersion,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Written {
-    ingress: Vec<Ingress>,
-    pool_annotation: Option<String>,
+    accepted: Option<(ResourceVersion, StatusWrite)>,
 }
 
 impl Ledger {
-    /// Records a status write before it goes out; no addresses and no pool stand for a cleared status.
-    pub fn send(&mut self, service: &ServiceId, uid: &Uid, addresses: &[IpAddr], pool_annotation: Option<String>) {
-        let sent = Written { ingress: addresses.iter().copied().map(Ingress::Ip).collect(), pool_annotation };
-        let fresh = Entry { uid: uid.clone(), sent: None, accepted: None, seen: ResourceVersion::default() };
-        let entry = self.0.entry(service.clone()).or_insert_with(|| fresh.clone());
-        if entry.uid != *uid {
-            *entry = fresh;
+    /// Returns the version that the next write to a service is for, or none while the outcome of the last one is open.
+    pub fn base(&self, view: &ServiceView) -> Option<ResourceVersion> {
+        match self.entry(view) {
+            None => Some(view.version),
+            Some(Entry { sent: Some(_), .. }) => None,
+            Some(Entry { accepted, .. }) => Some(accepted.as_ref().map_or(view.version, |(version, _)| *version)),
         }
-        entry.sent = Some(sent);
+    }
+
+    /// Records a write before it goes out, for the version that [`Ledger::base`] gave.
+    pub fn send(&mut self, service: &ServiceId, uid: &Uid, base: ResourceVersion, write: StatusWrite) {
+        let fresh = || Entry { uid: uid.clone(), sent: None, accepted: None };
+        let entry = self.0.entry(service.clone()).or_insert_with(fresh);
+        if entry.uid != *uid {
+            *entry = fresh();
+        }
+        entry.sent = Some((base, write));
     }
 
     /// Records that the API server accepted the write and which version it made of it.
     pub fn accepted(&mut self, service: &ServiceId, version: ResourceVersion) {
         self.change(service, |entry| {
-            if let Some(sent) = entry.sent.take().filter(|_| entry.seen < version) {
-                entry.accepted = Some((version, sent));
-            } else {
-                entry.accepted = None;
+            if let Some((_, write)) = entry.sent.take() {
+                entry.accepted = Some((version, write));
             }
         });
     }
 
-    /// Records that the API server refused the write. After a timeout nobody knows, so the write stays until the watch tells.
+    /// Records that the write certainly did not happen, and that the version it was for may still be the latest.
     pub fn refused(&mut self, service: &ServiceId) {
         self.change(service, |entry| entry.sent = None);
     }
 
-    /// Compares with what the watch shows, and drops what it confirms or overtakes.
+    /// Drops what the watch decides by what it shows.
     pub fn observe(&mut self, view: &ServiceView) {
         self.change(&view.id, |entry| {
-            if entry.uid != view.uid {
-                (entry.sent, entry.accepted) = (None, None);
-                return;
-            }
-            entry.seen = entry.seen.max(view.version);
-            if entry.accepted.as_ref().is_some_and(|(version, _)| view.version >= *version) {
-                entry.accepted = None;
-            }
-            // A version before the accepted one may look like the newer write by chance and proves nothing.
-            if entry.accepted.is_none() && entry.sent.as_ref().is_some_and(|sent| sent.is_shown_by(view)) {
-                entry.sent = None;
-            }
+            let other = entry.uid != view.uid;
+            entry.sent.take_if(|(base, _)| other || view.version > *base);
+            entry.accepted.take_if(|(version, _)| other || view.version >= *version);
         });
     }
 
@@ -96,18 +99,19 @@ impl Ledger {
     }
 
     /// Returns the service as it is with all writes carried out.
-    pub(crate) fn overlay<'a>(&self, view: &'a ServiceView) -> Cow<'a, ServiceView> {
-        let entry = self.0.get(&view.id).filter(|entry| entry.uid == view.uid);
+    pub fn overlay<'a>(&self, view: &'a ServiceView) -> Cow<'a, ServiceView> {
         let latest = |entry: &'_ Entry| {
-            let accepted = entry.accepted.as_ref().map(|(_, written)| written);
-            entry.sent.as_ref().or(accepted).cloned()
+            let (_, write) = entry.sent.as_ref().or(entry.accepted.as_ref())?;
+            Some(write.clone())
         };
-        match entry.and_then(latest) {
-            Some(Written { ingress, pool_annotation }) => {
-                Cow::Owned(ServiceView { ingress, pool_annotation, ..view.clone() })
-            }
+        match self.entry(view).and_then(latest) {
+            Some(write) => Cow::Owned(write.laid_over(view)),
             None => Cow::Borrowed(view),
         }
+    }
+
+    fn entry(&self, view: &ServiceView) -> Option<&Entry> {
+        self.0.get(&view.id).filter(|entry| entry.uid == view.uid)
     }
 
     fn change(&mut self, service: &ServiceId, act: impl FnOnce(&mut Entry)) {
@@ -119,8 +123,11 @@ impl Ledger {
     }
 }
 
-impl Written {
-    fn is_shown_by(&self, view: &ServiceView) -> bool {
-        self.ingress == view.ingress && self.pool_annotation == view.pool_annotation
+impl StatusWrite {
+    /// Returns the service as it is once the write is carried out.
+    pub fn laid_over(self, view: &ServiceView) -> ServiceView {
+        let Self { addresses, pool, condition } = self;
+        let ingress = addresses.into_iter().map(Ingress::Ip).collect();
+        ServiceView { ingress, pool_annotation: pool, condition, ..view.clone() }
     }
 }

@@ -8,16 +8,20 @@
 
 pub mod convert;
 mod events;
+pub mod kubernetes;
+pub mod leader;
 mod ledger;
 pub mod metrics;
 mod plan;
+mod pool_status;
 mod refusal;
 mod request;
 mod snapshot;
 
 pub use events::ServiceEvent;
-pub use ledger::Ledger;
-pub use plan::{Action, Plan, plan};
+pub use ledger::{Ledger, StatusWrite};
+pub use plan::{Change, Plan, plan};
+pub use pool_status::PoolStatus;
 pub use refusal::Refusal;
 pub use request::{RequestFault, RequestSource, demand};
-pub use snapshot::{Ingress, PoolStatus, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};
+pub use snapshot::{Condition, Ingress, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};

@@ -1,6 +1,8 @@
 //! The controller's metrics, made from a plan whenever they are asked for.
 
-use ipam::{FamilyUsage, Usage};
+use std::collections::BTreeSet;
+
+use ipam::{FamilyUsage, PoolName, Usage};
 use prometheus::{GaugeVec, Opts, Registry};
 
 use crate::plan::Plan;
@@ -34,11 +36,16 @@ pub fn collect(registry: &Registry, plan: &Plan) -> prometheus::Result<()> {
         v4_used.with_label_values(&label).set(v4.assigned as f64);
         v6_total.with_label_values(&label).set(size(v6));
         v6_used.with_label_values(&label).set(v6.assigned as f64);
-        let holds = |placed: &&Vec<ipam::Placed>| placed.iter().any(|placed| placed.pool == *pool);
-        services.with_label_values(&label).set(plan.allocations.values().filter(holds).count() as f64);
+        services.with_label_values(&label).set(0.0);
+    }
+    for placed in plan.allocations.values() {
+        let pools: BTreeSet<&PoolName> = placed.iter().map(|placed| &placed.pool).collect();
+        for pool in pools {
+            services.with_label_values(&[pool.as_str()]).inc();
+        }
     }
     for (service, refusal) in &plan.refusals {
-        refused.with_label_values(&[&*service.to_string(), refusal.reason()]).set(1.0);
+        refused.with_label_values(&[&*service.to_string(), refusal.reason().as_str()]).set(1.0);
     }
     for gauge in [total, used, v4_total, v4_used, v6_total, v6_used, services, refused] {
         registry.register(Box::new(gauge))?;

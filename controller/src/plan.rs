@@ -2,20 +2,20 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crds::reasons::EventReason;
+use crds::reasons::{AllocatedReason, EventReason};
 use ipam::{Decision, Demand, Outcome, Placed, PoolName, Released, Request, ServiceId, Unfit, Usage, allocate};
 
 use crate::events::ServiceEvent;
+use crate::ledger::StatusWrite;
 use crate::refusal::Refusal;
 use crate::request::{backend_key, cluster_families};
-use crate::snapshot::{Ingress, PoolStatus, ServiceView, Snapshot, Uid};
+use crate::snapshot::{Condition, Ingress, ServiceView, Snapshot, Uid};
 
 /// What should be, and how to get there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What to do, in this order: statuses that give addresses up go before statuses that take them. Events follow the write
-    /// they report, so when a write fails the rest of its service is left out and planned again.
-    pub actions: Vec<Action>,
+    /// What to write, at most once per service: those that give addresses up go before those that take them.
+    pub changes: Vec<Change>,
     /// Why services have no address or fewer than they want.
     pub refusals: BTreeMap<ServiceId, Refusal>,
     /// How full every pool is.
@@ -24,36 +24,21 @@ pub struct Plan {
     pub allocations: BTreeMap<ServiceId, Vec<Placed>>,
 }
 
-/// One step of a plan.
+/// One write to the status of a service, and what to say about it once it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Write addresses and pool annotation of a service.
-    SetIngress {
-        /// The service.
-        service: ServiceId,
-        /// The uid the write is meant for.
-        uid: Uid,
-        /// All its addresses, in order.
-        addresses: Vec<IpAddr>,
-        /// The value of the pool annotation: the pool, or both pools joined by a comma when the families come from two.
-        pool: String,
-    },
-    /// Remove all addresses and the pool annotation of a service.
-    ClearIngress {
-        /// The service.
-        service: ServiceId,
-        /// The uid the write is meant for.
-        uid: Uid,
-    },
-    /// Write the counters of a pool.
-    SetPoolStatus {
-        /// The pool.
-        pool: PoolName,
-        /// The counters.
-        status: PoolStatus,
-    },
-    /// Record an event.
-    Emit(ServiceEvent),
+pub struct Change {
+    /// The service.
+    pub service: ServiceId,
+    /// The uid the write is meant for.
+    pub uid: Uid,
+    /// What the status should hold.
+    pub write: StatusWrite,
+    /// The addresses that are new to the service. They must not be written before others have given them up.
+    pub takes: Vec<IpAddr>,
+    /// The addresses it has at present and will have no more.
+    pub gives: Vec<IpAddr>,
+    /// What to report afterwards.
+    pub events: Vec<ServiceEvent>,
 }
 
 /// What the allocation decided for one service.
@@ -64,53 +49,43 @@ struct Next<'a> {
     outcome: Option<&'a Outcome>,
 }
 
-/// The steps of one service.
-struct Steps {
-    actions: Vec<Action>,
-    /// Steps that take nothing up go first, then those that also give something up.
-    rank: u8,
-}
-
 /// Plans the whole cluster; equal snapshots give equal plans, and a plan that was carried out gives an empty one.
 pub fn plan(snapshot: &Snapshot) -> Plan {
-    let ours = snapshot.services.iter().filter(|view| view.class_is_ours);
+    let ours = snapshot.services.values().filter(|view| view.class_is_ours);
     let views: Vec<Cow<'_, ServiceView>> = ours.map(|view| snapshot.ledger.overlay(view)).collect();
     let (frozen, free): (Vec<_>, Vec<_>) = views.iter().partition(|view| broken_pool(snapshot, view).is_some());
 
     let mut policy = snapshot.policy.clone();
     policy.reserved.extend(frozen.iter().flat_map(|view| view.addresses()));
     let requests: Vec<Request> = free.iter().filter(|view| view.is_load_balancer).map(|view| request(view)).collect();
-    let allocation = allocate(&snapshot.pools, &requests, &policy);
+    let mut allocation = allocate(&snapshot.pools, &requests, &policy);
 
-    let mut plan = Plan::default();
-    let mut steps: Vec<Steps> = Vec::new();
+    let mut plan = Plan { usage: std::mem::take(&mut allocation.usage), ..Plan::default() };
     for view in views.iter().map(Cow::as_ref) {
-        let outcome = allocation.outcomes.get(&view.id);
+        let outcome = allocation.outcomes.remove(&view.id);
         let refusal = match broken_pool(snapshot, view) {
             Some(pool) => Some(Refusal::PoolBroken { pool }),
-            None => outcome.and_then(|outcome| refusal(view, outcome)),
+            None => outcome.as_ref().and_then(|outcome| refusal(view, outcome)),
         };
-        let next = Next { placed: outcome.map_or(&[], placed), refusal: refusal.as_ref(), outcome };
-        steps.push(plan_service(snapshot, view, &next));
-        if !next.placed.is_empty() {
-            plan.allocations.insert(view.id.clone(), next.placed.to_vec());
-        }
+        let placed = outcome.as_ref().map_or(&[] as &[_], placed);
+        let next = Next { placed, refusal: refusal.as_ref(), outcome: outcome.as_ref() };
+        plan.changes.extend(change(view, &next));
         if let Some(refusal) = refusal {
             plan.refusals.insert(view.id.clone(), refusal);
         }
+        if let Some(Outcome { decision: Decision::Keep(placement) | Decision::Assign(placement), .. }) = outcome
+            && !placement.addresses.is_empty()
+        {
+            plan.allocations.insert(view.id.clone(), placement.addresses);
+        }
     }
-    steps.sort_by_key(|steps| steps.rank);
-    plan.actions = steps.into_iter().flat_map(|steps| steps.actions).collect();
-    plan.actions.extend(pool_statuses(snapshot, &allocation.usage));
-    plan.usage = allocation.usage;
+    // What takes nothing goes first, then what also gives something up.
+    plan.changes.sort_by_key(|change| match (change.takes.is_empty(), change.gives.is_empty()) {
+        (true, true | false) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    });
     plan
-}
-
-impl Plan {
-    /// Returns the reason token of every refusal, which the next snapshot carries as `reported`.
-    pub fn reasons(&self) -> BTreeMap<ServiceId, String> {
-        self.refusals.iter().map(|(service, refusal)| (service.clone(), refusal.reason().to_owned())).collect()
-    }
 }
 
 fn request(view: &ServiceView) -> Request {
@@ -158,25 +133,78 @@ fn broken_pool(snapshot: &Snapshot, view: &ServiceView) -> Option<PoolName> {
     snapshot.broken_pools.iter().find(|broken| pools.split(',').any(|pool| pool == broken.as_str())).cloned()
 }
 
-fn plan_service(snapshot: &Snapshot, view: &ServiceView, next: &Next<'_>) -> Steps {
-    let frozen = matches!(next.refusal, Some(Refusal::PoolBroken { .. }));
-    let write = write(view, next.placed).filter(|_| !frozen);
-    let mut notes = if write.is_some() { change_notes(view, next) } else { Vec::new() };
-    let reported = snapshot.reported.get(&view.id).map(String::as_str);
-    if let Some(refusal) = next.refusal.filter(|refusal| reported != Some(refusal.reason())) {
+/// Returns the write that brings the status to what is planned, if it is not there yet.
+fn change(view: &ServiceView, next: &Next<'_>) -> Option<Change> {
+    if let Some(Refusal::PoolBroken { .. }) = next.refusal {
+        return None;
+    }
+    let write = StatusWrite {
+        addresses: next.placed.iter().map(|placed| placed.address).collect(),
+        pool: pool_annotation(next.placed),
+        condition: view.is_load_balancer.then(|| condition(next)),
+    };
+    if is_done(view, &write) {
+        return None;
+    }
+    let mut notes = change_notes(view, next);
+    let told = view.condition.as_ref().map(|condition| condition.reason.as_str());
+    if let Some(refusal) = next.refusal.filter(|refusal| told != Some(refusal.reason().as_str())) {
         notes.push((refusal.event(), refusal.to_string()));
     }
     let event = |(reason, message)| ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), reason, message };
-    let actions = write.into_iter().chain(notes.into_iter().map(event).map(Action::Emit)).collect();
+    Some(Change {
+        service: view.id.clone(),
+        uid: view.uid.clone(),
+        takes: next.placed.iter().filter(|placed| placed.new).map(|placed| placed.address).collect(),
+        gives: view.addresses().filter(|address| !write.addresses.contains(address)).collect(),
+        write,
+        events: notes.into_iter().map(event).collect(),
+    })
+}
 
-    let takes = next.placed.iter().any(|placed| placed.new);
-    let gives = view.addresses().any(|address| next.placed.iter().all(|placed| placed.address != address));
-    let rank = match (takes, gives) {
-        (false, true | false) => 0,
-        (true, true) => 1,
-        (true, false) => 2,
+/// Says whether a service needs no write: its addresses are right, and nothing about it has to be said or taken back.
+fn is_done(view: &ServiceView, write: &StatusWrite) -> bool {
+    let shown = view.condition.as_ref();
+    let Some(wanted) = &write.condition else {
+        // A service of another type may hold what somebody else wrote.
+        return view.pool_annotation.is_none() && shown.is_none();
     };
-    Steps { actions, rank }
+    let addresses = write.addresses.iter().copied().map(Ingress::Ip);
+    let told = match (shown, wanted.met) {
+        // A service that is well needs no word from us, so that taking a cluster over writes nothing.
+        (None, met) => met,
+        (Some(shown), true) => shown.met && shown.reason == wanted.reason,
+        (Some(shown), false) => shown == wanted,
+    };
+    told && view.pool_annotation == write.pool && view.ingress.iter().cloned().eq(addresses)
+}
+
+fn condition(next: &Next<'_>) -> Condition {
+    match next.refusal {
+        Some(refusal) => Condition {
+            met: refusal.is_content(),
+            reason: refusal.reason().as_str().to_owned(),
+            message: refusal.to_string(),
+        },
+        None => Condition {
+            met: true,
+            reason: AllocatedReason::Allocated.as_str().to_owned(),
+            message: sources(next.placed.iter()),
+        },
+    }
+}
+
+/// Returns the value of the pool annotation.
+fn pool_annotation(placed: &[Placed]) -> Option<String> {
+    let mut pools: Vec<&str> = placed.iter().map(|placed| placed.pool.as_str()).collect();
+    pools.dedup();
+    (!pools.is_empty()).then(|| pools.join(","))
+}
+
+/// Names addresses with their pools.
+fn sources<'a>(placed: impl Iterator<Item = &'a Placed>) -> String {
+    let named: Vec<String> = placed.map(|placed| format!("{} from pool \"{}\"", placed.address, placed.pool)).collect();
+    named.join(" and ")
 }
 
 /// Returns what to report next to a write.
@@ -185,32 +213,15 @@ fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventReason, String
     let lost = |Released { address, unfit }: &Released| Some((loss(unfit)?, format!("{address} is given up: {unfit}")));
     let mut notes: Vec<(EventReason, String)> = released.iter().filter_map(lost).collect();
 
-    let new = next.placed.iter().filter(|placed| placed.new);
-    let new: Vec<String> = new.map(|placed| format!("{} from pool \"{}\"", placed.address, placed.pool)).collect();
-    if !new.is_empty() {
-        notes.push((EventReason::IpAllocated, format!("assigned {}", new.join(" and "))));
+    if next.placed.iter().any(|placed| placed.new) {
+        let new = sources(next.placed.iter().filter(|placed| placed.new));
+        notes.push((EventReason::IpAllocated, format!("assigned {new}")));
     }
     if !view.deprecated_annotations.is_empty() {
         let keys = view.deprecated_annotations.join(", ");
         notes.push((EventReason::DeprecatedAnnotation, format!("{keys}: the prefix is deprecated; write metallb.io/")));
     }
     notes
-}
-
-/// Returns the write that brings the status to what is planned, if it is not there yet.
-fn write(view: &ServiceView, placed: &[Placed]) -> Option<Action> {
-    let (service, uid) = (view.id.clone(), view.uid.clone());
-    if placed.is_empty() {
-        let clean = view.ingress.is_empty() && view.pool_annotation.is_none();
-        return (!clean).then_some(Action::ClearIngress { service, uid });
-    }
-    let mut pools: Vec<&str> = placed.iter().map(|placed| placed.pool.as_str()).collect();
-    pools.dedup();
-    let pool = pools.join(",");
-    let addresses: Vec<IpAddr> = placed.iter().map(|placed| placed.address).collect();
-    let shown = addresses.iter().map(|address| Ingress::Ip(*address));
-    let done = view.pool_annotation.as_ref() == Some(&pool) && view.ingress.iter().cloned().eq(shown);
-    (!done).then_some(Action::SetIngress { service, uid, addresses, pool })
 }
 
 /// Returns the event for an address that is given up; a move the service itself asked for needs none.
@@ -224,11 +235,4 @@ fn loss(unfit: &Unfit) -> Option<EventReason> {
         Unfit::SecondOfFamily { .. } => Some(EventReason::NoLbIpsFamily),
         Unfit::FamilyNotServed(_) | Unfit::NotRequested | Unfit::OtherPool { .. } => None,
     }
-}
-
-fn pool_statuses(snapshot: &Snapshot, usage: &BTreeMap<PoolName, Usage>) -> Vec<Action> {
-    let status = |(pool, usage): (&PoolName, &Usage)| (pool.clone(), PoolStatus::from(*usage));
-    let differs = |(pool, status): &(PoolName, PoolStatus)| snapshot.pool_status.get(pool) != Some(status);
-    let set = |(pool, status)| Action::SetPoolStatus { pool, status };
-    usage.iter().map(status).filter(differs).map(set).collect()
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use crds::reasons::EventReason;
-use ipam::PoolName;
+use crds::reasons::{AllocatedReason, EventReason};
+use ipam::{ConflictKind, PoolName, PoolRefusal, Unfit};
 
 use crate::request::RequestFault;
 
@@ -27,13 +27,23 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Returns the stable token that stands for the refusal in conditions, events and metrics.
-    pub fn reason(&self) -> &'static str {
+    /// Returns the reason that stands for the refusal in conditions, metrics and logs.
+    pub fn reason(&self) -> AllocatedReason {
         match self {
-            Self::Request(fault) => fault.reason(),
-            Self::ClusterFamilies { .. } => "ClusterIPFamilyUnknown",
-            Self::PoolBroken { .. } => "PoolInvalid",
-            Self::Allocation(refusal) | Self::Partial(refusal) => refusal.reason(),
+            Self::Request(_) => AllocatedReason::InvalidRequest,
+            Self::ClusterFamilies { .. } => AllocatedReason::ClusterIpFamilyUnknown,
+            Self::PoolBroken { .. } => AllocatedReason::PoolInvalid,
+            Self::Allocation(refusal) => reason(refusal),
+            Self::Partial(ipam::Refusal::NoAddress { .. }) => AllocatedReason::OneFamily,
+            Self::Partial(refusal) => reason(refusal),
+        }
+    }
+
+    /// Says whether the service has addresses and asks for nothing that cannot be understood or had.
+    pub(crate) fn is_content(&self) -> bool {
+        match self {
+            Self::PoolBroken { .. } | Self::Partial(ipam::Refusal::NoAddress { .. }) => true,
+            Self::Request(_) | Self::ClusterFamilies { .. } | Self::Allocation(_) | Self::Partial(_) => false,
         }
     }
 
@@ -64,5 +74,40 @@ impl fmt::Display for Refusal {
             }
             Self::Allocation(refusal) | Self::Partial(refusal) => write!(f, "{refusal}"),
         }
+    }
+}
+
+fn reason(refusal: &ipam::Refusal) -> AllocatedReason {
+    match refusal {
+        ipam::Refusal::NoPools => AllocatedReason::NoPool,
+        ipam::Refusal::NoClusterIp => AllocatedReason::NoClusterIp,
+        ipam::Refusal::NotDualStack { .. } => AllocatedReason::NotDualStack,
+        ipam::Refusal::UnknownPool { .. } => AllocatedReason::UnknownPool,
+        ipam::Refusal::RequestedFamilies { .. } => AllocatedReason::InvalidRequest,
+        ipam::Refusal::RequestedAddress { unfit, .. } => match unfit {
+            Unfit::OutsideEveryPool => AllocatedReason::RequestedAddressOutside,
+            Unfit::Avoided { .. } | Unfit::Reserved => AllocatedReason::RequestedAddressReserved,
+            Unfit::NotAdmitted { .. } => AllocatedReason::PoolNotAdmitted,
+            Unfit::InUse(conflict) => match conflict.kind {
+                ConflictKind::HolderHasNoKey => AllocatedReason::RequestedAddressInUse,
+                ConflictKind::ServiceHasNoKey
+                | ConflictKind::OtherNamespace
+                | ConflictKind::OtherKey
+                | ConflictKind::OtherBackend
+                | ConflictKind::Port(_) => AllocatedReason::SharingConflict,
+            },
+            Unfit::FamilyNotServed(_)
+            | Unfit::SecondOfFamily { .. }
+            | Unfit::NotRequested
+            | Unfit::OtherPool { .. } => AllocatedReason::InvalidRequest,
+        },
+        ipam::Refusal::NoAddress { .. } => match refusal.closest() {
+            None => AllocatedReason::NoPool,
+            Some(PoolRefusal::NotAdmitted(_)) => AllocatedReason::PoolNotAdmitted,
+            Some(PoolRefusal::OnRequestOnly) => AllocatedReason::PoolOnRequestOnly,
+            Some(PoolRefusal::FamilyAbsent(_)) => AllocatedReason::FamilyUnavailable,
+            Some(PoolRefusal::Exhausted { sharing: None, .. }) => AllocatedReason::PoolExhausted,
+            Some(PoolRefusal::Exhausted { sharing: Some(_), .. }) => AllocatedReason::SharingConflict,
+        },
     }
 }

@@ -50,17 +50,6 @@ impl fmt::Display for RequestSource {
     }
 }
 
-impl RequestFault {
-    /// Returns the stable token that stands for the fault in conditions, events and metrics.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Both => "RequestedIPTwice",
-            Self::Unreadable { .. } => "RequestedIPUnreadable",
-            Self::List { .. } => "RequestedIPListInvalid",
-        }
-    }
-}
-
 /// Reads what a service asks for from the values of `address-pool`, `loadBalancerIPs` and `spec.loadBalancerIP`; an empty
 /// text counts as absent.
 pub fn demand(

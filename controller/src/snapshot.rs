@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipam::{Created, Demand, FamilyPolicy, FamilyUsage, Policy, Pool, PoolName, Port, ServiceId, Usage};
+use ipam::{Created, Demand, FamilyPolicy, Policy, Pool, PoolName, Port, ServiceId};
 
 use crate::ledger::Ledger;
 use crate::request::RequestFault;
@@ -16,16 +16,11 @@ pub struct Snapshot {
     /// addresses of every service in it.
     pub broken_pools: BTreeSet<PoolName>,
     /// All services, of whatever type and class.
-    pub services: Vec<ServiceView>,
+    pub services: BTreeMap<ServiceId, ServiceView>,
     /// Who may share addresses, and which are never handed out.
     pub policy: Policy,
     /// Writes that `services` may not show yet.
     pub ledger: Ledger,
-    /// What the status of each pool says at present.
-    pub pool_status: BTreeMap<PoolName, PoolStatus>,
-    /// The reason token of each refusal that was reported last: [`Plan::reasons`](crate::Plan::reasons) of the plan before,
-    /// or after a restart what the conditions say. An event is due only where it differs.
-    pub reported: BTreeMap<ServiceId, String>,
 }
 
 /// One service with the fields that matter to allocation.
@@ -61,8 +56,12 @@ pub struct ServiceView {
     pub ingress: Vec<Ingress>,
     /// The `ip-allocated-from-pool` annotation.
     pub pool_annotation: Option<String>,
+    /// Our condition in `status.conditions`.
+    pub condition: Option<Condition>,
     /// The annotation keys it uses with the deprecated prefix.
     pub deprecated_annotations: Vec<String>,
+    /// `metadata.labels`, which pools select by.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `metadata.uid`.
@@ -83,6 +82,17 @@ pub enum TrafficPolicy {
     Local,
 }
 
+/// The condition `metallb.io/Allocated` of a service, as it is or as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Whether the service has addresses and nothing is wrong with what it asks for.
+    pub met: bool,
+    /// The token of an [`AllocatedReason`](crds::reasons::AllocatedReason).
+    pub reason: String,
+    /// The details, for a person.
+    pub message: String,
+}
+
 /// One entry of `status.loadBalancer.ingress`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ingress {
@@ -92,21 +102,6 @@ pub enum Ingress {
     Other(String),
 }
 
-/// The published counters of a pool; each stops at the largest number the API field holds.
-///
-/// Saturating here and not at the API keeps a pool with a /64 from being written again and again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// IPv4 addresses in use.
-    pub assigned_v4: i64,
-    /// IPv6 addresses in use.
-    pub assigned_v6: i64,
-    /// IPv4 addresses that can still be handed out.
-    pub available_v4: i64,
-    /// IPv6 addresses that can still be handed out.
-    pub available_v6: i64,
-}
-
 impl ServiceView {
     /// Returns the addresses of the status in their order.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
@@ -114,22 +109,6 @@ impl ServiceView {
             Ingress::Ip(address) => Some(*address),
             Ingress::Other(_) => None,
         })
-    }
-}
-
-impl From<Usage> for PoolStatus {
-    fn from(usage: Usage) -> Self {
-        let cut = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
-        let Usage {
-            v4: FamilyUsage { assigned: assigned_v4, available: available_v4, .. },
-            v6: FamilyUsage { assigned: assigned_v6, available: available_v6, .. },
-        } = usage;
-        Self {
-            assigned_v4: cut(assigned_v4),
-            assigned_v6: cut(assigned_v6),
-            available_v4: cut(available_v4),
-            available_v6: cut(available_v6),
-        }
     }
 }
 

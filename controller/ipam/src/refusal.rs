@@ -120,36 +120,23 @@ pub enum Unfit {
 }
 
 impl Refusal {
-    /// Returns the stable token that stands for the refusal in conditions, events and metrics.
-    pub fn reason(&self) -> &'static str {
+    /// Returns why the pool that came closest to serving could not, if pools were looked at; it tells most.
+    pub fn closest(&self) -> Option<&PoolRefusal> {
         match self {
-            Self::NoPools => "NoPool",
-            Self::NoClusterIp => "NoClusterIP",
-            Self::NotDualStack { .. } => "NotDualStack",
-            Self::UnknownPool { .. } => "UnknownPool",
-            Self::RequestedFamilies { .. } => "RequestedIPFamilyMismatch",
-            Self::RequestedAddress { unfit, .. } => unfit.reason(),
-            // The pool that came closest to serving tells most.
-            Self::NoAddress { candidates, .. } => candidates
-                .iter()
-                .max_by_key(|candidate| candidate.why.closeness())
-                .map_or("NoPool", |candidate| candidate.why.reason()),
+            Self::NoAddress { candidates, .. } => {
+                candidates.iter().map(|candidate| &candidate.why).max_by_key(|why| why.closeness())
+            }
+            Self::NoPools
+            | Self::NoClusterIp
+            | Self::NotDualStack { .. }
+            | Self::UnknownPool { .. }
+            | Self::RequestedFamilies { .. }
+            | Self::RequestedAddress { .. } => None,
         }
     }
 }
 
 impl PoolRefusal {
-    /// Returns the stable token that stands for it.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NotAdmitted(miss) => miss.reason(),
-            Self::OnRequestOnly => "PoolOnRequestOnly",
-            Self::FamilyAbsent(_) => "FamilyUnavailable",
-            Self::Exhausted { sharing: None, .. } => "PoolExhausted",
-            Self::Exhausted { sharing: Some(_), .. } => "SharingConflict",
-        }
-    }
-
     fn closeness(&self) -> u8 {
         match self {
             Self::NotAdmitted(ScopeMiss::Namespace) => 0,
@@ -158,33 +145,6 @@ impl PoolRefusal {
             Self::FamilyAbsent(_) => 3,
             Self::Exhausted { sharing: None, .. } => 4,
             Self::Exhausted { sharing: Some(_), .. } => 5,
-        }
-    }
-}
-
-impl ScopeMiss {
-    /// Returns the stable token that stands for it.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Namespace => "PoolNotForNamespace",
-            Self::Service => "PoolNotForService",
-        }
-    }
-}
-
-impl Unfit {
-    /// Returns the stable token that stands for it.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::FamilyNotServed(_) => "FamilyNotServed",
-            Self::SecondOfFamily { .. } => "SecondOfFamily",
-            Self::NotRequested => "NotRequested",
-            Self::OutsideEveryPool => "RequestedIPOutside",
-            Self::Avoided { .. } => "RequestedIPAvoided",
-            Self::NotAdmitted { miss, .. } => miss.reason(),
-            Self::OtherPool { .. } => "RequestedIPOtherPool",
-            Self::Reserved => "RequestedIPReserved",
-            Self::InUse(conflict) => conflict.kind.reason(),
         }
     }
 }

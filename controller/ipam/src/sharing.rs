@@ -93,18 +93,6 @@ impl<'a> Occupied<'a> {
     }
 }
 
-impl ConflictKind {
-    /// Returns the stable token that stands for it in conditions, events and metrics.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::HolderHasNoKey => "RequestedIPInUse",
-            Self::ServiceHasNoKey | Self::OtherNamespace | Self::OtherKey | Self::OtherBackend | Self::Port(_) => {
-                "SharingConflict"
-            }
-        }
-    }
-}
-
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { with, kind } = self;

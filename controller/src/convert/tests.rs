@@ -65,7 +65,7 @@ fn selectors_of_a_pool_are_resolved_to_the_namespaces_and_services_that_match() 
         namespace(json!({"name": "shop", "labels": {"team": "a"}})),
         namespace(json!({"name": "other", "labels": {"team": "b"}})),
     ];
-    let pool = pool(&checked, &[&namespaces[0], &namespaces[1]], &[&service(web())]).unwrap();
+    let pool = pool(&checked, namespaces.iter(), [service_view(&service(web()), "")].iter()).unwrap();
     assert!(!pool.auto_assign && pool.avoid_buggy_ips);
     let allocation = pool.allocation.unwrap();
     assert_eq!(allocation.priority, Priority(3));
@@ -77,5 +77,5 @@ fn selectors_of_a_pool_are_resolved_to_the_namespaces_and_services_that_match() 
 fn a_selector_that_matches_nothing_closes_the_pool_and_does_not_open_it() {
     let selector = Selector::parse(&serde_json::from_value(json!({"matchLabels": {"no": "one"}})).unwrap()).unwrap();
     let checked = checked::ServiceAllocation { namespace_selectors: vec![selector], ..Default::default() };
-    assert_eq!(service_allocation(&checked, &[], &[]).namespaces, Scope::Only([].into()));
+    assert_eq!(service_allocation(&checked, [].iter(), [].iter()).namespaces, Scope::Only([].into()));
 }

@@ -25,37 +25,32 @@ fn a_request_that_cannot_be_read_says_where_and_why() {
         (
             Some("10.0.0.1"),
             Some("10.0.0.1"),
-            "RequestedIPTwice",
             "both annotation metallb.io/loadBalancerIPs and spec.loadBalancerIP request addresses; remove the field",
         ),
         (
             Some("10.0.0.1,"),
             None,
-            "RequestedIPUnreadable",
             "annotation metallb.io/loadBalancerIPs: \"\" is not an IP address; write addresses separated by commas",
         ),
         (
             None,
             Some("ten"),
-            "RequestedIPUnreadable",
             "spec.loadBalancerIP: \"ten\" is not an IP address; write addresses separated by commas",
         ),
         (
             Some("10.0.0.1,10.0.0.2"),
             None,
-            "RequestedIPListInvalid",
             "annotation metallb.io/loadBalancerIPs: 10.0.0.1 and 10.0.0.2 are both IPv4; request one address of each family",
         ),
         (
             Some("10.0.0.1,::1,::2"),
             None,
-            "RequestedIPListInvalid",
             "annotation metallb.io/loadBalancerIPs: 3 addresses are requested; a service can have one of each family",
         ),
     ];
-    for (annotation, field, reason, text) in rows {
+    for (annotation, field, text) in rows {
         let fault = demand(None, annotation, field).unwrap_err();
-        assert_eq!((fault.reason(), fault.to_string().as_str()), (reason, text));
+        assert_eq!(fault.to_string(), text);
     }
 }
 

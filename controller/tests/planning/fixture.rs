@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use controller::{Action, Ingress, Plan, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid, demand};
+use controller::{Change, Ingress, Plan, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid, demand};
 use ipam::{Created, Demand, FamilyPolicy, Pool, Port, Protocol, Range, ServiceId};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -38,7 +38,9 @@ pub(crate) fn service(name: &str) -> ServiceView {
         ports: BTreeSet::from([Port { protocol: Protocol::Tcp, number: 80 }]),
         ingress: Vec::new(),
         pool_annotation: None,
+        condition: None,
         deprecated_annotations: Vec::new(),
+        labels: BTreeMap::new(),
     }
 }
 
@@ -56,42 +58,35 @@ pub(crate) fn asking(view: ServiceView, annotation: &str) -> ServiceView {
 }
 
 pub(crate) fn snapshot(pools: &[Pool], services: &[ServiceView]) -> Snapshot {
-    Snapshot { pools: pools.to_vec(), services: services.to_vec(), ..Snapshot::default() }
+    let services = services.iter().map(|view| (view.id.clone(), view.clone())).collect();
+    Snapshot { pools: pools.to_vec(), services, ..Snapshot::default() }
 }
 
-/// Writes a plan as one line per action, pool counters left out.
+/// Writes a plan as one line per write, with the reason of the condition where it is not met, and one per event.
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {
-    let line = |action: &Action| match action {
-        Action::SetIngress { service, addresses, pool, .. } => {
-            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Some(format!("set {} {} from {pool}", service.name(), addresses.join(",")))
-        }
-        Action::ClearIngress { service, .. } => Some(format!("clear {}", service.name())),
-        Action::SetPoolStatus { .. } => None,
-        Action::Emit(event) => Some(format!("event {} {}", event.service.name(), event.reason.as_str())),
+    let lines = |change: &Change| {
+        let Change { service, write, events, .. } = change;
+        let name = service.name();
+        let addresses: Vec<String> = write.addresses.iter().map(ToString::to_string).collect();
+        let what = match &write.pool {
+            Some(pool) => format!("set {name} {} from {pool}", addresses.join(",")),
+            None => format!("clear {name}"),
+        };
+        let unmet = write.condition.as_ref().filter(|condition| !condition.met);
+        let why = unmet.map(|condition| format!(": {}", condition.reason)).unwrap_or_default();
+        let events = events.iter().map(|event| format!("event {name} {}", event.reason.as_str()));
+        [format!("{what}{why}")].into_iter().chain(events).collect::<Vec<_>>()
     };
-    plan.actions.iter().filter_map(line).collect()
+    plan.changes.iter().flat_map(lines).collect()
 }
 
-/// Returns the snapshot as it is when every action of the plan has been carried out and seen.
+/// Returns the snapshot as it is when every write of the plan has been carried out and seen.
 pub(crate) fn apply(snapshot: &Snapshot, plan: &Plan) -> Snapshot {
-    let mut next = Snapshot { reported: plan.reasons(), ..snapshot.clone() };
-    let write = |services: &mut Vec<ServiceView>, service: &ServiceId, ingress: Vec<Ingress>, pool: Option<String>| {
-        for view in services.iter_mut().filter(|view| view.id == *service) {
-            (view.ingress, view.pool_annotation) = (ingress.clone(), pool.clone());
-        }
-    };
-    for action in &plan.actions {
-        match action {
-            Action::SetIngress { service, addresses, pool, .. } => {
-                let ingress = addresses.iter().map(|address| Ingress::Ip(*address)).collect();
-                write(&mut next.services, service, ingress, Some(pool.clone()));
-            }
-            Action::ClearIngress { service, .. } => write(&mut next.services, service, Vec::new(), None),
-            Action::SetPoolStatus { pool, status } => {
-                next.pool_status.insert(pool.clone(), *status);
-            }
-            Action::Emit(_) => {}
+    let mut next = snapshot.clone();
+    for Change { service, write, .. } in &plan.changes {
+        if let Some(view) = next.services.get_mut(service) {
+            *view = write.clone().laid_over(view);
+            view.version.0 += 1;
         }
     }
     next

@@ -1,0 +1,208 @@
+//! Which of the planned writes may go out now.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use apiserver::{StatusError, Version};
+use ipam::ServiceId;
+
+use crate::events::ServiceEvent;
+use crate::ledger::{Ledger, StatusWrite};
+use crate::plan::Change;
+use crate::snapshot::{ResourceVersion, ServiceView};
+
+/// How long a Service rests after the API server refused a write to it; doubles up to the longest.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// The writes of the latest plan, those under way, and those that have to wait.
+#[derive(Default)]
+pub(super) struct Applier {
+    queue: VecDeque<Change>,
+    /// The addresses that Services give up by the plan, sent or not.
+    planned: BTreeSet<(IpAddr, ServiceId)>,
+    under_way: BTreeSet<ServiceId>,
+    /// The addresses that Services give up by writes whose outcome is open.
+    leaving: BTreeMap<ServiceId, Vec<IpAddr>>,
+    resting: BTreeMap<ServiceId, Rest>,
+    /// Services that could not be written because an earlier write is open; they want a new plan when it is settled.
+    awaited: BTreeSet<ServiceId>,
+}
+
+struct Rest {
+    /// None once it is over; it is remembered because what is refused again rests for longer.
+    until: Option<Instant>,
+    last: Duration,
+}
+
+/// A write that is to go out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    /// The Service as it is without the write.
+    pub view: ServiceView,
+    /// The version it is for.
+    pub base: ResourceVersion,
+    /// What its status should hold.
+    pub write: StatusWrite,
+    /// What to report when it is carried out.
+    pub events: Vec<ServiceEvent>,
+}
+
+/// What became of a write. That nobody knows is none of them: such a write is sent again until it is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It was carried out.
+    Accepted(Version),
+    /// The Service is no longer what it was for, perhaps because an earlier attempt was carried out.
+    Conflict,
+    /// The Service is gone.
+    Gone,
+    /// The API server does not want it.
+    Refused(StatusError),
+}
+
+impl Applier {
+    /// Replaces what is queued by a new plan.
+    pub(super) fn replace(&mut self, changes: Vec<Change>) {
+        let gives = |change: &'_ Change| {
+            let service = change.service.clone();
+            change.gives.clone().into_iter().map(move |address| (address, service.clone()))
+        };
+        self.planned = changes.iter().flat_map(gives).collect();
+        self.queue = changes.into();
+        self.awaited.clear();
+    }
+
+    /// Returns the next write that may go out, and records it in the ledger.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        services: &BTreeMap<ServiceId, ServiceView>,
+        ledger: &mut Ledger,
+    ) -> Option<Job> {
+        self.leaving.retain(|id, _| services.get(id).is_some_and(|view| ledger.base(view).is_none()));
+        let mut index = 0;
+        while let Some(change) = self.queue.get(index) {
+            let Some(view) = services.get(&change.service).filter(|view| view.uid == change.uid) else {
+                self.queue.remove(index);
+                continue;
+            };
+            if self.resting.get(&change.service).is_some_and(|rest| rest.until.is_some_and(|until| now < until)) {
+                self.queue.remove(index);
+                continue;
+            }
+            let Some(base) = ledger.base(view).filter(|_| !self.under_way.contains(&change.service)) else {
+                self.awaited.insert(change.service.clone());
+                self.queue.remove(index);
+                continue;
+            };
+            if self.must_wait(change) {
+                index += 1;
+                continue;
+            }
+            let change = self.queue.remove(index)?;
+            return Some(self.send(change, base, view, ledger));
+        }
+        self.untie(services, ledger)
+    }
+
+    /// Says whether an address that the change takes is still another Service's.
+    fn must_wait(&self, change: &Change) -> bool {
+        let least = || ServiceId::new("", "");
+        let held = |address: &IpAddr| {
+            let mut planned = self.planned.range((*address, least())..).take_while(|(given, _)| given == address);
+            planned.any(|(_, service)| *service != change.service)
+                || self.leaving.values().any(|leaving| leaving.contains(address))
+        };
+        change.takes.iter().any(held)
+    }
+
+    /// Lets one Service give up what it has when Services wait for each other in a circle, as when two swap addresses.
+    fn untie(&mut self, services: &BTreeMap<ServiceId, ServiceView>, ledger: &mut Ledger) -> Option<Job> {
+        if !(self.under_way.is_empty() && self.leaving.is_empty() && self.resting.is_empty()) {
+            return None;
+        }
+        let index = self.queue.iter().position(|change| !change.gives.is_empty())?;
+        let mut change = self.queue.remove(index)?;
+        let view = services.get(&change.service)?;
+        let base = ledger.base(view)?;
+        change.write.addresses.retain(|address| !change.takes.contains(address));
+        change.write.condition = view.condition.clone();
+        if change.write.addresses.is_empty() {
+            change.write.pool = None;
+        }
+        change.events.clear();
+        self.awaited.insert(change.service.clone());
+        Some(self.send(change, base, view, ledger))
+    }
+
+    fn send(&mut self, change: Change, base: ResourceVersion, view: &ServiceView, ledger: &mut Ledger) -> Job {
+        let Change { service, uid, write, gives, events, takes: _ } = change;
+        let current = ledger.overlay(view).into_owned();
+        ledger.send(&service, &uid, base, write.clone());
+        if !gives.is_empty() {
+            self.leaving.insert(service.clone(), gives);
+        }
+        self.under_way.insert(service);
+        Job { view: current, base, write, events }
+    }
+
+    /// Takes the outcome of a write in; returns whether a new plan is needed.
+    pub(super) fn settle(&mut self, now: Instant, service: &ServiceId, outcome: &Outcome, ledger: &mut Ledger) -> bool {
+        self.under_way.remove(service);
+        let awaited = self.awaited.remove(service);
+        match outcome {
+            Outcome::Accepted(version) => {
+                ledger.accepted(service, ResourceVersion(version.0));
+                self.given(service);
+                self.resting.remove(service);
+                awaited
+            }
+            // The watch will show what it has become, and only then is it safe to plan without this write.
+            Outcome::Conflict => {
+                self.awaited.insert(service.clone());
+                awaited
+            }
+            Outcome::Gone => {
+                ledger.forget(service);
+                self.given(service);
+                true
+            }
+            Outcome::Refused(_) => {
+                ledger.refused(service);
+                self.leaving.remove(service);
+                let last = self.resting.get(service).map_or(FIRST_REST, |rest| (rest.last * 2).min(LONGEST_REST));
+                self.resting.insert(service.clone(), Rest { until: Some(now + last), last });
+                true
+            }
+        }
+    }
+
+    /// Says whether a Service that was just seen had to be waited for.
+    pub(super) fn was_awaited(&mut self, view: &ServiceView, ledger: &Ledger) -> bool {
+        !self.under_way.contains(&view.id) && ledger.base(view).is_some() && self.awaited.remove(&view.id)
+    }
+
+    /// Returns when a Service has rested long enough.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.resting.values().filter_map(|rest| rest.until).min()
+    }
+
+    /// Ends the rests that are over; returns whether there were any, so that a new plan is needed.
+    pub(super) fn wake(&mut self, now: Instant) -> bool {
+        let over = self.resting.values_mut().filter_map(|rest| rest.until.take_if(|until| now >= *until));
+        over.count() > 0
+    }
+
+    /// Records that what a Service gave up is free.
+    fn given(&mut self, service: &ServiceId) {
+        self.leaving.remove(service);
+        self.planned.retain(|(_, giver)| giver != service);
+    }
+
+    /// Returns how many writes are under way.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+}

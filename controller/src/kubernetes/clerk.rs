@@ -1,0 +1,218 @@
+//! Writes the reports and looks after the heartbeat Secret; nothing waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiserver::{
+    Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Quiet, Regarding, Reporter, Table, Verdict,
+    Version, Watch, WriteError, Writer,
+};
+use crds::core::Secret;
+use crds::fault::ObjectRef;
+use crds::kinds::{ConfigurationState, GROUP};
+use crds::reasons::EventReason;
+use jiff::Timestamp;
+use rand::RngExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::report::{Saying, Situation, Statement};
+use super::secret::{self, Step};
+
+/// The least time between two passes, so that counters which change with every write are written once a second.
+const PACE: Duration = Duration::from_secs(1);
+/// How long a write may take to come back by the watch before it is repeated.
+const ECHO: Duration = Duration::from_secs(10);
+/// Events of the two watches that wait; each follows one object.
+const HEARD: usize = 16;
+
+/// Whom the clerk works for.
+pub(super) struct Desk {
+    pub namespace: String,
+    /// The name of the heartbeat Secret.
+    pub secret: String,
+    pub situation: watch::Receiver<Situation>,
+    pub occurrences: mpsc::Sender<Occurrence>,
+}
+
+enum Heard {
+    Secret(Event<Secret>),
+    State(Event<Quiet<ConfigurationState>>),
+}
+
+struct Clerk {
+    desk: Desk,
+    writer: Arc<Writer>,
+    reporter: Reporter,
+    secrets: Table<Secret>,
+    states: Table<Quiet<ConfigurationState>>,
+    /// What was written and has not come back yet.
+    said: BTreeMap<ObjectRef, (Saying, Instant)>,
+    judged: Option<(Verdict, Instant)>,
+    /// The version of the Secret that was acted on.
+    acted: Option<(Option<Version>, Instant)>,
+}
+
+/// Works until the receiver's sender is gone.
+pub(super) async fn work(connection: Connection, desk: Desk) {
+    let (sender, mut heard) = mpsc::channel(HEARD);
+    let mut watches = JoinSet::new();
+    let one = |collection: Collection, name: &str| Watch {
+        collection: collection.fields(&format!("metadata.name={name}")),
+        freshness: Freshness::Quorum,
+    };
+    let secrets = one(Collection::within(&desk.namespace, "v1", "secrets"), &desk.secret);
+    watches.spawn(secrets.follow(connection.client.clone(), sender.clone(), Heard::Secret));
+    let kind = format!("{GROUP}/v1beta1");
+    let states = one(Collection::within(&desk.namespace, &kind, "configurationstates"), "controller");
+    watches.spawn(states.follow(connection.client.clone(), sender, Heard::State));
+
+    let pacing = Pacing { in_flight: 8, per_second: 50.0, burst: 200.0, ..Pacing::default() };
+    let mut clerk = Clerk {
+        writer: Arc::new(Writer::new(connection.client.clone(), pacing)),
+        reporter: Reporter { namespace: desk.namespace.clone(), program: Program::Controller, pod: None },
+        desk,
+        secrets: Table::default(),
+        states: Table::default(),
+        said: BTreeMap::new(),
+        judged: None,
+        acted: None,
+    };
+    loop {
+        let again = clerk.pass().await;
+        tokio::time::sleep(PACE).await;
+        let later = async {
+            match again {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = clerk.desk.situation.changed() => if changed.is_err() { return },
+            Some(event) = heard.recv() => clerk.take(event),
+            () = later => {}
+        }
+        while let Ok(event) = heard.try_recv() {
+            clerk.take(event);
+        }
+    }
+}
+
+impl Clerk {
+    fn take(&mut self, heard: Heard) {
+        match heard {
+            Heard::Secret(event) => self.secrets.take(event),
+            Heard::State(event) => self.states.take(event),
+        };
+    }
+
+    /// Writes what is to be written; returns when to look again at the latest.
+    async fn pass(&mut self) -> Option<Duration> {
+        let situation = self.desk.situation.borrow_and_update().clone();
+        let open = self.say(situation.statements()).await;
+        let undecided = situation.listed && self.judge(&situation).await;
+        let waits = self.tend_secret().await;
+        let echo = (open || undecided).then_some(ECHO);
+        [echo, waits].into_iter().flatten().min()
+    }
+
+    /// Writes statements that have not just been written; returns whether any has still to come back.
+    async fn say(&mut self, statements: Vec<Statement>) -> bool {
+        let now = Instant::now();
+        self.said.retain(|object, (_, at)| {
+            now < *at + ECHO && statements.iter().any(|statement| statement.object == *object)
+        });
+        let open = !statements.is_empty();
+        let mut writes = JoinSet::new();
+        for statement in statements {
+            if self.said.get(&statement.object).is_some_and(|(saying, _)| *saying == statement.wanted) {
+                continue;
+            }
+            let writer = self.writer.clone();
+            writes.spawn(async move {
+                let result = writer.send(statement.request(Timestamp::now())).await;
+                (statement, result.map(drop))
+            });
+        }
+        while let Some(written) = writes.join_next().await {
+            let Ok((statement, result)) = written else { continue };
+            self.conclude(statement, result);
+        }
+        open
+    }
+
+    fn conclude(&mut self, statement: Statement, result: Result<(), WriteError>) {
+        let Statement { object, wanted, .. } = &statement;
+        match result {
+            Ok(()) => {
+                match statement.is_accepted() {
+                    true => tracing::info!(%object, reason = wanted.reason, "{}", wanted.message),
+                    false => tracing::warn!(%object, reason = wanted.reason, "{}", wanted.message),
+                }
+                if statement.is_news() {
+                    // When too many wait, this one is not recorded; the condition says the same.
+                    let _ = self.desk.occurrences.try_send(occurrence(&statement));
+                }
+                self.said.insert(object.clone(), (wanted.clone(), Instant::now()));
+            }
+            // Deleted, or made anew; the watch will tell.
+            Err(error) if error.is_conflict() || error.is_not_found() => {}
+            Err(error) => tracing::warn!(%object, %error, "the status cannot be written"),
+        }
+    }
+
+    /// Writes the verdict over the whole configuration if it is not there; returns whether it has still to come back.
+    async fn judge(&mut self, situation: &Situation) -> bool {
+        let verdict = Verdict::of(&situation.compiled.faults, &situation.unreadable_lines());
+        let state = self.states.values().next().map(|Quiet(state)| state.clone());
+        if !self.states.is_listed() || state.as_ref().is_some_and(|state| verdict.is_shown_by(state)) {
+            return false;
+        }
+        let fresh = |(judged, at): &(Verdict, Instant)| *judged == verdict && at.elapsed() < ECHO;
+        if !self.judged.as_ref().is_some_and(fresh) {
+            match self.reporter.report(&self.writer, &verdict, Timestamp::now()).await {
+                Ok(()) => self.judged = Some((verdict, Instant::now())),
+                Err(error) => tracing::warn!(%error, "the ConfigurationState cannot be written"),
+            }
+        }
+        true
+    }
+
+    /// Takes the next step for the heartbeat Secret; returns how long to wait for the one after.
+    async fn tend_secret(&mut self) -> Option<Duration> {
+        if !self.secrets.is_listed() {
+            return None;
+        }
+        let Desk { namespace, secret: name, .. } = &self.desk;
+        let row = self.secrets.rows().next();
+        let current = row.and_then(|(_, row)| Some((row.value.as_ref()?, row.version)));
+        let version = current.map(|(_, version)| version);
+        let now = Timestamp::now();
+        let step = secret::next_step(current, rand::rng().random(), now);
+        if let Step::Wait(due) = step {
+            return Some(Duration::try_from(due.duration_since(now)).unwrap_or_default());
+        }
+        let request = secret::request(&step, namespace, name)?;
+        if self.acted.as_ref().is_none_or(|(acted, at)| *acted != version || at.elapsed() >= ECHO) {
+            match self.writer.send(request).await {
+                Ok(_) => tracing::info!(secret = %name, "the key of the heartbeats was made or changed"),
+                Err(error) => tracing::warn!(secret = %name, %error, "the key of the heartbeats cannot be written"),
+            }
+            self.acted = Some((version, Instant::now()));
+        }
+        Some(ECHO)
+    }
+}
+
+fn occurrence(statement: &Statement) -> Occurrence {
+    let Statement { object: ObjectRef { kind, namespace, name }, uid, api_version, wanted, .. } = statement;
+    let regarding = Regarding {
+        api_version: api_version.clone(),
+        kind: kind.clone(),
+        namespace: namespace.clone(),
+        name: name.clone(),
+        uid: uid.clone(),
+    };
+    Occurrence { regarding, reason: EventReason::InvalidConfiguration, message: wanted.message.clone() }
+}

@@ -1,0 +1,237 @@
+//! What the watches have shown, kept as the snapshot that plans are made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use apiserver::{Configuration, ConfigurationEvent, Event, Table, WatchError};
+use crds::checked::{Compiled, Compiler, Nodes, Written};
+use crds::core::Namespace;
+use crds::fault::{ObjectRef, Severity};
+use ipam::{PoolName, ServiceId};
+
+use super::objects::{NodeObject, ServiceObject};
+use super::report::Situation;
+use crate::convert;
+use crate::ledger::Ledger;
+use crate::plan::{Plan, plan};
+use crate::snapshot::{ResourceVersion, ServiceView, Snapshot};
+
+/// A change in the cluster.
+pub(super) enum ClusterEvent {
+    Service(Event<ServiceObject>),
+    Namespace(Event<Namespace>),
+    Node(Event<NodeObject>),
+    Configuration(ConfigurationEvent),
+}
+
+/// The cluster as far as it is known.
+pub(super) struct Cluster {
+    lb_class: String,
+    namespace: String,
+    snapshot: Snapshot,
+    services: Listing,
+    namespaces: Table<Namespace>,
+    nodes: Table<NodeObject>,
+    configuration: Configuration,
+    compiler: Compiler,
+    written: Arc<Written>,
+    compiled: Arc<Compiled>,
+    stale: Stale,
+    /// Whether what is reported of the configuration may have changed.
+    news: bool,
+}
+
+/// How far the list of Services has come; the Services themselves are in the snapshot.
+#[derive(Default)]
+struct Listing {
+    done: bool,
+    /// Those that a relist has not mentioned yet.
+    unmentioned: BTreeSet<ServiceId>,
+    lost: Option<WatchError>,
+}
+
+/// What has to be worked out anew.
+struct Stale {
+    configuration: bool,
+    pools: bool,
+    plan: bool,
+}
+
+impl Cluster {
+    pub(super) fn new(namespace: &str, lb_class: &str) -> Self {
+        Self {
+            lb_class: lb_class.to_owned(),
+            namespace: namespace.to_owned(),
+            snapshot: Snapshot::default(),
+            services: Listing::default(),
+            namespaces: Table::default(),
+            nodes: Table::default(),
+            configuration: Configuration::default(),
+            compiler: Compiler::default(),
+            written: Arc::default(),
+            compiled: Arc::default(),
+            stale: Stale { configuration: true, pools: true, plan: true },
+            news: false,
+        }
+    }
+
+    /// Takes a change in; returns the Service that was seen, if it was one.
+    pub(super) fn take(&mut self, event: ClusterEvent) -> Option<ServiceId> {
+        match event {
+            ClusterEvent::Service(event) => return self.take_service(event),
+            ClusterEvent::Namespace(event) => self.stale.pools |= self.namespaces.take(event),
+            ClusterEvent::Node(event) => self.stale.configuration |= self.nodes.take(event),
+            ClusterEvent::Configuration(event) => self.stale.configuration |= self.configuration.take(event),
+        }
+        None
+    }
+
+    /// Says whether everything that a plan depends on has been seen once in whole.
+    pub(super) fn is_listed(&self) -> bool {
+        self.services.done && self.namespaces.is_listed() && self.nodes.is_listed() && self.configuration.is_listed()
+    }
+
+    /// Returns why changes of some kind do not arrive at present.
+    pub(super) fn lost(&self) -> Option<&WatchError> {
+        let own = self.services.lost.as_ref().or_else(|| self.namespaces.lost()).or_else(|| self.nodes.lost());
+        own.or_else(|| self.configuration.lost())
+    }
+
+    /// Asks for a new plan although the cluster has not changed, as after a write that failed.
+    pub(super) fn replan(&mut self) {
+        self.stale.plan = true;
+    }
+
+    /// Returns a new plan if something has changed that it may depend on.
+    pub(super) fn plan(&mut self) -> Option<Plan> {
+        if !self.is_listed() {
+            return None;
+        }
+        if std::mem::take(&mut self.stale.configuration) {
+            self.compile();
+        }
+        if std::mem::take(&mut self.stale.pools) {
+            self.resolve_pools();
+        }
+        std::mem::take(&mut self.stale.plan).then(|| plan(&self.snapshot))
+    }
+
+    /// Returns what reports are made of if it has changed, or if there is a new plan.
+    pub(super) fn situation(&mut self, plan: &Arc<Plan>, replanned: bool) -> Option<Situation> {
+        if !(std::mem::take(&mut self.news) || replanned) {
+            return None;
+        }
+        let unreadable = self.configuration.unreadable().map(|(kind, fault)| {
+            let (namespace, name) = (fault.object.namespace.to_string(), fault.object.name.to_string());
+            (ObjectRef { kind: kind.to_owned(), namespace, name }, fault.reason.clone())
+        });
+        Some(Situation {
+            written: self.written.clone(),
+            compiled: self.compiled.clone(),
+            unreadable: unreadable.collect(),
+            plan: plan.clone(),
+            listed: true,
+        })
+    }
+
+    /// Returns the Services and the writes that they do not show yet.
+    pub(super) fn statuses(&mut self) -> (&BTreeMap<ServiceId, ServiceView>, &mut Ledger) {
+        (&self.snapshot.services, &mut self.snapshot.ledger)
+    }
+
+    fn take_service(&mut self, event: Event<ServiceObject>) -> Option<ServiceId> {
+        match event {
+            Event::Relisting => self.services.unmentioned = self.snapshot.services.keys().cloned().collect(),
+            Event::Applied(object) => {
+                let id = ServiceId::new(&object.name.namespace, &object.name.name);
+                self.services.unmentioned.remove(&id);
+                match object.value {
+                    Ok(service) => match service.view(ResourceVersion(object.version.0), &self.lb_class) {
+                        Some(view) => self.put(view),
+                        None => self.remove(&id),
+                    },
+                    Err(reason) => tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was"),
+                }
+                return Some(id);
+            }
+            Event::Deleted(name, _) => self.remove(&ServiceId::new(&name.namespace, &name.name)),
+            Event::Listed => {
+                for id in std::mem::take(&mut self.services.unmentioned) {
+                    self.remove(&id);
+                }
+                self.services.done = true;
+                self.stale.plan = true;
+            }
+            Event::Connected => self.services.lost = None,
+            Event::Lost(error) => self.services.lost = Some(error),
+        }
+        None
+    }
+
+    fn put(&mut self, view: ServiceView) {
+        let selects = self.selects_services();
+        let Snapshot { services, ledger, .. } = &mut self.snapshot;
+        let before = services.get(&view.id).map(|old| ledger.overlay(old).into_owned());
+        ledger.observe(&view);
+        // Our own writes come back by the watch and change nothing that was planned with.
+        self.stale.plan |= before.as_ref().is_none_or(|before| !is_same(before, &ledger.overlay(&view)));
+        self.stale.pools |= selects && before.is_none_or(|before| before.labels != view.labels);
+        services.insert(view.id.clone(), view);
+    }
+
+    fn remove(&mut self, id: &ServiceId) {
+        self.snapshot.ledger.forget(id);
+        self.stale.plan |= self.snapshot.services.remove(id).is_some();
+    }
+
+    /// Says whether some pool is kept for Services with certain labels.
+    fn selects_services(&self) -> bool {
+        let allocations = self.compiled.config.pools.values().filter_map(|pool| pool.allocation.as_ref());
+        allocations.into_iter().any(|allocation| !allocation.service_selectors.is_empty())
+    }
+
+    fn compile(&mut self) {
+        let labels = |node: &NodeObject| (node.metadata.name.clone(), node.metadata.labels.clone());
+        let nodes: Nodes = self.nodes.values().map(labels).collect();
+        self.written = Arc::new(self.configuration.written());
+        let compiled = self.compiler.compile(&self.written, Some(&nodes), &self.namespace);
+        self.stale.pools |= compiled != *self.compiled;
+        self.compiled = Arc::new(compiled);
+        self.news = true;
+        let addresses = self.nodes.values().flat_map(|node| &node.status.addresses);
+        let reserved = addresses.filter_map(|address| address.address.parse().ok()).collect();
+        self.stale.plan |= self.snapshot.policy.reserved != reserved;
+        self.snapshot.policy.reserved = reserved;
+    }
+
+    fn resolve_pools(&mut self) {
+        let refused = self.compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
+        let refused = refused.filter(|fault| fault.object.kind == "IPAddressPool").map(|fault| fault.object.name.as_str());
+        let unreadable = self.configuration.unreadable().filter(|(kind, _)| *kind == "IPAddressPool");
+        let unreadable = unreadable.map(|(_, fault)| &*fault.object.name);
+        let in_effect = &self.compiled.config.pools;
+        let mut broken: BTreeSet<PoolName> = refused
+            .chain(unreadable)
+            .filter(|name| !in_effect.contains_key(*name))
+            .map(PoolName::from)
+            .collect();
+        let mut pools = Vec::with_capacity(in_effect.len());
+        for checked in in_effect.values() {
+            match convert::pool(checked, self.namespaces.values(), self.snapshot.services.values()) {
+                Ok(pool) => pools.push(pool),
+                Err(error) => {
+                    tracing::warn!("{:#}", anyhow::Error::new(error));
+                    broken.insert(PoolName::from(checked.name.as_str()));
+                }
+            }
+        }
+        self.stale.plan |= pools != self.snapshot.pools || broken != self.snapshot.broken_pools;
+        (self.snapshot.pools, self.snapshot.broken_pools) = (pools, broken);
+    }
+}
+
+/// Says whether two versions of a Service differ in nothing that a plan depends on.
+fn is_same(before: &ServiceView, after: &ServiceView) -> bool {
+    *before == ServiceView { version: before.version, ..after.clone() }
+}
+

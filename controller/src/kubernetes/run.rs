@@ -1,0 +1,358 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use apiserver::{
+    Collection, Connection, Freshness, Occurrence, Pacing, Recorder, Regarding, Watch, WriteError, Writer, connect,
+    follow_configuration,
+};
+use ipam::ServiceId;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::apply::{Applier, Job, Outcome};
+use super::cluster::{Cluster, ClusterEvent};
+use super::lease::{Candidacy, Standing, stand};
+use super::clerk::{self, Desk};
+use super::patch;
+use super::report::Situation;
+use crate::events::ServiceEvent;
+use crate::leader::{Loss, Timing};
+use crate::plan::Plan;
+
+/// Events of the watches that wait for the loop: a page of a list and more. When it is full the watches wait, and the server with them.
+const CHANGES: usize = 1_024;
+/// Events that are taken in before the next plan, so that an endless stream of changes cannot hold it up.
+const GATHER: usize = 8_192;
+/// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
+const OCCURRENCES: usize = 8_192;
+/// How long a write that failed for reasons of the server waits before it is sent again.
+const RESEND: Duration = Duration::from_millis(500);
+/// How long writes under way are waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What the controller is told to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The kubeconfig; none means the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace of the configuration; none means the one of the service account or of the kubeconfig's context.
+    pub namespace: Option<String>,
+    /// The class of load balancers that is served; empty means Services without a class.
+    pub lb_class: String,
+    /// Who this replica is, unique in the cluster at any time.
+    pub identity: String,
+    /// The name of the Lease to stand for election with; none leads at once, for clusters that run one replica.
+    pub lease: Option<String>,
+    /// The times of the election.
+    pub timing: Timing,
+    /// The bounds on status writes.
+    pub pacing: Pacing,
+    /// The name of the Secret with the key of the heartbeats.
+    pub secret: String,
+}
+
+/// What the controller knows at a moment, for those who ask.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Whether this replica leads.
+    pub standing: Standing,
+    /// Whether everything was listed once since it leads.
+    pub listed: bool,
+    /// The latest plan, its changes left out.
+    pub plan: Arc<Plan>,
+    /// Why changes of some kind do not arrive at present.
+    pub lost: Option<String>,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self { standing: Standing::Unknown, listed: false, plan: Arc::default(), lost: None }
+    }
+}
+
+/// Runs until `stop` is ready, then finishes the writes under way, leaves the lead to another replica and returns.
+///
+/// # Errors
+/// Fails when there is no usable configuration for the API server, and when the lead is lost: whoever supervises the process
+/// starts it again, as a candidate.
+pub async fn run(
+    options: Options,
+    observed: watch::Sender<Observed>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let connection = connect(options.kubeconfig.as_deref()).await?;
+    let namespace = options.namespace.clone().unwrap_or_else(|| connection.namespace.clone());
+    tracing::info!(server = connection.server, namespace, identity = options.identity, "starting");
+    let (standing, mut standing_changed) = watch::channel(Standing::Unknown);
+    let (resign, resigned) = oneshot::channel();
+    let mut office = tokio::spawn(candidacy(&options, &namespace, standing, resigned));
+    let mut leader: Option<Leader> = None;
+    tokio::pin!(stop);
+    loop {
+        let led = async {
+            match &mut leader {
+                Some(leader) => leader.step(&observed).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = &mut office => {
+                ended.context("stand for election")??;
+                anyhow::bail!("the election ended by itself");
+            }
+            () = &mut stop => break,
+            Ok(()) = standing_changed.changed() => {
+                let standing = *standing_changed.borrow_and_update();
+                observed.send_modify(|observed| observed.standing = standing);
+                if standing == Standing::Leading && leader.is_none() {
+                    leader = Some(Leader::start(&connection, &namespace, &options));
+                }
+            }
+            () = led => {}
+        }
+    }
+    if let Some(leader) = leader {
+        leader.finish().await;
+    }
+    // An office that is gone has nothing to resign from.
+    let _ = resign.send(());
+    match tokio::time::timeout(FAREWELL, office).await {
+        Ok(ended) => Ok(ended.context("stand for election")??),
+        Err(_) => Ok(()),
+    }
+}
+
+fn candidacy(
+    options: &Options,
+    namespace: &str,
+    standing: watch::Sender<Standing>,
+    resigned: oneshot::Receiver<()>,
+) -> impl Future<Output = Result<(), Loss>> + Send + 'static {
+    let candidacy = options.lease.as_ref().map(|lease| Candidacy {
+        kubeconfig: options.kubeconfig.clone(),
+        namespace: namespace.to_owned(),
+        lease: lease.clone(),
+        identity: options.identity.clone(),
+        timing: options.timing,
+    });
+    async move {
+        match candidacy {
+            Some(candidacy) => stand(candidacy, standing, resigned).await,
+            None => {
+                standing.send_replace(Standing::Leading);
+                // Resigning and being dropped are the same here.
+                let _ = resigned.await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Everything a leader does.
+struct Leader {
+    cluster: Cluster,
+    applier: Applier,
+    changes: mpsc::Receiver<ClusterEvent>,
+    writer: Arc<Writer>,
+    in_flight: usize,
+    writes: JoinSet<(ServiceId, Outcome, Vec<ServiceEvent>)>,
+    occurrences: mpsc::Sender<Occurrence>,
+    /// The latest plan, its changes taken out.
+    planned: Arc<Plan>,
+    /// What the clerk reports.
+    situation: watch::Sender<Situation>,
+    /// The watches and the clerk.
+    tasks: JoinSet<()>,
+}
+
+impl Leader {
+    fn start(connection: &Connection, namespace: &str, options: &Options) -> Self {
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let mut tasks = JoinSet::new();
+        let watch = |collection| Watch { collection, freshness: Freshness::Quorum };
+        let client = || connection.client.clone();
+        // All Services and not only load balancers: a Service whose type changes has to be cleared, also when it changed while
+        // nobody led. Those that do not concern us are dropped as soon as they are decoded, and every kube-proxy of the
+        // cluster watches the same.
+        let services = watch(Collection::everywhere("v1", "services"));
+        tasks.spawn(services.follow(client(), sender.clone(), ClusterEvent::Service));
+        let namespaces = watch(Collection::everywhere("v1", "namespaces"));
+        tasks.spawn(namespaces.follow(client(), sender.clone(), ClusterEvent::Namespace));
+        let nodes = watch(Collection::everywhere("v1", "nodes"));
+        tasks.spawn(nodes.follow(client(), sender.clone(), ClusterEvent::Node));
+        follow_configuration(
+            &connection.client,
+            namespace,
+            Freshness::Quorum,
+            &sender,
+            ClusterEvent::Configuration,
+        );
+        let occurrences = record(client(), &options.identity);
+        let (situation, receiver) = watch::channel(Situation::default());
+        let desk = Desk {
+            namespace: namespace.to_owned(),
+            secret: options.secret.clone(),
+            situation: receiver,
+            occurrences: occurrences.clone(),
+        };
+        tasks.spawn(clerk::work(connection.clone(), desk));
+        Self {
+            cluster: Cluster::new(namespace, &options.lb_class),
+            applier: Applier::default(),
+            changes,
+            writer: Arc::new(Writer::new(client(), options.pacing)),
+            in_flight: options.pacing.in_flight,
+            writes: JoinSet::new(),
+            occurrences,
+            planned: Arc::default(),
+            situation,
+            tasks,
+        }
+    }
+
+    /// Waits for something to happen and does what follows from it; may be dropped at any await.
+    async fn step(&mut self, observed: &watch::Sender<Observed>) {
+        let wake = self.applier.next_wake();
+        let rested = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(written) = self.writes.join_next() => self.settle(written),
+            Some(change) = self.changes.recv() => {
+                self.take(change);
+                for _ in 0..GATHER {
+                    let Ok(change) = self.changes.try_recv() else { break };
+                    self.take(change);
+                }
+            }
+            () = rested => {}
+        }
+        while let Some(written) = self.writes.try_join_next() {
+            self.settle(written);
+        }
+        if self.applier.wake(Instant::now()) {
+            self.cluster.replan();
+        }
+        self.plan(observed);
+        self.dispatch();
+    }
+
+    fn take(&mut self, change: ClusterEvent) {
+        if let Some(id) = self.cluster.take(change) {
+            let (services, ledger) = self.cluster.statuses();
+            let awaited = services.get(&id).is_some_and(|view| self.applier.was_awaited(view, ledger));
+            if awaited {
+                self.cluster.replan();
+            }
+        }
+    }
+
+    fn plan(&mut self, observed: &watch::Sender<Observed>) {
+        let planned = self.cluster.plan().map(|mut plan| {
+            self.applier.replace(std::mem::take(&mut plan.changes));
+            self.planned = Arc::new(plan);
+        });
+        if let Some(situation) = self.cluster.situation(&self.planned, planned.is_some()) {
+            self.situation.send_replace(situation);
+        }
+        let lost = self.cluster.lost().map(ToString::to_string);
+        observed.send_if_modified(|observed| {
+            let changed = planned.is_some() || observed.lost != lost;
+            if changed {
+                (observed.listed, observed.plan, observed.lost) = (self.cluster.is_listed(), self.planned.clone(), lost);
+            }
+            changed
+        });
+    }
+
+    fn dispatch(&mut self) {
+        let now = Instant::now();
+        while self.applier.under_way() < self.in_flight {
+            let (services, ledger) = self.cluster.statuses();
+            let Some(job) = self.applier.next(now, services, ledger) else { break };
+            self.writes.spawn(carry_out(self.writer.clone(), job));
+        }
+    }
+
+    fn settle(&mut self, written: Result<(ServiceId, Outcome, Vec<ServiceEvent>), tokio::task::JoinError>) {
+        let Ok((service, outcome, events)) = written else { return };
+        match &outcome {
+            Outcome::Accepted(_) => {
+                for event in events {
+                    tracing::info!(%service, reason = event.reason.as_str(), "{}", event.message);
+                    // When too many wait, this one is not recorded.
+                    let _ = self.occurrences.try_send(occurrence(event));
+                }
+            }
+            Outcome::Conflict | Outcome::Gone => tracing::debug!(%service, ?outcome, "not written"),
+            Outcome::Refused(status) => tracing::warn!(%service, %status, "the status cannot be written"),
+        }
+        let (_, ledger) = self.cluster.statuses();
+        if self.applier.settle(Instant::now(), &service, &outcome, ledger) {
+            self.cluster.replan();
+        }
+    }
+
+    /// Waits for the writes under way; what was only planned is left to the successor.
+    async fn finish(mut self) {
+        self.tasks.abort_all();
+        let all = async { while self.writes.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            tracing::warn!(writes = self.writes.len(), "leaving with writes unanswered");
+        }
+    }
+}
+
+/// Sends a write until it is settled.
+async fn carry_out(writer: Arc<Writer>, job: Job) -> (ServiceId, Outcome, Vec<ServiceEvent>) {
+    loop {
+        let outcome = match writer.send(patch::request(&job, Timestamp::now())).await {
+            Ok(written) => Outcome::Accepted(written.version),
+            Err(error) if error.is_conflict() => Outcome::Conflict,
+            Err(error) if error.is_not_found() => Outcome::Gone,
+            Err(WriteError::Refused(status)) => Outcome::Refused(status),
+            Err(error @ (WriteError::Busy(_) | WriteError::Unknown { .. })) => {
+                tracing::warn!(service = %job.view.id, %error, "writing again");
+                tokio::time::sleep(RESEND).await;
+                continue;
+            }
+        };
+        return (job.view.id, outcome, job.events);
+    }
+}
+
+/// Records occurrences one after the other, apart from the writes that matter more.
+fn record(client: kube::Client, identity: &str) -> mpsc::Sender<Occurrence> {
+    let (sender, mut receiver) = mpsc::channel::<Occurrence>(OCCURRENCES);
+    let recorder = Recorder::new("clarion-controller", identity);
+    let pacing = Pacing { in_flight: 2, per_second: 50.0, burst: 200.0, ..Pacing::default() };
+    let writer = Writer::new(client, pacing);
+    tokio::spawn(async move {
+        while let Some(occurrence) = receiver.recv().await {
+            if let Err(error) = recorder.record(&writer, &occurrence, Timestamp::now()).await {
+                tracing::warn!(%error, "an event was not recorded");
+            }
+        }
+    });
+    sender
+}
+
+fn occurrence(event: ServiceEvent) -> Occurrence {
+    let ServiceEvent { service, uid, reason, message } = event;
+    let regarding = Regarding {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        namespace: service.namespace().as_str().to_owned(),
+        name: service.name().to_owned(),
+        uid: uid.0.to_string(),
+    };
+    Occurrence { regarding, reason, message }
+}

@@ -1,0 +1,141 @@
+use super::*;
+
+const ME: &str = "me";
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn election(now: Instant) -> Election {
+    let mut election = Election::new(ME, Timing::default(), now);
+    assert_eq!(tick(&mut election, now), [Output::Read]);
+    election
+}
+
+fn tick(election: &mut Election, now: Instant) -> Vec<Output> {
+    give(election, now, Input::Timeout)
+}
+
+fn give(election: &mut Election, now: Instant, input: Input) -> Vec<Output> {
+    election.handle(now, input);
+    std::iter::from_fn(|| election.poll_output()).collect()
+}
+
+fn lease(version: &str, holder: &str) -> Input {
+    let (version, holder) = (version.to_owned(), holder.to_owned());
+    Input::Read(Some(Lease { version, holder, duration: s(15), transitions: 4 }))
+}
+
+fn claim(replaces: Option<&str>, claim: Claim, transitions: u32) -> Vec<Output> {
+    vec![Output::Write { replaces: replaces.map(str::to_owned), claim, transitions }]
+}
+
+fn leading(now: Instant) -> Election {
+    let mut election = election(now);
+    assert_eq!(give(&mut election, now, Input::Read(None)), claim(None, Claim::Acquire, 0));
+    assert_eq!(give(&mut election, now, Input::Wrote("1".to_owned())), [Output::Lead]);
+    election
+}
+
+#[test]
+fn a_lease_that_is_missing_empty_or_its_own_is_taken_at_once() {
+    let now = Instant::now();
+    assert_eq!(give(&mut election(now), now, Input::Read(None)), claim(None, Claim::Acquire, 0));
+    assert_eq!(give(&mut election(now), now, lease("7", "")), claim(Some("7"), Claim::Acquire, 5));
+    assert_eq!(give(&mut election(now), now, lease("7", ME)), claim(Some("7"), Claim::Acquire, 4));
+}
+
+#[test]
+fn a_foreign_lease_is_waited_for_until_it_has_not_changed_for_its_duration() {
+    let start = Instant::now();
+    let mut election = election(start);
+    for second in (0..14).step_by(2) {
+        let now = start + s(second);
+        assert_eq!(give(&mut election, now, lease("7", "other")), []);
+        assert_eq!(election.poll_timeout(), Some(now + s(2)));
+        assert_eq!(tick(&mut election, now + s(2)), [Output::Read]);
+    }
+    assert_eq!(give(&mut election, start + s(14), lease("8", "other")), [], "it was renewed");
+    assert_eq!(tick(&mut election, start + s(16)), [Output::Read]);
+    assert_eq!(give(&mut election, start + s(28), lease("8", "other")), []);
+    assert_eq!(election.poll_timeout(), Some(start + s(29)), "looks again when it runs out");
+    assert_eq!(tick(&mut election, start + s(29)), [Output::Read]);
+    assert_eq!(give(&mut election, start + s(29), lease("8", "other")), claim(Some("8"), Claim::Acquire, 5));
+}
+
+#[test]
+fn a_claim_that_somebody_else_won_is_a_new_wait() {
+    let now = Instant::now();
+    let mut election = election(now);
+    give(&mut election, now, lease("7", ""));
+    assert_eq!(give(&mut election, now, Input::Conflict), []);
+    assert_eq!(election.poll_timeout(), Some(now + s(2)));
+    assert!(!election.leads(now));
+}
+
+#[test]
+fn a_leader_counts_from_when_it_sent_the_last_renewal_that_succeeded() {
+    let start = Instant::now();
+    let mut election = leading(start);
+    assert_eq!(tick(&mut election, start + s(2)), claim(Some("1"), Claim::Renew, 0));
+    assert_eq!(give(&mut election, start + s(5), Input::Wrote("2".to_owned())), []);
+    assert!(election.leads(start + s(12) - Duration::from_millis(1)));
+    assert!(!election.leads(start + s(12)));
+    assert_eq!(tick(&mut election, start + s(5)), claim(Some("2"), Claim::Renew, 0));
+    assert_eq!(
+        tick(&mut election, start + s(12)),
+        [Output::Lost(Loss::Deadline { after: s(10) }), Output::Done],
+        "the answer never came"
+    );
+    assert_eq!(give(&mut election, start + s(13), Input::Wrote("3".to_owned())), []);
+    assert!(!election.leads(start + s(13)));
+}
+
+#[test]
+fn an_answer_after_the_deadline_does_not_revive_a_leader() {
+    let start = Instant::now();
+    let mut election = leading(start);
+    tick(&mut election, start + s(2));
+    let late = give(&mut election, start + s(40), Input::Wrote("2".to_owned()));
+    assert_eq!(late[0], Output::Lost(Loss::Deadline { after: s(10) }));
+    assert!(!election.leads(start + s(40)));
+}
+
+#[test]
+fn a_conflict_of_a_leader_is_looked_into() {
+    let start = Instant::now();
+    let mut own = leading(start);
+    tick(&mut own, start + s(2));
+    assert_eq!(give(&mut own, start + s(2), Input::Conflict), [Output::Read]);
+    assert_eq!(give(&mut own, start + s(2), lease("9", ME)), [], "an answer got lost, or somebody set a label");
+    assert_eq!(tick(&mut own, start + s(2)), claim(Some("9"), Claim::Renew, 0));
+
+    let mut taken = leading(start);
+    tick(&mut taken, start + s(2));
+    give(&mut taken, start + s(2), Input::Conflict);
+    let holder = "other".to_owned();
+    assert_eq!(
+        give(&mut taken, start + s(2), lease("9", "other")),
+        [Output::Lost(Loss::Taken { holder }), Output::Done]
+    );
+}
+
+#[test]
+fn a_leader_that_stops_gives_the_lease_up_and_a_candidate_just_stops() {
+    let start = Instant::now();
+    let mut leader = leading(start);
+    assert_eq!(give(&mut leader, start, Input::Stop), claim(Some("1"), Claim::Release, 0));
+    assert!(!leader.leads(start));
+    assert_eq!(give(&mut leader, start, Input::Wrote("2".to_owned())), [Output::Done]);
+    assert_eq!(give(&mut election(start), start, Input::Stop), [Output::Done]);
+}
+
+#[test]
+fn a_claim_answered_after_a_pause_is_made_anew() {
+    let start = Instant::now();
+    let mut election = election(start);
+    give(&mut election, start, Input::Read(None));
+    assert_eq!(give(&mut election, start + s(30), Input::Wrote("1".to_owned())), []);
+    assert!(!election.leads(start + s(30)));
+    assert_eq!(tick(&mut election, start + s(30)), [Output::Read]);
+}
