@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use announce::{
-    AddressRange, AdvertisementName, Created, Endpoint, L2Advertisement, Link, LinkExclusion, LinkIndex, LinkName,
-    LinkState, Node, NodeName, Policy, PoolName, Scope, Service, ServiceId, ServiceKind, TaintKey, TrafficPolicy, View,
+    AddressRange, AdvertisementName, BgpAdvertisement, BgpPeer, Community, Created, Endpoint, Family, L2Advertisement,
+    LargeCommunity, Link, LinkExclusion, LinkIndex, LinkName, LinkState, Node, NodeName, PeerName, Policy, PoolName,
+    Scope, Service, ServiceId, ServiceKind, TaintKey, TrafficPolicy, View,
 };
 use crds::annotations::ServiceAnnotations;
+use crds::checked::{CommunityValue, Router};
 use crds::selector::Selector;
 use crds::{checked, core, load_balancer_class};
 
@@ -53,8 +55,8 @@ impl Inputs<'_> {
             nodes: self.nodes.iter().map(|node| (name_of(node), facts_of(node))).collect(),
             pools: self.config.pools.values().map(|pool| (pool.name.as_str().into(), ranges_of(pool))).collect(),
             l2_advertisements: self.l2_advertisements(),
-            bgp_advertisements: BTreeMap::new(),
-            bgp_peers: BTreeMap::new(),
+            bgp_advertisements: self.bgp_advertisements(),
+            bgp_peers: self.bgp_peers(),
             services: self.services(),
             links: self.links.iter().map(|(index, link)| self.link(*index, link)).collect(),
             policy: self.policy.clone(),
@@ -73,8 +75,8 @@ impl Inputs<'_> {
             }
             let converted = L2Advertisement {
                 pools: Scope::Only(pools.iter().map(|pool| PoolName::from(pool.as_str())).collect()),
-                nodes: scope(node_selectors, self.nodes.iter().map(|node| (name_of(node), &node.metadata.labels))),
-                services: scope(service_selectors, self.services.iter().map(|s| (id_of(s), &s.metadata.labels))),
+                nodes: self.nodes_of(node_selectors),
+                services: self.services_of(service_selectors),
                 has_service_selectors: !service_selectors.is_empty(),
                 interfaces: match interfaces.is_empty() {
                     true => Scope::All,
@@ -85,6 +87,55 @@ impl Inputs<'_> {
             (AdvertisementName::from(name.as_str()), converted)
         };
         self.config.l2_advertisements.values().map(convert).collect()
+    }
+
+    fn bgp_advertisements(&self) -> BTreeMap<AdvertisementName, BgpAdvertisement> {
+        let convert = |advertisement: &checked::BgpAdvertisement| {
+            let checked::BgpAdvertisement {
+                name,
+                pools,
+                aggregation_length,
+                aggregation_length_v6,
+                local_pref,
+                communities,
+                node_selectors,
+                peers,
+                service_selectors,
+            } = advertisement;
+            let (standard, large) = split(communities);
+            let converted = BgpAdvertisement {
+                pools: Scope::Only(pools.iter().map(|pool| PoolName::from(pool.as_str())).collect()),
+                nodes: self.nodes_of(node_selectors),
+                services: self.services_of(service_selectors),
+                peers: Scope::Only(peers.iter().map(|peer| PeerName::from(peer.as_str())).collect()),
+                ipv4_length: *aggregation_length,
+                ipv6_length: *aggregation_length_v6,
+                local_pref: *local_pref,
+                med: None,
+                prepend: 0,
+                communities: standard,
+                large_communities: large,
+                bandwidth_per_endpoint: None,
+            };
+            (AdvertisementName::from(name.as_str()), converted)
+        };
+        self.config.bgp_advertisements.values().map(convert).collect()
+    }
+
+    fn bgp_peers(&self) -> BTreeMap<PeerName, BgpPeer> {
+        let convert = |peer: &checked::Peer| {
+            let converted = BgpPeer { nodes: self.nodes_of(&peer.node_selectors), families: families_of(peer) };
+            (PeerName::from(peer.name.as_str()), converted)
+        };
+        self.config.peers.values().map(convert).collect()
+    }
+
+    fn nodes_of(&self, selectors: &[Selector]) -> Scope<NodeName> {
+        scope(selectors, self.nodes.iter().map(|node| (name_of(node), &node.metadata.labels)))
+    }
+
+    fn services_of(&self, selectors: &[Selector]) -> Scope<ServiceId> {
+        scope(selectors, self.services.iter().map(|service| (id_of(service), &service.metadata.labels)))
     }
 
     fn services(&self) -> BTreeMap<ServiceId, Service> {
@@ -164,6 +215,29 @@ fn scope<'a, T: Ord>(
     }
     let matches = |labels| selectors.iter().any(|selector| selector.matches(labels));
     Scope::Only(objects.filter(|(_, labels)| matches(labels)).map(|(object, _)| object).collect())
+}
+
+fn split(communities: &BTreeSet<CommunityValue>) -> (BTreeSet<Community>, BTreeSet<LargeCommunity>) {
+    let (mut standard, mut large) = (BTreeSet::new(), BTreeSet::new());
+    for community in communities {
+        match *community {
+            CommunityValue::Standard(asn, value) => drop(standard.insert(Community::new(asn, value))),
+            CommunityValue::Large(global, local_1, local_2) => {
+                large.insert(LargeCommunity { global, local_1, local_2 });
+            }
+        }
+    }
+    (standard, large)
+}
+
+/// Returns the families that a session carries: that of the router's address, or both where that was asked for.
+///
+/// An unnumbered session runs over IPv6 link-local addresses and carries both.
+fn families_of(peer: &checked::Peer) -> Scope<Family> {
+    match &peer.router {
+        Router::Address(address) if !peer.dual_stack => Scope::Only([Family::of(*address)].into()),
+        Router::Address(_) | Router::Interface(_) => Scope::All,
+    }
 }
 
 fn ranges_of(pool: &checked::Pool) -> Vec<AddressRange> {

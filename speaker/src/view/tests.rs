@@ -109,6 +109,59 @@ fn the_facts_of_a_node_are_read_from_labels_conditions_and_annotations() {
 }
 
 #[test]
+fn a_bgp_advertisement_keeps_its_attributes_and_means_the_nodes_and_peers_that_match() {
+    let advertisement = checked::BgpAdvertisement {
+        name: "bgp".to_owned(),
+        pools: ["lan".to_owned()].into(),
+        aggregation_length: 24,
+        aggregation_length_v6: 64,
+        local_pref: Some(150),
+        communities: [CommunityValue::Standard(64512, 7), CommunityValue::Large(64512, 1, 2)].into(),
+        node_selectors: vec![selector(json!({"rack": "b"}))],
+        peers: ["tor".to_owned()].into(),
+        service_selectors: vec![selector(json!({"tier": "front"}))],
+    };
+    let config =
+        checked::Config { bgp_advertisements: [("bgp".to_owned(), advertisement)].into(), ..Default::default() };
+    let expected = BgpAdvertisement {
+        pools: Scope::Only(["lan".into()].into()),
+        nodes: Scope::Only(["n2".into()].into()),
+        services: Scope::Only([ServiceId::new("default", "web")].into()),
+        peers: Scope::Only(["tor".into()].into()),
+        ipv4_length: 24,
+        ipv6_length: 64,
+        local_pref: Some(150),
+        communities: [Community::new(64512, 7)].into(),
+        large_communities: [LargeCommunity { global: 64512, local_1: 1, local_2: 2 }].into(),
+        ..BgpAdvertisement::default()
+    };
+    let view = view(&config, &BTreeMap::new(), &Links::new());
+    assert_eq!(view.bgp_advertisements, [("bgp".into(), expected)].into());
+}
+
+#[test]
+fn a_session_carries_the_family_of_its_address_unless_both_were_asked_for() {
+    let peer = |change: Value| {
+        let mut specification = json!({"myASN": 64512, "peerASN": 64513});
+        specification.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let object: crds::kinds::BgpPeer = object(json!({
+            "apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer", "metadata": {"name": "tor"}, "spec": specification,
+        }));
+        let (peer, faults) = checked::Peer::check(&object);
+        assert_eq!(faults, []);
+        let config = checked::Config { peers: [("tor".to_owned(), peer.unwrap())].into(), ..Default::default() };
+        view(&config, &BTreeMap::new(), &Links::new()).bgp_peers.remove(&"tor".into()).unwrap()
+    };
+    let only = |family| Scope::Only([family].into());
+    assert_eq!(peer(json!({"peerAddress": "192.0.2.1"})), BgpPeer { nodes: Scope::All, families: only(Family::Ipv4) });
+    assert_eq!(peer(json!({"peerAddress": "2001:db8::1"})).families, only(Family::Ipv6));
+    assert_eq!(peer(json!({"peerAddress": "192.0.2.1", "dualStackAddressFamily": true})).families, Scope::All);
+    assert_eq!(peer(json!({"interface": "eth1"})).families, Scope::All);
+    let selective = peer(json!({"interface": "eth1", "nodeSelectors": [{"matchLabels": {"rack": "a"}}]}));
+    assert_eq!(selective.nodes, Scope::Only(["n1".into()].into()));
+}
+
+#[test]
 fn links_are_excluded_for_the_strongest_reason() {
     let link = |name: &str| links::Link {
         name: name.to_owned(),
