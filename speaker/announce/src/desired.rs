@@ -18,7 +18,8 @@ pub struct Desired {
     pub l2: BTreeMap<IpAddr, L2Vip>,
     /// This node's links that take part in the elections of their wires, with or without a VIP at present.
     pub links: BTreeSet<LinkName>,
-    /// What each peer that this node has a session with is told, which may be nothing. Equal tables are one allocation.
+    /// What each peer that this node has a session with is told, which may be nothing. Peers that the same advertisements are for
+    /// share one table.
     pub routes: BTreeMap<PeerName, Arc<RouteTable>>,
     /// The prefixes that may leave this node, and everything inside them: the addresses of all pools, in order.
     pub export: Vec<Prefix>,
@@ -133,7 +134,9 @@ pub enum Warning {
     #[error("announced by no node: {0}")]
     Silent(NotAnnounced),
     /// The drain of every candidate was asked for.
-    #[error("every node that can announce {vip} is draining, so all stay candidates; end the drain of one")]
+    #[error(
+        "every node that can announce {vip} drains or, for BGP, is NotReady, so none gives it up; end the drain of one"
+    )]
     EveryCandidateDrains {
         /// The VIP.
         vip: IpAddr,

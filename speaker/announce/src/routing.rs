@@ -33,38 +33,26 @@ pub(crate) struct Routing {
 pub(crate) fn plan<'v>(view: &'v View, index: &Index<'v>, services: &[Ours<'v>], me: &NodeName) -> Routing {
     let peering = Peering::new(view, index);
     let RouteClaims { claims, refused } = RouteClaims::collect(index, &peering, services);
-    let mut drafts: Vec<_> = refused.into_iter().map(|refused| Draft { refused, ..Draft::default() }).collect();
     let mut routing = Routing { routes: BTreeMap::new(), warnings: BTreeSet::new(), verdicts: Vec::new() };
+    let mut drafts: Vec<_> = refused.into_iter().map(|refused| Draft { refused, ..Draft::default() }).collect();
     let mut sets = PeerSets::default();
-    match index.node(me) {
-        None => {
-            for claim in claims {
-                let why = claim.nobody().unwrap_or_else(|| NotAnnounced::UnknownNode { node: me.clone() });
-                drafts[claim.position].refused.push((claim.vip, why));
+    if let Some(id) = index.node(me) {
+        let mut tables = Tables::new(index, &peering, id);
+        for claim in &claims {
+            let admitted = tables.admit(claim).map_err(|why| NotAnnounced::Excluded { node: me.clone(), why });
+            if let Ok(Admitted { drain: Drain::LastResort(_), .. }) = admitted {
+                routing.warnings.insert(Warning::EveryCandidateDrains { vip: claim.vip });
             }
+            drafts[claim.position].note(claim, admitted);
         }
-        Some(id) => {
-            let mut tables = Tables::new(index, &peering, id);
-            for claim in &claims {
-                let draft = &mut drafts[claim.position];
-                match tables.admit(claim) {
-                    Ok(admitted) => {
-                        if let Drain::LastResort(_) = admitted.drain {
-                            routing.warnings.insert(Warning::EveryCandidateDrains { vip: claim.vip });
-                        }
-                        draft.admit(&admitted);
-                    }
-                    Err(why) => {
-                        let excluded = || NotAnnounced::Excluded { node: me.clone(), why };
-                        draft.refused.push((claim.vip, claim.nobody().unwrap_or_else(excluded)));
-                    }
-                }
-            }
-            sets.audiences = tables.audiences.list.iter().map(|audience| audience.peers.clone()).collect();
-            for (peers, routes) in sets.audiences.iter().zip(tables.finish()) {
-                let told = peers.iter().map(|peer| (peering.peer_name(*peer).clone(), Arc::clone(&routes)));
-                routing.routes.extend(told);
-            }
+        sets.audiences = tables.audiences.list.iter().map(|audience| audience.peers.clone()).collect();
+        for (peers, routes) in sets.audiences.iter().zip(tables.finish()) {
+            let told = peers.iter().map(|peer| (peering.peer_name(*peer).clone(), Arc::clone(&routes)));
+            routing.routes.extend(told);
+        }
+    } else {
+        for claim in &claims {
+            drafts[claim.position].note(claim, Err(NotAnnounced::UnknownNode { node: me.clone() }));
         }
     }
     routing.verdicts = drafts.into_iter().map(|draft| draft.verdict(&peering, &mut sets)).collect();
@@ -83,9 +71,14 @@ struct Draft {
 }
 
 impl Draft {
-    fn admit(&mut self, admitted: &Admitted<'_>) {
-        self.audiences.extend(admitted.rows.iter().map(|row| row.audience));
-        match admitted.drain {
+    fn note(&mut self, claim: &RouteClaim<'_>, admitted: Result<Admitted<'_>, NotAnnounced>) {
+        let Admitted { rows, drain } = match admitted {
+            Ok(admitted) => admitted,
+            // That no node announces it says more than why this one does not.
+            Err(why) => return self.refused.push((claim.vip, claim.nobody().unwrap_or(why))),
+        };
+        self.audiences.extend(rows.iter().map(|row| row.audience));
+        match drain {
             Drain::None | Drain::LastResort(_) => self.stays = true,
             Drain::Leaving(trigger) => self.leaves = Some(trigger.clone()),
         }

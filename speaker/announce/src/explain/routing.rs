@@ -27,7 +27,10 @@ pub(super) fn explain<'v>(
         let widest = view.bgp_advertisements.values().map(|it| it.length(claim.offer.family)).min().unwrap_or(0);
         let block = Prefix::of(claim.vip, widest).range();
         // What is announced outside the widest prefix around the VIP has nothing in common with it.
-        let related: Vec<_> = claims.iter().filter(|other| block.contains(other.vip)).collect();
+        let related: Vec<_> = match peering.ranks_alike() {
+            true => vec![claim],
+            false => claims.iter().filter(|other| block.contains(other.vip)).collect(),
+        };
         let by_peer = |id: usize| (index.nodes[id].name.clone(), by_peer(index, &peering, &related, claim, NodeId(id)));
         let nodes = (0..index.nodes.len()).map(by_peer).collect();
         vips.insert(claim.vip, RouteExplanation { refused: claim.nobody(), nodes });

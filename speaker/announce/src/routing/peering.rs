@@ -54,6 +54,11 @@ impl<'v> Peering<'v> {
         &self.advertisements[id.0]
     }
 
+    /// Returns whether no two advertisements contradict each other, so that no service stands in the way of another one.
+    pub(crate) fn ranks_alike(&self) -> bool {
+        self.advertisements.windows(2).all(|pair| !pair[0].contradicts(&pair[1]))
+    }
+
     pub(crate) fn peer_name(&self, peer: PeerId) -> &'v PeerName {
         self.peers[peer.0].0
     }
