@@ -85,14 +85,14 @@ fn password(scene: &Scene, text: &str) {
 }
 
 const BIRD_V4: &str = "protocol bgp n1 from node { local 192.0.2.12 as 65000; neighbor 192.0.2.11 as 65001; \
-                       ipv4 { import all; }; }\n";
+                       ipv4 { import all; export none; }; }\n";
 
 #[test]
 fn bird_learns_routes_of_both_families_and_loses_them_with_the_last_endpoint() {
     let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
     let bird = scene.bird(&format!(
         "router id 192.0.2.12;\n{BIRD_V4}protocol bgp n1six from node {{ local 2001:db8:0:1::c as 65000; \
-         neighbor 2001:db8:0:1::b as 65001; ipv6 {{ import all; }}; }}\n"
+         neighbor 2001:db8:0:1::b as 65001; ipv6 {{ import all; export none; }}; }}\n"
     ));
     scene.peer("four", "peerASN: 65000, peerAddress: 192.0.2.12");
     scene.peer("six", "peerASN: 65000, peerAddress: '2001:db8:0:1::c'");
@@ -120,21 +120,23 @@ fn bird_learns_routes_of_both_families_and_loses_them_with_the_last_endpoint() {
 #[test]
 fn a_password_is_required_right_and_never_left_out() {
     let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
-    let guarded = BIRD_V4.replace("from node {", "from node { password \"right\";");
+    let guarded = BIRD_V4.replace("from node {", "from node { password \"canary-right\";");
     let _bird = scene.bird(&format!("router id 192.0.2.12;\n{guarded}"));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, passwordSecret: {name: router}");
     scene.start();
-    scene.lab.eventually(SOON, "the missing Secret is named", || scene.reason("tor").contains("Secret router is missing"));
+    scene
+        .lab
+        .eventually(SOON, "the missing Secret is named", || scene.reason("tor").contains("Secret router is missing"));
     assert_eq!(scene.node.metric("clarion_bgp_connects_total", &[]), 0.0, "nothing is tried without the password");
 
-    password(&scene, "wrong");
+    password(&scene, "canary-wrong");
     scene.lab.eventually(SOON, "the router does not answer", || scene.reason("tor").contains("password"));
     assert!(!scene.is_up("tor"));
 
-    password(&scene, "right");
+    password(&scene, "canary-right");
     scene.expect_route();
     let log = std::fs::read_to_string(scene.node.speaker().log()).unwrap();
-    assert!(!log.contains("right") && !log.contains("wrong"), "the log keeps passwords to itself");
+    assert!(!log.contains("canary"), "the log keeps passwords to itself");
 }
 
 #[test]
@@ -144,8 +146,9 @@ fn a_router_with_ttl_security_is_reached() {
     let _bird = scene.bird(&format!("router id 192.0.2.12;\n{secured}"));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s");
     scene.start();
-    scene.lab.eventually(SOON, "an attempt has failed", || !scene.reason("tor").is_empty());
-    assert!(!scene.is_up("tor"), "a packet with TTL 1 does not pass");
+    let tried = || scene.node.metric("clarion_bgp_connects_total", &[]) > 0.0;
+    scene.lab.eventually(SOON, "the router is tried", tried);
+    scene.lab.always(Duration::from_secs(2), "what arrives with TTL 1 does not count", || !scene.is_up("tor"));
 
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, ebgpMultiHop: true");
     scene.expect_route();
@@ -203,7 +206,10 @@ fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
 #[test]
 fn graceful_restart_keeps_the_route_over_a_crash_and_over_a_restart_in_order() {
     let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
-    let bird = scene.bird(&format!("router id 192.0.2.12;\n{}", BIRD_V4.replace("from node {", "from node { graceful restart on;")));
+    let bird = scene.bird(&format!(
+        "router id 192.0.2.12;\n{}",
+        BIRD_V4.replace("from node {", "from node { graceful restart on;")
+    ));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, enableGracefulRestart: true");
     scene.start();
     scene.expect_route();

@@ -16,6 +16,8 @@ const PROGRAMS: &str = "/usr/lib/frr";
 const CLIENT: &str = "/usr/bin/vtysh";
 /// Where FRR keeps its sockets; the sandbox has a `/run` of its own.
 const SOCKETS: &str = "/run/frr";
+/// The group of FRR's terminals, as a line of `/etc/group` begins.
+const TERMINALS: &str = "frrvty:";
 /// How long the daemons may take until they can be asked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,6 +39,7 @@ impl Frr {
         let name = host.name().to_owned();
         let sockets = Path::new(SOCKETS).join(&name);
         fs::create_dir_all(&sockets).expect("the sandbox has a /run of its own");
+        join_terminal_group(directory);
         let log = directory.join(format!("{name}.log"));
         let mut daemons = Vec::new();
         for (daemon, configuration) in [("zebra", ""), ("bfdd", ""), ("bgpd", configuration)] {
@@ -44,7 +47,7 @@ impl Frr {
             let text = format!("log file {}\n{configuration}", log.display());
             fs::write(&file, text).expect("the lab's directory can be written");
             let mut command = Command::new(format!("{PROGRAMS}/{daemon}"));
-            command.args(["-N", &name, "-u", "root", "-g", "root", "-S", "-f"]).arg(&file);
+            command.args(["-N", &name, "-u", "root", "-g", "root", "-f"]).arg(&file);
             command.arg("-i").arg(sockets.join(format!("{daemon}.pid")));
             daemons.push(Daemon::start(host, &mut command, &directory.join(format!("{name}.{daemon}.out"))));
             wait_for(&sockets.join(format!("{daemon}.vty")));
@@ -62,6 +65,21 @@ impl Frr {
     pub fn is_up(&self, neighbor: &str) -> bool {
         self.ask(&format!("show bgp neighbors {neighbor}")).contains("BGP state = Established")
     }
+}
+
+/// Makes root a member of the group that FRR's terminals belong to, as its daemons demand; in the sandbox's own view of `/etc` alone.
+fn join_terminal_group(directory: &Path) {
+    const GROUPS: &str = "/etc/group";
+    let groups = fs::read_to_string(GROUPS).expect("every machine has groups");
+    let line = groups.lines().find(|line| line.starts_with(TERMINALS)).expect("FRR's package makes its group");
+    if line.ends_with(":root") || line.ends_with(",root") {
+        return;
+    }
+    let joined = if line.ends_with(':') { format!("{line}root") } else { format!("{line},root") };
+    let copy = directory.join("group");
+    fs::write(&copy, groups.replace(line, &joined)).expect("the lab's directory can be written");
+    let mounted = Command::new("mount").arg("--bind").arg(&copy).arg(GROUPS).status();
+    assert!(mounted.is_ok_and(|status| status.success()), "a sandbox can mount in its own view");
 }
 
 fn wait_for(socket: &PathBuf) {
