@@ -339,6 +339,9 @@ impl Driver {
                 self.told = None;
                 tracing::info!(%peer, %router, asn = %session.peer_as, id = %session.peer_id, "session established");
             }
+            bgp::Event::Down(why) if self.ending != Ending::Not => {
+                tracing::info!(%peer, %router, %why, "session ended")
+            }
             bgp::Event::Down(why) => tracing::warn!(%peer, %router, %why, "session lost"),
             bgp::Event::Failed(why) => {
                 let why = self.refused.clone().unwrap_or_else(|| why.to_string());

@@ -178,7 +178,11 @@ impl Path {
                 self.report.send_modify(|state| state.up = true);
             }
             Event::Down { cause, neighbor_independent } => {
-                tracing::warn!(%neighbor, why = words(cause), "BFD is down");
+                if cause.is_failure() {
+                    tracing::warn!(%neighbor, why = words(cause), "BFD is down");
+                } else {
+                    tracing::info!(%neighbor, why = words(cause), "BFD is down");
+                }
                 self.echoes = None;
                 self.report.send_modify(|state| {
                     state.up = false;
