@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use speaker::Observer;
+use speaker::kubernetes::Planned;
+use speaker::{Observer, RoutingObserver};
 use tokio::sync::watch;
 
 use super::report::{self, Decided};
@@ -15,10 +16,23 @@ use super::report::{self, Decided};
 /// What the handlers answer from.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    /// The latest decisions.
-    pub decided: watch::Receiver<Arc<Decided>>,
+    /// Name of this node.
+    pub node: String,
+    /// The latest plan.
+    pub planned: watch::Receiver<Arc<Planned>>,
+    /// Why changes do not arrive.
+    pub lost: watch::Receiver<Vec<String>>,
     /// Asks the wire thread.
-    pub observer: Observer,
+    pub wire: Observer,
+    /// Asks the sessions with routers.
+    pub routing: RoutingObserver,
+}
+
+impl Source {
+    fn decided(&self) -> Decided {
+        let (planned, lost) = (self.planned.borrow().clone(), self.lost.borrow().clone());
+        Decided { node: self.node.clone(), planned, lost }
+    }
 }
 
 /// Returns what everybody may see.
@@ -36,20 +50,20 @@ pub(super) fn local(source: Source) -> Router {
 }
 
 async fn status(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
-    let decided = source.decided.borrow().clone();
-    axum::Json(decided.status(&links)).into_response()
+    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
+    let decided = source.decided();
+    axum::Json(decided.status(&links, &peers)).into_response()
 }
 
 /// Ready means that everything is known and every wire was heard long enough to own addresses.
 async fn ready(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
+    let links = source.wire.observe().await;
     let listening: Vec<&str> = links
         .iter()
         .filter(|link| link.phase == members::PhaseView::Listening)
         .map(|link| link.name.as_str())
         .collect();
-    let unready = source.decided.borrow().unready();
+    let unready = source.decided().unready();
     let listening = (!listening.is_empty()).then(|| format!("still listening on {}", listening.join(", ")));
     match unready.or(listening) {
         None => "ok\n".into_response(),
@@ -58,9 +72,9 @@ async fn ready(State(source): State<Source>) -> Response {
 }
 
 async fn metrics(State(source): State<Source>) -> Response {
-    let links = source.observer.observe().await;
-    let decided = source.decided.borrow().clone();
-    match report::render(&decided, &links) {
+    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
+    let decided = source.decided();
+    match report::render(&decided, &links, &peers) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

@@ -15,8 +15,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use speaker::Wire;
+use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
-use speaker::kubernetes::{Change, Cluster, Planner, Settings, follow};
+use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, follow};
 use speaker::net::links::{Links, watch_links};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +27,7 @@ use crate::standalone::{policy, timing};
 use http::Source;
 pub use options::{Datapath, Options};
 use report::Decided;
+pub use report::FAMILIES;
 
 /// Changes that wait while a plan is made. A watch whose change finds no place waits, and the server with it, so a burst costs
 /// neither memory nor a change.
@@ -61,9 +63,19 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
 
     let wire = Wire::start(wire_config(&options, &node)).context("start the wire thread")?;
-    let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
-    let source = Source { decided: receiver, observer: wire.observer() };
+    let routing = Routing::start(routing::Config::default()).context("start the sessions with routers")?;
+    let (planned, receiver) = watch::channel(Arc::new(Planned::default()));
+    let (lost, not_following) = watch::channel(Vec::new());
+    let source = Source {
+        node: node.clone(),
+        planned: receiver.clone(),
+        lost: not_following.clone(),
+        wire: wire.observer(),
+        routing: routing.observer(),
+    };
     serve(&options, &source).await?;
+    let identity = Identity { node: node.clone(), namespace: namespace.clone(), pod: options.pod() };
+    tokio::spawn(Reporter::new(identity, connection.client.clone()).run(receiver, not_following, wire.observer()));
 
     let (sender, mut changes) = mpsc::channel(WAITING);
     follow(&connection.client, &namespace, &sender);
@@ -74,11 +86,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     loop {
         let links = links_changed.borrow_and_update().clone();
         let ready = readiness_changed.borrow_and_update().clone();
-        let (planned, orders) = planner.plan(&mut cluster, &links, &ready);
-        wire.update(orders);
-        let next = Decided { node: node.clone(), planned };
-        told.tell(&next);
-        decided.send_replace(Arc::new(next));
+        let (next, orders) = planner.plan(&mut cluster, &links, &ready);
+        wire.update(orders.wire);
+        routing.update(orders.routing);
+        let next = Arc::new(next);
+        told.tell(&Decided { node: node.clone(), planned: next.clone(), lost: Vec::new() });
+        planned.send_replace(next);
         loop {
             tokio::select! {
                 _ = changes.recv_many(&mut batch, WAITING) => {
@@ -87,6 +100,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                     for change in batch.drain(..) {
                         matters |= cluster.take(change);
                     }
+                    lost.send_if_modified(|lost| replace(lost, cluster.lost()));
                     if matters { break }
                 }
                 changed = links_changed.changed() => {
@@ -99,16 +113,24 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                 }
                 ended = &mut watching => ended.context("watch the network links")??,
                 () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
-                _ = terminate.recv() => return leave(wire).await,
-                _ = interrupt.recv() => return leave(wire).await,
+                () = routing.ended() => bail!("the sessions with routers ended by a fault, so no route is announced any more"),
+                _ = terminate.recv() => return leave(wire, routing).await,
+                _ = interrupt.recv() => return leave(wire, routing).await,
             }
         }
     }
 }
 
-async fn leave(wire: Wire) -> anyhow::Result<()> {
+/// Replaces a value and returns whether it is another one.
+fn replace(current: &mut Vec<String>, next: Vec<String>) -> bool {
+    let changed = *current != next;
+    *current = next;
+    changed
+}
+
+async fn leave(wire: Wire, routing: Routing) -> anyhow::Result<()> {
     tracing::info!("handing over and leaving");
-    wire.leave().await;
+    tokio::join!(wire.leave(), routing.leave());
     Ok(())
 }
 
@@ -150,7 +172,7 @@ struct Told(Vec<String>);
 impl Told {
     /// Logs the faults that are new since the last time, and those that are gone.
     fn tell(&mut self, decided: &Decided) {
-        let faults = decided.faults();
+        let faults = decided.troubles();
         for fault in faults.iter().filter(|fault| !self.0.contains(fault)) {
             tracing::warn!("{fault}");
         }

@@ -20,7 +20,7 @@ pub struct Options {
     /// service account
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// Name of this pod [env: CLARION_POD_NAME, METALLB_POD_NAME]
+    /// Name of this pod, which with CLARION_POD_UID owns what is written [env: CLARION_POD_NAME, METALLB_POD_NAME]
     #[arg(long, value_name = "NAME")]
     pub pod_name: Option<String>,
     /// How to reach the API server; by default as a pod of the cluster does
@@ -97,9 +97,10 @@ impl Options {
         self.namespace.clone().or_else(|| from_environment("NAMESPACE")).unwrap_or_else(|| own.to_owned())
     }
 
-    /// Returns the name of this pod, if somebody says it.
-    pub fn pod(&self) -> Option<String> {
-        self.pod_name.clone().or_else(|| from_environment("POD_NAME"))
+    /// Returns the name and the uid of this pod, if somebody says both.
+    pub fn pod(&self) -> Option<(String, String)> {
+        let name = self.pod_name.clone().or_else(|| from_environment("POD_NAME"))?;
+        Some((name, from_environment("POD_UID")?))
     }
 
     /// Returns how to ask the datapath; nothing if it is not to be asked.

@@ -1,27 +1,32 @@
 //! What the node says of itself: the values behind `/status`, `/readyz` and `/metrics`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use announce::ServiceId;
-use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Gauge, IntCounter, Opts, Registry, TextEncoder};
 use speaker::kubernetes::Planned;
-use speaker::{LinkObserved, metrics};
+use speaker::metrics::Family;
+use speaker::{LinkObserved, PeerObserved, metrics};
 
-use crate::standalone::report::{members_of, vips};
+use crate::standalone::FAULTS;
+use crate::standalone::report::{members_of, peer, vips};
 use crate::status::{Service, Status};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decided {
     /// Name of this node.
     pub node: String,
     /// The latest plan.
-    pub planned: Planned,
+    pub planned: Arc<Planned>,
+    /// Why changes do not arrive.
+    pub lost: Vec<String>,
 }
 
 impl Decided {
-    /// Returns the status, given what is happening on the wire.
-    pub(super) fn status(&self, links: &[LinkObserved]) -> Status {
+    /// Returns the status, given what is happening on the wire and with the routers.
+    pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
         Status {
             node: self.node.clone(),
             services: self.services(),
@@ -29,7 +34,7 @@ impl Decided {
             pools: Vec::new(),
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
-            peers: Vec::new(),
+            peers: peers.iter().map(peer).collect(),
             faults: self.faults(),
             notes: self.planned.notes.clone(),
         }
@@ -37,24 +42,26 @@ impl Decided {
 
     /// Returns why nothing may be announced yet; nothing if everything is known.
     pub(super) fn unready(&self) -> Option<String> {
-        let Planned { unlisted, troubles, .. } = &self.planned;
-        if unlisted.is_empty() {
-            return None;
-        }
-        let waiting = format!("not listed yet: {}", unlisted.join(", "));
-        Some(troubles.iter().fold(waiting, |text, trouble| format!("{text}\n{trouble}")))
+        let unlisted = &self.planned.unlisted;
+        let waiting = (!unlisted.is_empty()).then(|| format!("not listed yet: {}", unlisted.join(", ")))?;
+        Some(self.lost.iter().fold(waiting, |text, lost| format!("{text}\n{lost}")))
     }
 
     /// Returns what is wrong, in words.
-    pub(super) fn faults(&self) -> Vec<String> {
-        let Planned { unlisted, faults, troubles, .. } = &self.planned;
-        let unlisted = (!unlisted.is_empty())
-            .then(|| format!("nothing is announced before it is listed: {}", unlisted.join(", ")));
-        unlisted.into_iter().chain(troubles.iter().cloned()).chain(faults.iter().map(ToString::to_string)).collect()
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let Planned { faults, unreadable, troubles, .. } = &*self.planned;
+        troubles.iter().chain(unreadable).cloned().chain(faults.iter().map(ToString::to_string)).collect()
+    }
+
+    /// Returns the same with what is waited for in front.
+    fn faults(&self) -> Vec<String> {
+        let unlisted = &self.planned.unlisted;
+        let waiting = format!("nothing is announced before it is listed: {}", unlisted.join(", "));
+        (!unlisted.is_empty()).then_some(waiting).into_iter().chain(self.lost.clone()).chain(self.troubles()).collect()
     }
 
     fn services(&self) -> Vec<Service> {
-        let Planned { desired, addresses, .. } = &self.planned;
+        let Planned { desired, addresses, .. } = &*self.planned;
         let ids: BTreeSet<&ServiceId> = addresses.keys().chain(desired.services.keys()).collect();
         let service = |id: &ServiceId| {
             let held = addresses.get(id);
@@ -62,7 +69,7 @@ impl Decided {
                 namespace: id.namespace.to_string(),
                 name: id.name.to_string(),
                 ips: held.map(|held| held.ips.clone()).unwrap_or_default(),
-                pool: held.map(|held| held.pool.clone()),
+                pool: held.map(|held| held.pool.to_string()),
                 state: if held.is_some() { "allocated" } else { "pending" }.to_owned(),
                 reason: desired.services.get(id).and_then(announce::Verdict::why).map(ToString::to_string),
             }
@@ -72,34 +79,59 @@ impl Decided {
 }
 
 /// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(decided: &Decided, links: &[LinkObserved]) -> prometheus::Result<String> {
+pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObserved]) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     metrics::collect(&registry, &decided.node, &decided.planned.desired, links)?;
-    let gauge = |name: &str, help: &str, value: f64| -> prometheus::Result<()> {
-        let gauge = GaugeVec::new(Opts::new(name, help), &[])?;
-        registry.register(Box::new(gauge.clone()))?;
-        gauge.with_label_values::<&str>(&[]).set(value);
-        Ok(())
-    };
-    let Planned { unlisted, faults, troubles, .. } = &decided.planned;
-    let loaded = unlisted.is_empty();
-    let stale = !faults.is_empty();
-    gauge(
-        "metallb_k8s_client_config_loaded_bool",
-        "1 once the whole configuration has been read",
-        f64::from(u8::from(loaded)),
-    )?;
-    gauge(
-        "metallb_k8s_client_config_stale_bool",
-        "1 while a configuration object does not take effect as written",
-        f64::from(u8::from(stale)),
-    )?;
-    gauge(
-        "clarion_config_faults",
-        "Faults in the configuration objects; /status has their texts",
-        (faults.len() + troubles.len()) as f64,
-    )?;
+    metrics::collect_routing(&registry, peers)?;
+    let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
+    let stale = !faults.is_empty() || !unreadable.is_empty();
+    let flag = |condition: bool| if condition { 1.0 } else { 0.0 };
+    gauge(&registry, LOADED, flag(unlisted.is_empty()))?;
+    gauge(&registry, STALE, flag(stale))?;
+    gauge(&registry, FAULTS, decided.troubles().len() as f64)?;
+    counter(&registry, UPDATES, updates.total)?;
+    counter(&registry, ERRORS, updates.errors)?;
     TextEncoder::new().encode_to_string(&registry.gather())
+}
+
+const LOADED: Family = Family {
+    name: "metallb_k8s_client_config_loaded_bool",
+    kind: "gauge",
+    labels: &[],
+    help: "1 once the whole configuration has been read",
+};
+const STALE: Family = Family {
+    name: "metallb_k8s_client_config_stale_bool",
+    kind: "gauge",
+    labels: &[],
+    help: "1 while a configuration object does not take effect as it is written",
+};
+const UPDATES: Family = Family {
+    name: "metallb_k8s_client_updates_total",
+    kind: "counter",
+    labels: &[],
+    help: "Changes that the API server told of",
+};
+const ERRORS: Family = Family {
+    name: "metallb_k8s_client_update_errors_total",
+    kind: "counter",
+    labels: &[],
+    help: "Changes to objects that cannot be read",
+};
+
+/// The metrics that this program has beside those of every speaker.
+pub const FAMILIES: [Family; 5] = [LOADED, STALE, UPDATES, ERRORS, FAULTS];
+
+fn gauge(registry: &Registry, family: Family, value: f64) -> prometheus::Result<()> {
+    let gauge = Gauge::with_opts(Opts::new(family.name, family.help))?;
+    gauge.set(value);
+    registry.register(Box::new(gauge))
+}
+
+fn counter(registry: &Registry, family: Family, value: u64) -> prometheus::Result<()> {
+    let counter = IntCounter::with_opts(Opts::new(family.name, family.help))?;
+    counter.inc_by(value);
+    registry.register(Box::new(counter))
 }

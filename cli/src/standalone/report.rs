@@ -138,7 +138,8 @@ pub(crate) fn members_of(link: &LinkObserved) -> Vec<Member> {
     link.members.iter().map(member).collect()
 }
 
-fn peer(observed: &PeerObserved) -> Peer {
+/// Returns the session with a router.
+pub(crate) fn peer(observed: &PeerObserved) -> Peer {
     let session = observed.session.as_ref();
     let status = session.map(|session| &session.status);
     Peer {

@@ -5,8 +5,13 @@
 
 mod cluster;
 pub mod datapath;
+#[cfg(test)]
+mod fixtures;
 mod objects;
 mod planner;
+mod reporter;
+mod statuses;
 
-pub use cluster::{Change, Cluster, follow};
-pub use planner::{Held, Planned, Planner, Settings};
+pub use cluster::{Change, Cluster, Updates, follow};
+pub use planner::{Held, Orders, Planned, Planner, Settings};
+pub use reporter::{Identity, Reporter};

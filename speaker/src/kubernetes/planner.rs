@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Desired, NodeName, Policy, ServiceId, View};
-use crds::checked::{Compiled, Compiler, Nodes};
+use announce::{Community, Desired, NodeName, PeerName, Policy, RouteAttributes, RouteTable, ServiceId, View};
+use crds::checked::{Compiled, Compiler, Nodes, Pool};
 use crds::core;
 use crds::fault::{Fault, Severity};
-use members::Mine;
+use members::{KeyRing, Mine};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Updates};
 use super::datapath::Readiness;
-use crate::drivers::wire;
+use crate::drivers::{routing, wire};
 use crate::exclusion::Exclusion;
 use crate::net::links::Links;
+use crate::peers::{self, RouterId};
 use crate::{keys, orders, view};
+
+/// Asks routers to prefer any other route (RFC 8326 §5).
+const GRACEFUL_SHUTDOWN: Community = Community::new(65535, 0);
 
 /// What never changes while the program runs.
 #[derive(Debug)]
@@ -34,12 +38,23 @@ pub struct Settings {
     pub unicast: bool,
 }
 
+/// What the drivers do about it.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// On the links.
+    pub wire: wire::Desired,
+    /// With the routers.
+    pub routing: routing::Desired,
+}
+
 /// Plans; the configuration is compiled only when something of it has changed.
 #[derive(Debug)]
 pub struct Planner {
     settings: Settings,
     compiler: Compiler,
     compiled: Compiled,
+    /// Chosen once, for another one would reset every session.
+    router_id: Option<RouterId>,
 }
 
 /// What follows from everything that was told.
@@ -53,10 +68,14 @@ pub struct Planned {
     pub addresses: BTreeMap<ServiceId, Held>,
     /// What is wrong with the configuration objects.
     pub faults: Vec<Fault>,
+    /// The configuration objects that cannot be read at all, in words.
+    pub unreadable: Vec<String>,
     /// What is wrong beside those objects, in words.
     pub troubles: Vec<String>,
     /// What works worse than it could, in words.
     pub notes: Vec<String>,
+    /// How many changes were told before.
+    pub updates: Updates,
 }
 
 /// What a Service holds.
@@ -65,58 +84,109 @@ pub struct Held {
     /// Its addresses, in the order of its status.
     pub ips: Vec<IpAddr>,
     /// The pool of the first.
-    pub pool: String,
+    pub pool: Arc<str>,
+    /// The uid of the Service.
+    pub uid: Box<str>,
 }
 
 impl Planner {
     /// Returns a planner that has compiled nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, compiler: Compiler::default(), compiled: Compiled::default() }
+        Self { settings, compiler: Compiler::default(), compiled: Compiled::default(), router_id: None }
     }
 
     /// Plans; until everything is listed the orders say that nothing is to be done, for what is not known yet may forbid it.
-    pub fn plan(&mut self, cluster: &mut Cluster, links: &Links, readiness: &Readiness) -> (Planned, wire::Desired) {
+    pub fn plan(&mut self, cluster: &mut Cluster, links: &Links, readiness: &Readiness) -> (Planned, Orders) {
         let unlisted = cluster.unlisted();
+        let unreadable = cluster.unreadable();
         let mut troubles = cluster.faults();
+        troubles.extend(trouble(readiness));
         if !unlisted.is_empty() {
-            return (Planned { unlisted, troubles, ..Planned::default() }, wire::Desired::default());
+            let updates = cluster.updates();
+            return (Planned { unlisted, unreadable, troubles, updates, ..Planned::default() }, Orders::default());
         }
-        if cluster.take_uncompiled() {
-            let labels = |node: &&core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
-            let nodes: Nodes = cluster.nodes().iter().map(labels).collect();
-            let written = cluster.configuration().written();
-            self.compiled = self.compiler.compile(&written, Some(&nodes), &self.settings.namespace);
-        }
+        self.compile(cluster);
         let addresses = self.addresses(cluster);
         let view = self.view(cluster, links, &addresses);
         let desired = announce::plan(&view, &NodeName::from(self.settings.node.as_str()));
         let keys = keys::key_ring(&cluster.secrets(), &self.settings.namespace);
         troubles.extend(keys.as_ref().err().map(ToString::to_string));
-        troubles.extend(trouble(readiness));
+        let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
+        let routing = self.routing(cluster, &desired, links, readiness);
+        troubles.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
+        let noted = |fault: &&Fault| fault.severity() == Severity::Note;
+        let notes = self.compiled.faults.iter().filter(noted).map(ToString::to_string);
+        let notes = desired.warnings.iter().map(ToString::to_string).chain(notes).collect();
+        let faults = self.compiled.faults.iter().filter(|fault| !noted(fault)).cloned().collect();
+        let updates = cluster.updates();
+        (
+            Planned { unlisted, desired, addresses, faults, unreadable, troubles, notes, updates },
+            Orders { wire, routing },
+        )
+    }
+
+    fn compile(&mut self, cluster: &mut Cluster) {
+        if !cluster.take_uncompiled() {
+            return;
+        }
+        let labels = |node: &&core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
+        let nodes: Nodes = cluster.nodes().iter().map(labels).collect();
+        let written = cluster.configuration().written();
+        self.compiled = self.compiler.compile(&written, Some(&nodes), &self.settings.namespace);
+    }
+
+    fn wire(
+        &self,
+        cluster: &Cluster,
+        desired: &Desired,
+        links: &Links,
+        keys: Option<KeyRing>,
+        readiness: &Readiness,
+    ) -> wire::Desired {
         let unicast = self.settings.unicast.then(|| internal_addresses(&cluster.nodes()));
-        let ready = !matches!(readiness, Readiness::Never { .. });
-        let mut orders = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready, unicast });
+        let ready = is_open(readiness);
+        let mut orders = orders::orders(desired, links, orders::NodeOrders { keys, ready, unicast });
         if let Readiness::Lost { .. } = readiness {
             drain(&mut orders);
         }
-        let (notes, faults) =
-            self.compiled.faults.iter().cloned().partition(|fault| fault.severity() == Severity::Note);
-        let notes: Vec<Fault> = notes;
-        let notes =
-            desired.warnings.iter().map(ToString::to_string).chain(notes.iter().map(ToString::to_string)).collect();
-        (Planned { unlisted, desired, addresses, faults, troubles, notes }, orders)
+        orders
+    }
+
+    fn routing(
+        &mut self,
+        cluster: &Cluster,
+        desired: &Desired,
+        links: &Links,
+        readiness: &Readiness,
+    ) -> routing::Desired {
+        let Settings { node: name, namespace, .. } = &self.settings;
+        let node = cluster.node(name);
+        let router_id = *self.router_id.get_or_insert_with(|| peers::default_router_id(name, node, links));
+        let secrets = cluster.secrets();
+        let peers =
+            peers::Inputs { config: &self.compiled.config, node, secrets: &secrets, namespace, router_id }.peers();
+        let routes = match readiness {
+            Readiness::Ready | Readiness::Never { .. } => desired.routes.clone(),
+            Readiness::Lost { .. } => avoided(&desired.routes),
+        };
+        routing::Desired {
+            peers,
+            routes,
+            export: desired.export.clone(),
+            links: Arc::new(links.clone()),
+            ready: is_open(readiness),
+        }
     }
 
     fn addresses(&self, cluster: &Cluster) -> BTreeMap<ServiceId, Held> {
-        let pool_of = |ip: IpAddr| {
-            let pools = self.compiled.config.pools.values();
-            pools.into_iter().find(|pool| pool.contains(ip))
+        let pools: Vec<(&Pool, Arc<str>)> =
+            self.compiled.config.pools.values().map(|pool| (pool, pool.name.as_str().into())).collect();
+        let pool_of = |ip: IpAddr| pools.iter().find(|(pool, _)| pool.contains(ip)).map(|(_, name)| name);
+        let held = |(id, uid, ips): (ServiceId, Box<str>, Vec<IpAddr>)| {
+            let pool = pool_of(*ips.first()?)?.clone();
+            Some((id, Held { ips, pool, uid }))
         };
-        let held = |(id, ips): (ServiceId, Vec<IpAddr>)| {
-            let pool = pool_of(*ips.first()?)?.name.clone();
-            Some((id, Held { ips, pool }))
-        };
-        cluster.addresses(|ip| pool_of(ip).is_some()).into_iter().filter_map(held).collect()
+        cluster.addresses(|ip| pool_of(ip).is_some()).filter_map(held).collect()
     }
 
     fn view(&self, cluster: &Cluster, links: &Links, addresses: &BTreeMap<ServiceId, Held>) -> View {
@@ -140,6 +210,25 @@ impl Planner {
         }
         view
     }
+}
+
+/// Says whether the node may attract traffic, as long as nobody better does.
+const fn is_open(readiness: &Readiness) -> bool {
+    match readiness {
+        Readiness::Ready | Readiness::Lost { .. } => true,
+        Readiness::Never { .. } => false,
+    }
+}
+
+/// Marks routes as ones to be used where there is no other (RFC 8326 §4); unlike those of a drain they are not withdrawn.
+fn avoided(routes: &BTreeMap<PeerName, Arc<RouteTable>>) -> BTreeMap<PeerName, Arc<RouteTable>> {
+    let mark = |attributes: &Arc<RouteAttributes>| {
+        let mut attributes = RouteAttributes::clone(attributes);
+        attributes.communities.insert(GRACEFUL_SHUTDOWN);
+        Arc::new(attributes)
+    };
+    let table = |table: &RouteTable| table.iter().map(|(prefix, attributes)| (*prefix, mark(attributes))).collect();
+    routes.iter().map(|(peer, routes)| (peer.clone(), Arc::new(table(routes)))).collect()
 }
 
 /// Asks others to take over what this node owns; what nobody takes it keeps.

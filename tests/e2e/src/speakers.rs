@@ -8,18 +8,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clarion::{demo::speaker::fetch, status::Status};
-use control_plane::{ControlPlane, Identity, Mode, Node};
+use clarion::{
+    demo::{report::Report, speaker::fetch},
+    status::Status,
+};
+use control_plane::{ControlPlane, Identity, Mode, Node, Pod};
 use lab::{Client, Lab};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::Value;
 
 use crate::deployment::{self, NAMESPACE};
 
 /// How long anything may take that should happen at once, on a machine that does much else.
 pub const SOON: Duration = Duration::from_secs(15);
+
+/// How long something must stay as it is to count as staying.
+pub const QUIET: Duration = Duration::from_millis(1500);
 
 /// Where a speaker answers on its own node.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 17472);
@@ -29,6 +36,8 @@ const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 17472
 pub struct Cluster {
     /// The speakers, in the order of the nodes; gone where a test ended one.
     pub speakers: Vec<Option<Speaker>>,
+    /// Pods that the cluster keeps for the test; dropped before their nodes.
+    pub pods: Vec<Pod>,
     /// The nodes `n1`, `n2` and so on.
     pub nodes: Vec<Node>,
     /// The host that uses the Services.
@@ -65,7 +74,7 @@ impl Cluster {
         }
         let client = lab.client("client", &lan);
         let speakers = nodes.iter().map(|_| None).collect();
-        Some(Self { speakers, nodes, client, control_plane, lab })
+        Some(Self { speakers, pods: Vec::new(), nodes, client, control_plane, lab })
     }
 
     /// Starts a cluster whose speakers are ready and may announce the addresses of the lab.
@@ -79,16 +88,80 @@ impl Cluster {
         Some(cluster)
     }
 
+    /// Creates a Service with a pod on the first node, and returns the node that comes to answer for it.
+    pub fn serve(&mut self, vip: &str) -> usize {
+        let pod = self.nodes[0].pod("shop", "web-1", &[("app", "web")]);
+        self.pods.push(pod);
+        self.service("web", "", &[vip]);
+        let vip = vip.parse().expect("tests write addresses correctly");
+        let owner = self.settled_owner(vip);
+        self.lab.eventually(SOON, "traffic passes", || {
+            let prober = self.client.prober(vip);
+            std::thread::sleep(Duration::from_millis(50));
+            prober.stop().is_ok_and(|report| report.lost() == 0)
+        });
+        owner
+    }
+
+    /// Does something under traffic and returns what the client saw.
+    pub fn probe(&self, vip: &str, act: impl FnOnce()) -> Report {
+        let vip = vip.parse().expect("tests write addresses correctly");
+        let prober = self.client.prober(vip);
+        std::thread::sleep(QUIET / 3);
+        act();
+        std::thread::sleep(QUIET / 3);
+        prober.stop().expect("the prober works")
+    }
+
     /// Creates the pool of the lab's addresses and its advertisement.
     pub fn announce(&self) {
         self.control_plane.apply(&format!(
             "{{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {{name: lan, namespace: {NAMESPACE}}}, \
-             spec: {{addresses: [{}, '{}']}}}}\n---\n\
-             {{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {{name: lan, namespace: {NAMESPACE}}}, \
-             spec: {{ipAddressPools: [lan]}}}}\n",
+             spec: {{addresses: [{}, '{}']}}}}\n",
             lab::VIPS_V4,
             lab::VIPS_V6
         ));
+        self.advertise("{ipAddressPools: [lan]}");
+    }
+
+    /// Writes the one advertisement; the specification is a mapping in one line.
+    pub fn advertise(&self, specification: &str) {
+        self.control_plane.apply(&format!(
+            "{{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {{name: lan, namespace: {NAMESPACE}}}, \
+             spec: {specification}}}\n"
+        ));
+    }
+
+    /// Runs kubectl as the administrator and returns what it prints.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self.control_plane.kubectl(arguments);
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Returns an object of our namespace, or null if it does not exist.
+    pub fn object(&self, plural: &str, name: &str) -> Value {
+        let kind = format!("{plural}.metallb.io");
+        let text = self.kubectl(&["get", &kind, name, "--namespace", NAMESPACE, "--ignore-not-found", "--output=json"]);
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Returns the objects of a kind in our namespace.
+    pub fn objects(&self, plural: &str) -> Vec<Value> {
+        let kind = format!("{plural}.metallb.io");
+        let text = self.kubectl(&["get", &kind, "--namespace", NAMESPACE, "--output=json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Returns why the speaker of a node does not announce a Service, if it says so.
+    pub fn reason(&self, number: usize, service: &str) -> Option<String> {
+        let services = self.status(number)?.services;
+        services.into_iter().find(|known| known.name == service)?.reason
     }
 
     /// Returns the file by which speakers reach the API server, with their own rights.
@@ -135,17 +208,35 @@ impl Cluster {
         self.nodes[number].machine.host.run(|| fetch(LOCAL, path)).ok()
     }
 
+    /// Returns the metrics of the speaker of a node.
+    pub fn metrics(&self, number: usize) -> String {
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, 9120));
+        self.nodes[number]
+            .machine
+            .host
+            .run(|| fetch(server, "/metrics"))
+            .expect("a speaker that runs tells its metrics")
+    }
+
     /// Returns the node that answers for an address according to the speakers, if they agree on exactly one.
     pub fn owner(&self, vip: IpAddr) -> Option<usize> {
+        if let [owner] = self.owners(vip)[..] { Some(owner) } else { None }
+    }
+
+    /// Returns the nodes that answer for an address according to themselves.
+    pub fn owners(&self, vip: IpAddr) -> Vec<usize> {
         let owns = |number: &usize| self.status(*number).is_some_and(|status| status.owns(vip));
-        let owners: Vec<usize> = (0..self.nodes.len()).filter(owns).collect();
-        if let [owner] = owners[..] { Some(owner) } else { None }
+        (0..self.nodes.len()).filter(owns).collect()
     }
 
     /// Waits until exactly one node answers for an address, and returns which.
     pub fn settled_owner(&self, vip: IpAddr) -> usize {
-        self.lab.eventually(SOON, &format!("one node answers for {vip}"), || self.owner(vip).is_some());
-        self.owner(vip).expect("ownership is stable once it is settled")
+        let mut owner = None;
+        self.lab.eventually(SOON, &format!("one node answers for {vip}"), || {
+            owner = self.owner(vip);
+            owner.is_some()
+        });
+        owner.expect("the condition holds")
     }
 
     /// Creates a Service of the pods labelled `app: NAME` and writes its addresses as a controller does.
@@ -167,6 +258,12 @@ impl Cluster {
             ingress.join(", ")
         );
         self.control_plane.try_apply_status(&status).expect("a status is accepted");
+    }
+
+    /// Asks the speaker of a node for an orderly end and returns how long that took.
+    pub fn leave(&mut self, number: usize) -> Duration {
+        let mut speaker = self.speakers[number].take().expect("the speaker runs");
+        speaker.leave()
     }
 
     /// Kills the speaker of a node.

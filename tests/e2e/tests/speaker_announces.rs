@@ -1,4 +1,4 @@
-//! From a Service on the API server to traffic that reaches its pods.
+//! From objects of the API server to traffic that reaches pods, and who may announce.
 
 use std::{
     io::Read,
@@ -6,19 +6,159 @@ use std::{
     time::Duration,
 };
 
-use control_plane::pod::POD_PORT;
-use e2e::speakers::{Cluster, SOON};
+use control_plane::{Mode, pod::POD_PORT};
+use e2e::speakers::{Cluster, QUIET, SOON};
+
+const FOUR: &str = "192.0.2.130";
+const SIX: &str = "2001:db8:0:1::1:30";
 
 #[test]
-fn traffic_for_a_service_reaches_its_pods() {
+fn traffic_of_both_families_reaches_pods_behind_kube_proxy_with_nftables() {
+    traffic_of_both_families_reaches_pods(Mode::Nftables);
+}
+
+#[test]
+fn traffic_of_both_families_reaches_pods_behind_kube_proxy_with_iptables() {
+    traffic_of_both_families_reaches_pods(Mode::Iptables);
+}
+
+fn traffic_of_both_families_reaches_pods(mode: Mode) {
+    let Some(mut cluster) = Cluster::build(2, mode) else { return };
+    cluster.announce();
+    cluster.speak(0, &[]);
+    cluster.speak(1, &[]);
+    cluster.wait_until_ready();
+    let _pods = [cluster.nodes[0].pod("shop", "web-1", WEB), cluster.nodes[1].pod("shop", "web-2", WEB)];
+    cluster.service("web", "  ipFamilyPolicy: RequireDualStack\n", &[FOUR, SIX]);
+    for vip in [ip(FOUR), ip(SIX)] {
+        cluster.lab.eventually(SOON, &format!("a pod answers at {vip}"), || greeting(&cluster, vip).is_some());
+        let prober = cluster.client.prober(vip);
+        std::thread::sleep(QUIET);
+        let report = prober.stop().expect("the prober works");
+        let gap = report.longest_gap().expect("the prober asked").length;
+        assert!(gap < Duration::from_millis(200), "{vip} was silent for {gap:?}");
+    }
+}
+
+#[test]
+fn the_client_keeps_its_address_where_only_local_traffic_is_allowed() {
     let Some(mut cluster) = Cluster::start(2) else { return };
-    let _pod = cluster.nodes[0].pod("shop", "web-1", &[("app", "web")]);
-    let vip: IpAddr = "192.0.2.130".parse().unwrap();
-    cluster.service("web", "", &["192.0.2.130"]);
-    cluster.lab.eventually(SOON, "the pod answers", || greeting(&cluster, vip).is_some());
-    let owner = cluster.settled_owner(vip);
-    let told = greeting(&cluster, vip).unwrap();
-    assert!(told.starts_with("web-1 "), "{told} by way of n{}", owner + 1);
+    let pod = cluster.nodes[1].pod("shop", "web-1", WEB);
+    cluster.service("web", "  externalTrafficPolicy: Local\n", &[FOUR]);
+    assert_eq!(cluster.settled_owner(ip(FOUR)), 1, "the only node with a pod announces");
+    let client = cluster.client.address_like(ip(FOUR));
+    cluster.lab.eventually(SOON, "the pod sees the client", || {
+        greeting(&cluster, ip(FOUR)).is_some_and(|told| told == format!("web-1 {client}"))
+    });
+    // The pod moves to the other node, and the address with it.
+    let _other = cluster.nodes[0].pod("shop", "web-2", WEB);
+    pod.ready(false);
+    cluster.lab.eventually(SOON, "the address follows the endpoint", || cluster.owner(ip(FOUR)) == Some(0));
+    cluster.client.forget(ip(FOUR));
+    cluster.lab.eventually(SOON, "the other pod sees the client", || {
+        greeting(&cluster, ip(FOUR)).is_some_and(|told| told == format!("web-2 {client}"))
+    });
+}
+
+#[test]
+fn a_service_without_endpoints_is_not_announced_and_is_as_soon_as_one_is_ready() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let pod = cluster.nodes[0].pod("shop", "web-1", WEB);
+    cluster.service("web", "", &[FOUR]);
+    cluster.settled_owner(ip(FOUR));
+    pod.ready(false);
+    cluster.lab.eventually(SOON, "nobody answers", || cluster.owners(ip(FOUR)).is_empty());
+    let why = cluster.reason(0, "web").expect("a Service that is not announced has a reason");
+    assert!(why.contains("endpoint"), "{why}");
+    pod.ready(true);
+    cluster.settled_owner(ip(FOUR));
+}
+
+#[test]
+fn labels_of_nodes_decide_who_announces() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let _pod = cluster.nodes[0].pod("shop", "web-1", WEB);
+    cluster.service("web", "", &[FOUR]);
+    let owner = cluster.settled_owner(ip(FOUR));
+    let name = cluster.nodes[owner].name().to_owned();
+    let label = "node.kubernetes.io/exclude-from-external-load-balancers";
+    cluster.kubectl(&["label", "node", &name, &format!("{label}=")]);
+    cluster.lab.eventually(SOON, "the other node answers", || cluster.owner(ip(FOUR)) == Some(1 - owner));
+    // Nothing fails back.
+    cluster.kubectl(&["label", "node", &name, &format!("{label}-")]);
+    cluster.lab.always(QUIET, "the other node goes on answering", || cluster.owner(ip(FOUR)) == Some(1 - owner));
+    // An advertisement that selects the first node alone moves the address there.
+    cluster.advertise(&format!("{{nodeSelectors: [{{matchLabels: {{kubernetes.io/hostname: {name}}}}}]}}"));
+    cluster.lab.eventually(SOON, "the selected node answers", || cluster.owner(ip(FOUR)) == Some(owner));
+}
+
+#[test]
+fn services_of_another_class_and_addresses_of_other_pools_are_left_alone() {
+    let Some(mut cluster) = Cluster::start(1) else { return };
+    let _pods = [
+        cluster.nodes[0].pod("shop", "web-1", WEB),
+        cluster.nodes[0].pod("shop", "foreign-1", &[("app", "foreign")]),
+        cluster.nodes[0].pod("shop", "outside-1", &[("app", "outside")]),
+    ];
+    cluster.service("foreign", "  loadBalancerClass: example.com/other\n", &["192.0.2.131"]);
+    cluster.service("outside", "", &["192.0.2.50"]);
+    cluster.service("web", "", &[FOUR]);
+    cluster.settled_owner(ip(FOUR));
+    let newcomer = cluster.client.newcomer(&[ip("192.0.2.131"), ip("192.0.2.50")]);
+    std::thread::sleep(QUIET);
+    let sightings = newcomer.stop();
+    assert!(sightings.claims.iter().all(|(_, claim)| claim.address == ip(FOUR)), "{:?}", sightings.claims);
+    assert!(cluster.reason(0, "foreign").is_some_and(|why| why.contains("example.com/other")));
+}
+
+#[test]
+fn one_bad_object_of_each_kind_among_good_ones_changes_nothing_else() {
+    let Some(mut cluster) = Cluster::start(1) else { return };
+    let _pod = cluster.nodes[0].pod("shop", "web-1", WEB);
+    cluster.service("web", "", &[FOUR]);
+    cluster.settled_owner(ip(FOUR));
+    let bad = [
+        ("IPAddressPool", "v1beta1", "{addresses: [192.0.2.9-192.0.2.1]}"),
+        ("L2Advertisement", "v1beta1", "{interfaces: [eth0, eth0]}"),
+        ("BGPAdvertisement", "v1beta1", "{communities: [nonsense]}"),
+        ("BGPPeer", "v1beta2", "{myASN: 64512, peerASN: 64513, peerAddress: nowhere}"),
+        ("BFDProfile", "v1beta1", "{receiveInterval: 300}"),
+        ("Community", "v1beta1", "{communities: [{name: bad, value: nonsense}]}"),
+    ];
+    for (kind, version, specification) in bad {
+        // Some are refused by the API server already, which is as good.
+        drop(cluster.control_plane.try_apply(&format!(
+            "{{apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: bad, namespace: metallb-system}}, \
+             spec: {specification}}}"
+        )));
+    }
+    cluster.control_plane.apply(
+        "{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {name: more, namespace: metallb-system}, \
+         spec: {addresses: [198.51.100.0/24]}}",
+    );
+    cluster.lab.eventually(SOON, "the bad pool is named", || {
+        cluster
+            .status(0)
+            .is_some_and(|status| status.faults.iter().any(|fault| fault.contains("IPAddressPool metallb-system/bad")))
+    });
+    assert_eq!(cluster.owner(ip(FOUR)), Some(0));
+    cluster.lab.eventually(SOON, "the state of the configuration is told", || {
+        let state = cluster.object("configurationstates", "speaker-n1");
+        state["status"]["result"] == "Invalid"
+            && state["status"]["errorSummary"].as_str().is_some_and(|text| text.contains("metallb-system/bad"))
+    });
+    for kind in ["ipaddresspool", "l2advertisement", "bgpadvertisement", "bgppeer", "bfdprofile", "community"] {
+        cluster.kubectl(&["delete", kind, "bad", "--namespace=metallb-system", "--ignore-not-found"]);
+    }
+    cluster.lab.eventually(SOON, "the state of the configuration recovers", || {
+        cluster.object("configurationstates", "speaker-n1")["status"]["result"] == "Valid"
+    });
+}
+
+const WEB: &[(&str, &str)] = &[("app", "web")];
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("tests write addresses correctly")
 }
 
 /// Returns the pod's greeting, which names the pod and the client that it sees.

@@ -1,1 +1,95 @@
+use announce::DrainPolicy;
 
+use super::super::cluster::Change;
+use super::super::fixtures::{self, NAMESPACE, service, slice};
+use super::*;
+use crate::net::links::{Link, LinkIndex};
+
+const READY: Readiness = Readiness::Ready;
+
+#[test]
+fn nothing_is_ordered_before_everything_is_listed() {
+    let mut cluster = Cluster::default();
+    cluster.take(Change::service(service("web", "192.0.2.130")));
+    let (planned, orders) = planner().plan(&mut cluster, &links(), &READY);
+    assert_eq!(planned.unlisted.len(), 5);
+    assert!(orders.wire.links.is_empty() && !orders.wire.ready && !orders.routing.ready);
+}
+
+#[test]
+fn a_service_with_an_address_of_ours_and_an_endpoint_is_announced() {
+    let (planned, orders) = planner().plan(&mut serving(), &links(), &READY);
+    let held = &planned.addresses[&ServiceId::new("shop", "web")];
+    assert_eq!((held.ips.as_slice(), &*held.pool), ([vip()].as_slice(), "lan"));
+    assert_eq!(planned.troubles, [] as [String; 0]);
+    assert_eq!(mine(&orders), Some(Mine::Eligible));
+    assert!(orders.wire.ready && orders.wire.keys.is_some());
+    let routes: Vec<&Arc<RouteTable>> = orders.routing.routes.values().collect();
+    assert_eq!(routes.iter().map(|table| table.len()).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_datapath_that_was_never_ready_lets_nothing_out() {
+    let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Never { why: "refused".to_owned() });
+    assert!(!orders.wire.ready && !orders.routing.ready);
+    assert!(planned.troubles[0].contains("announces nothing: refused"), "{:?}", planned.troubles);
+}
+
+#[test]
+fn a_datapath_that_is_lost_asks_others_to_take_over() {
+    let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Lost { why: "503".to_owned() });
+    assert_eq!(mine(&orders), Some(Mine::Draining));
+    assert!(orders.wire.ready && orders.routing.ready);
+    let mut routes = orders.routing.routes.values().flat_map(|table| table.values());
+    assert!(routes.all(|route| route.communities.contains(&GRACEFUL_SHUTDOWN) && !route.graceful_shutdown));
+    assert!(planned.troubles[0].contains("no longer ready"), "{:?}", planned.troubles);
+}
+
+#[test]
+fn the_configuration_is_compiled_only_when_it_changes() {
+    let mut cluster = serving();
+    let mut planner = planner();
+    planner.plan(&mut cluster, &links(), &READY);
+    cluster.take(Change::slice(slice("web", &["b"])));
+    assert!(!cluster.take_uncompiled());
+    let (_, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert_eq!(mine(&orders), Some(Mine::Eligible), "the policy is Cluster, so any endpoint will do");
+}
+
+fn planner() -> Planner {
+    Planner::new(Settings {
+        node: "a".to_owned(),
+        namespace: NAMESPACE.to_owned(),
+        lb_class: String::new(),
+        policy: Policy { ignore_exclude_label: false, drain: DrainPolicy::default() },
+        exclusion: Exclusion::default(),
+        unicast: false,
+    })
+}
+
+fn serving() -> Cluster {
+    let mut cluster = fixtures::cluster();
+    cluster.take(Change::service(service("web", "192.0.2.130")));
+    cluster.take(Change::slice(slice("web", &["a"])));
+    cluster
+}
+
+fn links() -> Links {
+    let link = Link {
+        name: "eth0".to_owned(),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        running: true,
+        resolves: true,
+        enslaved: false,
+        addresses: ["192.0.2.11/24".parse().unwrap()].into(),
+    };
+    Links::from([(LinkIndex(2), link)])
+}
+
+fn vip() -> IpAddr {
+    "192.0.2.130".parse().unwrap()
+}
+
+fn mine(orders: &Orders) -> Option<Mine> {
+    Some(orders.wire.links.get(&LinkIndex(2))?.vips.get(&vip())?.mine)
+}

@@ -1,0 +1,100 @@
+//! Objects as an API server tells them.
+
+use apiserver::{ConfigurationEvent, Event, Object, ObjectName, Quiet, Version};
+use crds::core;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::cluster::{Change, Cluster};
+
+pub(super) const NAMESPACE: &str = "lb";
+
+/// Tells that an object exists.
+pub(super) fn applied<T: DeserializeOwned>(object: &Value) -> Event<T> {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    Event::Applied(Object {
+        name: ObjectName::new(&text("namespace"), &text("name")),
+        version: Version(1),
+        value: serde_json::from_value(object.clone()).map_err(|error| error.to_string()),
+    })
+}
+
+pub(super) fn deleted<T>(namespace: &str, name: &str) -> Event<T> {
+    Event::Deleted(ObjectName::new(namespace, name), Version(2))
+}
+
+pub(super) fn service(name: &str, address: &str) -> Event<core::Service> {
+    applied(&json!({
+        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-{name}") },
+        "spec": { "type": "LoadBalancer" },
+        "status": { "loadBalancer": { "ingress": [{ "ip": address }] } },
+    }))
+}
+
+pub(super) fn slice(service: &str, nodes: &[&str]) -> Event<core::EndpointSlice> {
+    let endpoint =
+        |node: &&str| json!({ "addresses": ["10.0.0.1"], "nodeName": node, "conditions": { "ready": true } });
+    applied(&json!({
+        "metadata": {
+            "name": format!("{service}-1"),
+            "namespace": "shop",
+            "labels": { "kubernetes.io/service-name": service },
+        },
+        "addressType": "IPv4",
+        "endpoints": nodes.iter().map(endpoint).collect::<Vec<Value>>(),
+    }))
+}
+
+pub(super) fn node(name: &str) -> Event<core::Node> {
+    applied(&json!({ "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name } } }))
+}
+
+/// A cluster with two nodes, a key, a pool with its advertisements and a router, told in whole.
+pub(super) fn cluster() -> Cluster {
+    let mut cluster = Cluster::default();
+    let ours = |name: &str, spec: Value| json!({ "metadata": { "name": name, "namespace": NAMESPACE }, "spec": spec });
+    let secret = json!({
+        "metadata": { "name": "memberlist", "namespace": NAMESPACE },
+        "stringData": { "secretkey": "the same sixteen bytes or more" },
+    });
+    let peer = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1" });
+    let changes = [
+        Change::Secret(applied(&secret)),
+        Change::Node(node("a")),
+        Change::Node(node("b")),
+        Change::Configuration(ConfigurationEvent::Pool(applied(&ours(
+            "lan",
+            json!({ "addresses": ["192.0.2.128/25"] }),
+        )))),
+        Change::Configuration(ConfigurationEvent::L2Advertisement(applied(&ours("lan", json!({}))))),
+        Change::Configuration(ConfigurationEvent::BgpAdvertisement(applied(&ours("lan", json!({}))))),
+        Change::Configuration(ConfigurationEvent::Peer(applied(&ours("router", peer)))),
+    ];
+    for change in changes {
+        cluster.take(change);
+    }
+    list(&mut cluster);
+    cluster
+}
+
+/// Tells that everything has been told.
+pub(super) fn list(cluster: &mut Cluster) {
+    fn all<T>() -> Event<Quiet<T>> {
+        Event::Listed
+    }
+    let changes = [
+        Change::Service(Event::Listed),
+        Change::slice(Event::Listed),
+        Change::Node(Event::Listed),
+        Change::Secret(Event::Listed),
+        Change::Configuration(ConfigurationEvent::Pool(all())),
+        Change::Configuration(ConfigurationEvent::L2Advertisement(all())),
+        Change::Configuration(ConfigurationEvent::BgpAdvertisement(all())),
+        Change::Configuration(ConfigurationEvent::Peer(all())),
+        Change::Configuration(ConfigurationEvent::BfdProfile(all())),
+        Change::Configuration(ConfigurationEvent::Community(all())),
+    ];
+    for change in changes {
+        cluster.take(change);
+    }
+}

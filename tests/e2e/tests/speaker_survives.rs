@@ -1,0 +1,199 @@
+//! What may go wrong around a speaker: the API server, the process, the datapath, the node.
+
+use std::{net::IpAddr, thread, time::Duration};
+
+use control_plane::{Faults, Identity, Network, Watches};
+use e2e::{
+    deployment::NAMESPACE,
+    speakers::{Cluster, QUIET, SOON},
+};
+
+const VIP: &str = "192.0.2.130";
+
+#[test]
+fn a_silent_api_server_withdraws_nothing_and_a_failover_works_without_it() {
+    without_the_api_server(Network::Silent);
+}
+
+#[test]
+fn an_absent_api_server_withdraws_nothing_and_a_failover_works_without_it() {
+    without_the_api_server(Network::Refused);
+}
+
+fn without_the_api_server(network: Network) {
+    let Some(mut cluster) = Cluster::build(3, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &identity);
+    for number in 0..3 {
+        cluster.speak_with(number, kubeconfig.clone(), &[]);
+    }
+    cluster.wait_until_ready();
+    let owner = cluster.serve(VIP);
+
+    proxy.set(Faults { network, ..Faults::default() });
+    let report = cluster.probe(VIP, || thread::sleep(Duration::from_secs(3)));
+    assert_eq!(report.lost(), 0, "the API server alone went away");
+    assert_eq!(cluster.owner(ip()), Some(owner));
+
+    cluster.client.forget(ip());
+    cluster.kill(owner);
+    cluster.lab.eventually(SOON, "another node answers", || cluster.owner(ip()).is_some_and(|other| other != owner));
+    let survivor = cluster.owner(ip());
+    for number in (0..3).filter(|number| *number != owner) {
+        assert!(cluster.page(number, "/healthz").is_some(), "a speaker without an API server is alive");
+    }
+
+    proxy.heal();
+    cluster.kubectl(&["label", "service", "web", "--namespace=shop", "api=back"]);
+    let report = cluster.probe(VIP, || thread::sleep(Duration::from_secs(2)));
+    assert_eq!(report.lost(), 0, "the API server came back");
+    assert_eq!(cluster.owner(ip()), survivor);
+}
+
+#[test]
+fn watches_that_freeze_withdraw_nothing_and_catch_up() {
+    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &identity);
+    cluster.speak_with(0, kubeconfig.clone(), &[]);
+    cluster.speak_with(1, kubeconfig, &[]);
+    cluster.wait_until_ready();
+    let owner = cluster.serve(VIP);
+    proxy.set(Faults { watches: Watches::Freeze, ..Faults::default() });
+    cluster.allocate("web", &["192.0.2.131"]);
+    cluster.lab.always(QUIET, "the old address stays", || cluster.owner(ip()) == Some(owner));
+    proxy.heal();
+    cluster
+        .lab
+        .eventually(SOON, "the new address is answered", || cluster.owner("192.0.2.131".parse().unwrap()).is_some());
+    cluster.lab.eventually(SOON, "the old one is not", || cluster.owners(ip()).is_empty());
+}
+
+#[test]
+fn a_speaker_that_starts_without_an_api_server_announces_nothing_and_says_why() {
+    let Some(mut cluster) = Cluster::build(1, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &identity);
+    proxy.set(Faults { network: Network::Refused, ..Faults::default() });
+    cluster.speak_with(0, kubeconfig, &[]);
+    cluster.lab.eventually(SOON, "the speaker lives", || cluster.page(0, "/healthz").is_some());
+    cluster.lab.eventually(SOON, "it says what it waits for", || {
+        let faults = cluster.status(0).map(|status| status.faults).unwrap_or_default();
+        faults.iter().any(|fault| fault.contains("nothing is announced before it is listed: services"))
+            && faults.iter().any(|fault| fault.contains("cannot be reached"))
+    });
+    assert!(!cluster.is_ready(0));
+    proxy.heal();
+    cluster.lab.eventually(Duration::from_secs(60), "it is ready", || cluster.is_ready(0));
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let Some(mut cluster) = Cluster::build(1, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    cluster.kubectl(&["delete", "clusterrole", "metallb-system:clarion-speaker"]);
+    cluster.speak(0, &[]);
+    cluster.lab.eventually(SOON, "it says which", || {
+        let faults = cluster.status(0).map(|status| status.faults).unwrap_or_default();
+        ["services", "endpointslices", "nodes"].iter().all(|kind| {
+            let refused = format!("cannot watch resource \"{kind}\"");
+            faults.iter().any(|fault| fault.contains(&refused))
+        })
+    });
+    assert!(!cluster.is_ready(0));
+}
+
+#[test]
+fn a_rolling_upgrade_loses_no_probe() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    cluster.serve(VIP);
+    let prober = cluster.client.prober(ip());
+    thread::sleep(QUIET);
+    for number in [0, 1, 0, 1] {
+        let time = cluster.leave(number);
+        assert!(time < Duration::from_secs(5), "the speaker took {time:?} to leave");
+        cluster.speak(number, &[]);
+        cluster.wait_until_ready();
+    }
+    thread::sleep(QUIET);
+    let report = prober.stop().expect("the prober works");
+    assert_eq!(report.lost(), 0, "{report:?}");
+}
+
+#[test]
+fn a_speaker_that_is_killed_comes_back_without_moving_anything() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let owner = cluster.serve(VIP);
+    cluster.kill(owner);
+    cluster.lab.eventually(SOON, "the other node answers", || cluster.owner(ip()) == Some(1 - owner));
+    let report = {
+        cluster.client.forget(ip());
+        let prober = cluster.client.prober(ip());
+        cluster.speak(owner, &[]);
+        cluster.wait_until_ready();
+        thread::sleep(QUIET);
+        prober.stop().expect("the prober works")
+    };
+    assert_eq!(report.lost(), 0, "{report:?}");
+    assert_eq!(cluster.owner(ip()), Some(1 - owner));
+}
+
+#[test]
+fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
+    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    cluster.speak(0, &["--drain-on", "cordon,taint=example.com/leaving"]);
+    cluster.speak(1, &["--drain-on", "cordon,taint=example.com/leaving"]);
+    cluster.wait_until_ready();
+    let owner = cluster.serve(VIP);
+    let (first, second) = (cluster.nodes[owner].name().to_owned(), cluster.nodes[1 - owner].name().to_owned());
+    let report = cluster.probe(VIP, || {
+        cluster.kubectl(&["cordon", &first]);
+        cluster.lab.eventually(SOON, "the other node answers", || cluster.owner(ip()) == Some(1 - owner));
+        // Draining never silences the last announcer.
+        cluster.kubectl(&["taint", "node", &second, "example.com/leaving=:NoSchedule"]);
+        thread::sleep(QUIET);
+    });
+    assert_eq!(report.lost(), 0, "{report:?}");
+    assert!(cluster.owner(ip()).is_some());
+}
+
+#[test]
+fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for_long() {
+    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    cluster.announce();
+    cluster.nodes[0].kill_kube_proxy();
+    cluster.speak(0, &[]);
+    cluster.wait_until_ready();
+    let _pod = cluster.nodes[1].pod("shop", "web-1", &[("app", "web")]);
+    cluster.service("web", "", &[VIP]);
+    cluster.lab.always(QUIET, "nobody answers", || cluster.owners(ip()).is_empty());
+    let faults = cluster.status(0).expect("the speaker lives").faults;
+    assert!(faults.iter().any(|fault| fault.contains("the datapath of this node is not ready")), "{faults:?}");
+    let kubeconfig = cluster.control_plane.kubeconfig(&Identity::KubeProxy);
+    cluster.nodes[0].kube_proxy(control_plane::Mode::Nftables, &kubeconfig);
+    cluster.lab.eventually(SOON, "the node answers", || cluster.owner(ip()) == Some(0));
+    cluster.speak(1, &[]);
+    cluster.wait_until_ready();
+    cluster.nodes[0].kill_kube_proxy();
+    let patience = Duration::from_secs(40);
+    cluster.lab.eventually(patience, "the node with a datapath answers", || cluster.owner(ip()) == Some(1));
+    // The last one that can answer goes on, since the rules of a dead proxy forward.
+    cluster.kill(0);
+    cluster.nodes[1].kill_kube_proxy();
+    cluster.lab.eventually(patience, "the loss is noticed", || {
+        let faults = cluster.status(1).map(|status| status.faults).unwrap_or_default();
+        faults.iter().any(|fault| fault.contains("no longer ready"))
+    });
+    cluster.lab.always(QUIET, "it goes on answering", || cluster.owner(ip()) == Some(1));
+}
+
+fn ip() -> IpAddr {
+    VIP.parse().expect("tests write addresses correctly")
+}

@@ -1,0 +1,137 @@
+//! What speakers write, compared with what is on the wire.
+
+use std::{collections::BTreeSet, net::IpAddr, thread, time::Duration};
+
+use clarion::demo::network::Mac;
+use e2e::speakers::{Cluster, QUIET, SOON};
+use serde_json::Value;
+
+const VIP: &str = "192.0.2.130";
+
+#[test]
+fn the_status_names_the_node_whose_hardware_address_answers() {
+    let Some(mut cluster) = Cluster::start(3) else { return };
+    let owner = cluster.serve(VIP);
+    assert_told(&cluster, owner);
+    let name = cluster.nodes[owner].name().to_owned();
+    let status = statuses(&cluster).remove(0);
+    assert_eq!(status["metadata"]["labels"]["metallb.io/node"], name);
+    assert_eq!(status["metadata"]["labels"]["metallb.io/service-name"], "web");
+    assert_eq!(status["metadata"]["labels"]["metallb.io/service-namespace"], "shop");
+    assert!(status["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("l2-")));
+    assert_eq!(status["status"]["interfaces"], serde_json::json!([{ "name": "eth0" }]));
+
+    // The owner dies without a word: its successor corrects what it wrote.
+    cluster.kill(owner);
+    cluster.lab.eventually(SOON, "another node answers", || cluster.owner(ip()).is_some_and(|other| other != owner));
+    let second = cluster.settled_owner(ip());
+    assert_told(&cluster, second);
+
+    // An orderly end, and the Service's own end.
+    cluster.leave(second);
+    let third = cluster.settled_owner(ip());
+    assert!(third != owner && third != second);
+    assert_told(&cluster, third);
+    cluster.kubectl(&["delete", "service", "web", "--namespace=shop"]);
+    cluster.lab.eventually(SOON, "nothing is told of a Service that is gone", || statuses(&cluster).is_empty());
+}
+
+#[test]
+fn a_status_that_somebody_removes_or_adds_is_set_right() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let owner = cluster.serve(VIP);
+    assert_told(&cluster, owner);
+    cluster.kubectl(&["delete", "servicel2statuses.metallb.io", "--all", "--namespace=metallb-system"]);
+    assert_told(&cluster, owner);
+    let other = cluster.nodes[1 - owner].name();
+    cluster.control_plane.apply(&format!(
+        "{{apiVersion: metallb.io/v1beta1, kind: ServiceL2Status, metadata: {{name: l2-stale, namespace: metallb-system, \
+         labels: {{metallb.io/node: {other}, metallb.io/service-name: web, metallb.io/service-namespace: shop}}}}}}"
+    ));
+    cluster.lab.eventually(SOON, "the false word is removed", || statuses(&cluster).len() == 1);
+    assert_told(&cluster, owner);
+}
+
+#[test]
+fn an_event_tells_of_each_move_once() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let owner = cluster.serve(VIP);
+    cluster.lab.eventually(SOON, "the assignment is told", || events(&cluster).len() == 1);
+    let event = events(&cluster).remove(0);
+    let node = cluster.nodes[owner].name();
+    assert_eq!(event["message"], format!("announcing from node \"{node}\" with protocol \"layer2\""));
+    assert_eq!(event["source"]["component"], "clarion-speaker");
+    assert_eq!(event["source"]["host"], node);
+    // Changes that move nothing are not told, and a restart neither.
+    cluster.kubectl(&["label", "service", "web", "--namespace=shop", "tier=front"]);
+    let number = 1 - owner;
+    cluster.leave(number);
+    cluster.speak(number, &[]);
+    cluster.wait_until_ready();
+    thread::sleep(QUIET);
+    assert_eq!(events(&cluster).len(), 1, "{:?}", events(&cluster));
+    cluster.kill(owner);
+    cluster.lab.eventually(SOON, "the move is told", || events(&cluster).len() == 2);
+}
+
+#[test]
+fn nothing_is_written_while_nothing_changes() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    let owner = cluster.serve(VIP);
+    assert_told(&cluster, owner);
+    cluster.lab.eventually(SOON, "both say that the configuration is good", || {
+        cluster.objects("configurationstates").iter().filter(|state| state["status"]["result"] == "Valid").count() == 2
+    });
+    thread::sleep(QUIET);
+    let ours = ["servicel2statuses", "configurationstates", "events", "services"];
+    let before = cluster.control_plane.requests();
+    thread::sleep(Duration::from_secs(4));
+    let written = cluster.control_plane.requests().since(&before).writes();
+    let count = written.count(|request| ours.contains(&request.resource.as_str()));
+    assert_eq!(count, 0, "{written:?}");
+}
+
+#[test]
+fn metrics_have_the_names_of_metallb() {
+    let Some(mut cluster) = Cluster::start(1) else { return };
+    cluster.serve(VIP);
+    let text = cluster.metrics(0);
+    for sample in [
+        &format!("metallb_speaker_announced{{ip=\"{VIP}\",node=\"n1\",protocol=\"layer2\",service=\"shop/web\"}} 1"),
+        "metallb_k8s_client_config_loaded_bool 1",
+        "metallb_k8s_client_config_stale_bool 0",
+        "metallb_k8s_client_update_errors_total 0",
+    ] {
+        assert!(text.lines().any(|line| line == sample), "{sample} is missing in\n{text}");
+    }
+    let updates = text.lines().find_map(|line| line.strip_prefix("metallb_k8s_client_updates_total "));
+    assert!(updates.is_some_and(|count| count.parse::<u64>().is_ok_and(|count| count > 0)), "{updates:?}");
+}
+
+/// Waits until the objects name one node, and compares with who answers on the wire.
+fn assert_told(cluster: &Cluster, owner: usize) {
+    let name = cluster.nodes[owner].name();
+    cluster.lab.eventually(SOON, &format!("the status names {name} alone"), || {
+        let told = statuses(cluster);
+        told.len() == 1 && told[0]["status"]["node"] == name && told[0]["status"]["serviceName"] == "web"
+    });
+    let newcomer = cluster.client.newcomer(&[ip()]);
+    thread::sleep(QUIET / 3);
+    let macs: BTreeSet<Mac> = newcomer.stop().macs(ip());
+    assert_eq!(macs, BTreeSet::from([cluster.nodes[owner].machine.link.mac]));
+}
+
+fn statuses(cluster: &Cluster) -> Vec<Value> {
+    cluster.objects("servicel2statuses")
+}
+
+fn events(cluster: &Cluster) -> Vec<Value> {
+    let text = cluster.kubectl(&["get", "events", "--namespace=shop", "--output=json"]);
+    let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
+    let events = list["items"].as_array().cloned().unwrap_or_default();
+    events.into_iter().filter(|event| event["reason"] == "nodeAssigned").collect()
+}
+
+fn ip() -> IpAddr {
+    VIP.parse().expect("tests write addresses correctly")
+}
