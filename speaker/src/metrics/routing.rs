@@ -5,6 +5,9 @@ use prometheus::{GaugeVec, IntCounterVec, Registry};
 use super::{Family, counter, counters, gauge, gauges};
 use crate::drivers::routing::PeerObserved;
 
+/// Which of the counters of a session a family shows.
+type Reading<Stats> = fn(&Stats) -> u64;
+
 /// MetalLB's labels: `address:port` of the router, and the VRF, empty outside any.
 const PEER: &[&str] = &["peer", "vrf"];
 
@@ -85,7 +88,7 @@ fn collect_gauges(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Re
 }
 
 fn collect_sessions(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
-    let families: [(Family, fn(&bgp::Stats) -> u64); 13] = [
+    let families: [(Family, Reading<bgp::Stats>); 13] = [
         (OPENS_SENT, |stats| stats.opens_sent),
         (OPENS_RECEIVED, |stats| stats.opens_received),
         (NOTIFICATIONS_SENT, |stats| stats.notifications_sent),
@@ -124,7 +127,7 @@ fn received(stats: &bgp::Stats) -> u64 {
 
 fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
     let up = gauges(registry, PATH_UP)?;
-    let families: [(Family, fn(&bfd::Stats) -> u64); 7] = [
+    let families: [(Family, Reading<bfd::Stats>); 7] = [
         (CONTROL_INPUT, |stats| stats.control_packet_input),
         (CONTROL_OUTPUT, |stats| stats.control_packet_output),
         (ECHO_INPUT, |stats| stats.echo_packet_input),
