@@ -61,10 +61,10 @@ impl Cgroups {
         Ok(cgroups)
     }
 
-    /// Removes what clusters left whose starter was killed.
-    pub fn sweep() -> anyhow::Result<()> {
-        sweep(&available()?);
-        Ok(())
+    /// Returns what removes the cgroups of clusters whose starter was killed, even after `/proc` has become that of a private world.
+    pub fn sweeper() -> anyhow::Result<impl Fn()> {
+        let hierarchies = available()?;
+        Ok(move || sweep(&hierarchies))
     }
 
     /// Makes the cgroup of a node in every hierarchy and returns its path.

@@ -23,7 +23,8 @@ impl Doors {
     pub(crate) fn open(cluster: &Cluster, directory: &Path, process: &Path) -> anyhow::Result<Self> {
         let (kubectl, kubeconfig) = (cluster.control_plane.program("kubectl"), cluster.control_plane.kubeconfig());
         let inside = format!("nsenter --target {} --mount --net --pid --wd=/ --", process.display());
-        let kubectl = format!("env KUBECONFIG={} KUBECACHEDIR={STATE}/kubectl {}", kubeconfig.display(), kubectl.display());
+        let kubectl =
+            format!("env KUBECONFIG={} KUBECACHEDIR={STATE}/kubectl {}", kubeconfig.display(), kubectl.display());
         let scripts = [
             ("kubectl", "kubectl, as the administrator", format!("exec {inside} {kubectl} \"$@\"")),
             (
@@ -37,7 +38,8 @@ impl Doors {
                 format!("exec {inside} sh -c 'echo \"$@\" >{STATE}/{PIPE}' orders \"$@\""),
             ),
         ];
-        let doors = Self { directory: directory.canonicalize()?, scripts: scripts.iter().map(|(name, ..)| *name).collect() };
+        let doors =
+            Self { directory: directory.canonicalize()?, scripts: scripts.iter().map(|(name, ..)| *name).collect() };
         for (name, what, body) in scripts {
             let path = doors.directory.join(name);
             fs::write(&path, format!("#!/bin/sh\n# {what}\n{body}\n"))?;

@@ -18,6 +18,7 @@ pub mod node;
 pub mod program;
 pub mod requirements;
 pub mod stage;
+pub mod trial;
 
 use std::{
     fs,
@@ -37,6 +38,7 @@ pub use configuration::Mode;
 pub use control_plane::ControlPlane;
 pub use node::Node;
 use node::{Number, Place};
+pub use trial::Trial;
 
 /// Where everything is kept that dies with the cluster; the private world has memory there.
 pub const STATE: &str = "/run/cluster";
@@ -212,7 +214,7 @@ impl Build {
         }
         // Without a route for them, a node's own packets to ClusterIPs end before kube-proxy sees them.
         let address = control_plane::ADDRESS;
-        machine.host.ip(&format!("route add default via {address}\n-6 route add default dev management\n"))?;
+        machine.host.ip(&format!("route add default via {address}\nroute add ::/0 dev management\n"))?;
         let pods = number.pods();
         let way = |pods: &[String; 2], via: &[IpNet]| -> String {
             pods.iter().zip(via).map(|(pods, via)| format!("route add {pods} via {}\n", via.addr())).collect()

@@ -72,12 +72,13 @@ fn main() -> ExitCode {
 fn run(options: Options) -> anyhow::Result<ExitCode> {
     // /proc is still the machine's, even in the process that is about to be the first of a private world.
     let process = fs::read_link("/proc/self")?;
+    let sweep = Cgroups::sweeper()?;
     // Ctrl-C is for the program inside, which ends the cluster in order; the one outside waits for it.
     let interrupt = SigSet::from_iter([Signal::SIGINT]);
     interrupt.thread_block()?;
     if let Side::Outside(status) = enter()? {
         // A cluster that was interrupted while it started had no time for this.
-        Cgroups::sweep()?;
+        sweep();
         return Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1))?));
     }
     interrupt.thread_unblock()?;

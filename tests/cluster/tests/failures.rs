@@ -1,0 +1,165 @@
+//! What failures cost those who use a Service.
+
+use std::{env, thread, time::Duration};
+
+use anyhow::{Context, ensure};
+use cluster::{
+    Mode, Trial, eventually,
+    kubectl::PATIENCE,
+    stage::{NAMESPACE, SOON, SPEAKER},
+    trial::Seen,
+};
+
+/// How long an address may stay unanswered when its owner is lost; a third of a second on a machine that has time for it.
+const TAKEOVER: Duration = Duration::from_secs(3);
+
+/// How long the API server is silent, in seconds; `make e2e` has the five minutes that operators fear.
+const BLACKOUT: &str = "CLARION_BLACKOUT";
+
+#[test]
+fn failures_cost_a_takeover_at_most() {
+    let Some(mut trial) = Trial::start("failures", Mode::Nftables) else { return };
+    a_speaker_pod_is_deleted(&trial).expect("a deleted pod hands over");
+    a_speaker_is_killed(&trial).expect("a killed speaker is replaced");
+    a_speaker_runs_out_of_memory(&trial).expect("a speaker without memory is replaced");
+    the_api_server_falls_silent(&trial).expect("nobody needs the API server to take over");
+    a_kubelet_dies(&trial).expect("pods go on without their kubelet");
+    the_owner_loses_power(&mut trial).expect("another node takes over");
+}
+
+fn a_speaker_pod_is_deleted(trial: &Trial) -> anyhow::Result<()> {
+    let cluster = &trial.cluster;
+    let owner = cluster.owner(trial.vips[0])?;
+    let pod = cluster.pod_on("speaker", owner)?;
+    trial.lose_nothing("deletion of the owner's speaker", || {
+        cluster.kubectl(&["--namespace", NAMESPACE, "delete", "pod", &pod])?;
+        cluster.wait_rollout(NAMESPACE, SPEAKER)
+    })
+}
+
+/// Clients that know the way go on: kube-proxy has not died.
+fn a_speaker_is_killed(trial: &Trial) -> anyhow::Result<()> {
+    let owner = trial.cluster.owner(trial.vips[0])?;
+    let restarts = restarts(trial, owner)?;
+    let seen = trial.observe(|| {
+        trial.cluster.nodes[owner].run(&format!("kill -KILL {}", speaker_process(trial, owner)?))?;
+        wait_for_restart(trial, owner, restarts)
+    })?;
+    assert_takeover(trial, "speaker killed", &seen)
+}
+
+fn a_speaker_runs_out_of_memory(trial: &Trial) -> anyhow::Result<()> {
+    let cluster = &trial.cluster;
+    let owner = cluster.owner(trial.vips[0])?;
+    let restarts = restarts(trial, owner)?;
+    let process = speaker_process(trial, owner)?;
+    let seen = trial.observe(|| {
+        // Its limit is what it uses, and the next page of metrics is more than that.
+        cluster.nodes[owner].run(&shrink(&process))?;
+        let node = &cluster.nodes[owner];
+        eventually(SOON, "the kernel kills the speaker", || {
+            drop(node.run("curl --silent --max-time 1 http://127.0.0.1:9120/metrics"));
+            node.run(&format!("kill -0 {process}")).is_err()
+        })?;
+        wait_for_restart(trial, owner, restarts)
+    })?;
+    let reason = "--output=jsonpath={.status.containerStatuses[0].lastState.terminated.reason}";
+    let pod = cluster.pod_on("speaker", owner)?;
+    let said = cluster.kubectl(&["--namespace", NAMESPACE, "get", "pod", &pod, reason])?;
+    ensure!(said == "OOMKilled", "the speaker ended by {said}");
+    assert_takeover(trial, "speaker out of memory", &seen)
+}
+
+fn the_api_server_falls_silent(trial: &Trial) -> anyhow::Result<()> {
+    let cluster = &trial.cluster;
+    let seconds = env::var(BLACKOUT).map_or(Ok(20), |seconds| seconds.parse())?;
+    let half = Duration::from_secs(seconds) / 2;
+    let owner = cluster.owner(trial.vips[0])?;
+    let seen = trial.observe(|| {
+        cluster.control_plane.pause()?;
+        thread::sleep(half);
+        cluster.nodes[owner].unplug()?;
+        let gone = || trial.vips.iter().all(|vip| cluster.owner(*vip).is_ok_and(|now| now != owner));
+        eventually(SOON, "another node answers without an API server", gone)?;
+        thread::sleep(half);
+        cluster.control_plane.resume()?;
+        cluster.nodes[owner].plug()
+    })?;
+    assert_takeover(trial, "failover in a blackout", &seen)?;
+    cluster.wait_for_nodes()?;
+    cluster.wait_rollout(NAMESPACE, SPEAKER)
+}
+
+fn a_kubelet_dies(trial: &Trial) -> anyhow::Result<()> {
+    let cluster = &trial.cluster;
+    let owner = cluster.owner(trial.vips[0])?;
+    let node = &cluster.nodes[owner];
+    trial.lose_nothing("kubelet of the owner dead", || {
+        node.kill_kubelet()?;
+        let (name, timeout) = (format!("node/{}", node.name()), format!("--timeout={}s", PATIENCE.as_secs()));
+        cluster.kubectl(&["wait", "--for=condition=Ready=Unknown", &timeout, &name])?;
+        ensure!(cluster.owner(trial.vips[0])? == owner, "the address has moved, and its owner lives");
+        node.start_kubelet()?;
+        cluster.wait_for_nodes()
+    })
+}
+
+fn the_owner_loses_power(trial: &mut Trial) -> anyhow::Result<()> {
+    let vip = trial.vips[0];
+    let owner = trial.cluster.owner(vip)?;
+    // Kubernetes takes seconds to learn that pods are lost; what is measured here is who answers.
+    let elsewhere = (owner + 1) % trial.cluster.nodes.len();
+    trial.serve_from(Some(elsewhere))?;
+    let eyes = trial.open_eyes()?;
+    trial.cluster.kill(owner)?;
+    let cluster = &trial.cluster;
+    let gone = || trial.vips.iter().all(|vip| cluster.owner(*vip).is_ok_and(|now| now != owner));
+    eventually(SOON, "another node answers", gone)?;
+    let seen = trial.close_eyes(eyes)?;
+    assert_takeover(trial, "power loss of the owner", &seen)?;
+    for seen in &seen {
+        ensure!(seen.gap() < TAKEOVER, "the client waited for {:?}", seen.gap());
+    }
+    trial.cluster.power_on(owner)?;
+    trial.cluster.wait_rollout(NAMESPACE, SPEAKER)?;
+    trial.serve_from(None)?;
+    trial.lose_nothing("the node is back", || Ok(()))
+}
+
+fn assert_takeover(trial: &Trial, what: &str, seen: &[Seen]) -> anyhow::Result<()> {
+    for seen in seen {
+        trial.tell(&format!("{what}: {}", seen.summary()));
+        ensure!(seen.silence() < TAKEOVER, "{what}: nobody answered for {:?}", seen.silence());
+    }
+    Ok(())
+}
+
+/// Returns the number of the speaker's process, as the node counts.
+fn speaker_process(trial: &Trial, node: usize) -> anyhow::Result<String> {
+    let output = trial.cluster.nodes[node].run("pgrep --full '^/clarion speaker'")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Returns a shell command that leaves a process the memory that its container uses, and no more.
+fn shrink(process: &str) -> String {
+    format!(
+        "group=$(sed -n 's/^[0-9]*:memory://p' /proc/{process}/cgroup)
+         if [ -n \"$group\" ]; then
+             cd \"/sys/fs/cgroup/memory$group\" && cat memory.usage_in_bytes >memory.limit_in_bytes
+         else
+             cd \"/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/{process}/cgroup)\" && cat memory.current >memory.max
+         fi"
+    )
+}
+
+fn restarts(trial: &Trial, node: usize) -> anyhow::Result<u32> {
+    let pod = trial.cluster.pod_on("speaker", node)?;
+    let count = "--output=jsonpath={.status.containerStatuses[0].restartCount}";
+    let text = trial.cluster.kubectl(&["--namespace", NAMESPACE, "get", "pod", &pod, count])?;
+    text.parse().with_context(|| format!("{text:?} is no number of restarts"))
+}
+
+fn wait_for_restart(trial: &Trial, node: usize, before: u32) -> anyhow::Result<()> {
+    eventually(PATIENCE, "the speaker starts again", || restarts(trial, node).is_ok_and(|now| now > before))?;
+    trial.cluster.wait_rollout(NAMESPACE, SPEAKER)
+}
