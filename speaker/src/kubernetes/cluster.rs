@@ -96,10 +96,7 @@ pub fn follow(client: &Client, namespace: &str, changes: &mpsc::Sender<Change>) 
     let slices = slices.labels("!service.kubernetes.io/headless");
     tokio::spawn(watch(slices).follow(client.clone(), changes.clone(), Change::slice));
     let nodes = Collection::everywhere("v1", "nodes");
-    tokio::spawn(
-        watch(nodes)
-            .follow(client.clone(), changes.clone(), |event: Event<core::Node>| Change::Node(event.map(objects::node))),
-    );
+    tokio::spawn(watch(nodes).follow(client.clone(), changes.clone(), Change::node));
     let secrets = Collection::within(namespace, "v1", "secrets");
     // Passwords are named by the configuration. What Helm keeps beside them is large, and no business of ours.
     let secrets = secrets.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
