@@ -1,6 +1,5 @@
 //! The command line of `clarion speaker`.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use speaker::kubernetes::datapath::Probe;
 
+use crate::environment::from_environment;
 use crate::standalone::Drain;
 
 /// The per-node program of a cluster: announces the addresses of Services by ARP, NDP and BGP.
@@ -117,10 +117,4 @@ impl Options {
         let settle = Duration::from_secs(self.datapath_settle.unwrap_or(settle));
         Probe::new(url, settle).context("--datapath-url").map(Some)
     }
-}
-
-/// Reads a variable under our prefix or MetalLB's.
-fn from_environment(name: &str) -> Option<String> {
-    let read = |prefix: &str| env::var(format!("{prefix}_{name}")).ok().filter(|value| !value.is_empty());
-    read("CLARION").or_else(|| read("METALLB"))
 }

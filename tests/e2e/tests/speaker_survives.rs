@@ -67,9 +67,8 @@ fn watches_that_freeze_withdraw_nothing_and_catch_up() {
     cluster.allocate("web", &["192.0.2.131"]);
     cluster.lab.always(QUIET, "the old address stays", || cluster.owner(ip()) == Some(owner));
     proxy.heal();
-    cluster
-        .lab
-        .eventually(SOON, "the new address is answered", || cluster.owner("192.0.2.131".parse().unwrap()).is_some());
+    let moved: IpAddr = "192.0.2.131".parse().expect("tests write addresses correctly");
+    cluster.lab.eventually(SOON, "the new address is answered", || cluster.owner(moved).is_some());
     cluster.lab.eventually(SOON, "the old one is not", || cluster.owners(ip()).is_empty());
 }
 
