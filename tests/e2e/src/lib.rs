@@ -2,5 +2,6 @@
 //!
 //! Programs run with exactly the rights that `deploy/clarion.yaml` gives them, so a missing one fails a test.
 
+pub mod controllers;
 pub mod deployment;
 pub mod speakers;

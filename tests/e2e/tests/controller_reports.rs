@@ -1,0 +1,97 @@
+//! What is said of the configuration, and the key of the heartbeats.
+
+use e2e::controllers::{A_WHILE, Cluster, SOON};
+use e2e::deployment::NAMESPACE;
+
+#[test]
+fn a_pool_is_counted_and_accepted_and_a_bad_one_says_why() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("lan", "192.0.2.0/30");
+    cluster.service("web");
+    cluster.expect("web", &["192.0.2.0"]);
+    cluster.lab.eventually(SOON, "the pool is counted", || {
+        let status = &cluster.object("ipaddresspool", "lan")["status"];
+        status["assignedIPv4"] == 1 && status["availableIPv4"] == 3 && status["availableIPv6"] == 0
+    });
+    cluster.pool("overlap", "192.0.2.2/31");
+    let bad = || cluster.accepted("ipaddresspool", "overlap").is_some_and(|(status, ..)| status == "False");
+    cluster.lab.eventually(SOON, "the overlap is refused", bad);
+    let (_, reason, message) = cluster.accepted("ipaddresspool", "overlap").unwrap();
+    assert_eq!(reason, "Invalid");
+    assert!(message.starts_with("spec.addresses[0]: ") && message.contains("metallb-system/lan"), "{message}");
+    let state = || cluster.object("configurationstate", "controller")["status"].clone();
+    cluster.lab.eventually(SOON, "the verdict", || state()["result"] == "Invalid");
+    assert!(state()["errorSummary"].as_str().unwrap().contains("IPAddressPool metallb-system/overlap"));
+
+    cluster.pool("overlap", "192.0.2.4/30");
+    let good = || cluster.accepted("ipaddresspool", "overlap").is_some_and(|(status, ..)| status == "True");
+    cluster.lab.eventually(SOON, "the overlap is gone", good);
+    cluster.lab.eventually(SOON, "the verdict", || state()["result"] == "Valid");
+}
+
+#[test]
+fn one_bad_object_of_each_kind_does_not_stop_fifty_good_ones() {
+    let Some(cluster) = Cluster::start() else { return };
+    for number in 0..50 {
+        cluster.pool(&format!("good{number}"), &format!("10.0.{number}.0/24"));
+    }
+    let object = |kind: &str, version: &str, spec: &str| {
+        cluster.control_plane.apply(&format!(
+            "{{apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: bad, namespace: {NAMESPACE}}}, spec: {spec}}}"
+        ));
+    };
+    object("IPAddressPool", "v1beta1", "{addresses: ['10.0.0.9-10.0.1.1']}");
+    object("BGPPeer", "v1beta2", "{myASN: 64500, peerASN: 64501, peerAddress: 10.1.0.1, holdTime: 1s}");
+    object("BGPAdvertisement", "v1beta1", "{communities: ['no-such-alias']}");
+    object("Community", "v1beta1", "{communities: [{name: '', value: 'x'}]}");
+    object("L2Advertisement", "v1beta1", "{nodeSelectors: [{matchExpressions: [{key: a, operator: Odd}]}]}");
+    let bad = |kind: &str| cluster.accepted(kind, "bad").is_some_and(|(status, ..)| status == "False");
+    for kind in ["ipaddresspool", "bgppeer", "bgpadvertisement", "community", "l2advertisement"] {
+        cluster.lab.eventually(SOON, &format!("the bad {kind} says so"), || bad(kind));
+    }
+    for number in [0, 25, 49] {
+        let name = format!("s{number}");
+        cluster.service_with(&name, &format!("'metallb.io/address-pool': good{number}"), "");
+        cluster.expect(&name, &[format!("10.0.{number}.0").as_str()]);
+        assert_eq!(cluster.accepted("ipaddresspool", &format!("good{number}")).unwrap().0, "True");
+    }
+}
+
+#[test]
+fn a_pool_that_goes_bad_stays_in_effect_as_it_was() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("lan", "192.0.2.0/28");
+    cluster.service("before");
+    cluster.expect("before", &["192.0.2.0"]);
+    cluster.pool("lan", "192.0.2.0-192.0.1.0");
+    let refused = || cluster.accepted("ipaddresspool", "lan").is_some_and(|(status, ..)| status == "False");
+    cluster.lab.eventually(SOON, "the slip is told", refused);
+    cluster.service("after");
+    cluster.expect("after", &["192.0.2.1"]);
+    assert_eq!(cluster.addresses("before"), ["192.0.2.0"]);
+}
+
+#[test]
+fn the_key_of_the_heartbeats_is_made_once_and_changed_when_asked() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let key = |cluster: &Cluster, entry: &str| {
+        cluster.object("secret", "memberlist")["data"][entry].as_str().map(str::to_owned)
+    };
+    cluster.lab.eventually(SOON, "the key is made", || key(&cluster, "secretkey").is_some());
+    let first = key(&cluster, "secretkey");
+    cluster.leave("one");
+    cluster.controller("one", &[]);
+    cluster.wait_until_ready("one");
+    cluster.lab.always(A_WHILE, "the key stays", || key(&cluster, "secretkey") == first);
+    let output = cluster.control_plane.kubectl(&[
+        "annotate",
+        "secret",
+        "memberlist",
+        "metallb.io/rotate-key=now",
+        "--namespace",
+        NAMESPACE,
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    cluster.lab.eventually(SOON, "a second key is offered", || key(&cluster, "secretkey-accepted").is_some());
+    assert_eq!(key(&cluster, "secretkey"), first, "speakers accept the new key before anybody sends with it");
+}
