@@ -37,18 +37,18 @@ const FIRST_STEPS: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they end: clients before servers.
-    _controllers: Program,
-    _scheduler: Program,
+    clients: Vec<Program>,
     api_server: Program,
     _etcd: Program,
     credentials: Credentials,
     programs: PathBuf,
     state: PathBuf,
+    logs: PathBuf,
     kubeconfig: PathBuf,
 }
 
 impl ControlPlane {
-    /// Starts everything; the API server is not ready when this returns.
+    /// Starts etcd and the API server, which is not ready when this returns; see [`ControlPlane::wait_until_ready`].
     ///
     /// `state` is the folder for what the programs keep and `logs` for what they say.
     pub fn start(state: &Path, logs: &Path, nodes: &[String]) -> anyhow::Result<Self> {
@@ -63,37 +63,21 @@ impl ControlPlane {
         let kubeconfig = state.join("kubeconfig");
         credentials.kubeconfig(&Identity::Admin, &kubeconfig)?;
 
-        let start = |name: &str, arguments: &[String]| {
-            let path = programs.join(name);
-            ensure!(path.exists(), "{} is not built; run tests/kubernetes/build.sh {name}", path.display());
-            let mut command = Command::new(path);
-            command.args(arguments);
-            Program::start(command, &logs.join(format!("{name}.log")), Command::spawn)
-        };
-        let etcd = start("etcd", &etcd(state))?;
-        let api_server = start("kube-apiserver", &api_server(state, &credentials))?;
-        let scheduler = start(
-            "kube-scheduler",
-            &[
-                format!("--kubeconfig={}", kubeconfig.display()),
-                "--leader-elect=false".to_owned(),
-                "--secure-port=0".to_owned(),
-            ],
-        )?;
-        let controllers = start("kube-controller-manager", &controllers(state, &kubeconfig, &credentials))?;
+        let etcd = start(&programs, "etcd", &etcd(state), logs)?;
+        let api_server = start(&programs, "kube-apiserver", &api_server(state, &credentials), logs)?;
         Ok(Self {
-            _controllers: controllers,
-            _scheduler: scheduler,
+            clients: Vec::new(),
             api_server,
             _etcd: etcd,
             credentials,
             programs,
             state: state.to_owned(),
+            logs: logs.to_owned(),
             kubeconfig,
         })
     }
 
-    /// Waits until the API server is ready.
+    /// Waits until the API server is ready, and starts the scheduler and the controllers, which have less patience.
     pub fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let (programs, state, kubeconfig) = (&self.programs, &self.state, &self.kubeconfig);
         let ready = || {
@@ -101,7 +85,18 @@ impl ControlPlane {
             ask.args(["get", "--raw", "/readyz", "--request-timeout=2s"]);
             ask.output().is_ok_and(|output| output.status.success())
         };
-        self.api_server.wait("ready", ready)
+        self.api_server.wait("ready", ready)?;
+        let common = [
+            format!("--kubeconfig={}", self.kubeconfig.display()),
+            // No second instance exists, and nobody asks this one anything.
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+        ];
+        let scheduler = start(&self.programs, "kube-scheduler", &common, &self.logs)?;
+        let arguments = [common.as_slice(), &controllers(&self.state, &self.credentials)].concat();
+        let controllers = start(&self.programs, "kube-controller-manager", &arguments, &self.logs)?;
+        self.clients = vec![controllers, scheduler];
+        Ok(())
     }
 
     /// Returns the credentials.
@@ -151,6 +146,14 @@ impl ControlPlane {
             thread::sleep(Duration::from_millis(200));
         }
     }
+}
+
+fn start(programs: &Path, name: &str, arguments: &[String], logs: &Path) -> anyhow::Result<Program> {
+    let path = programs.join(name);
+    ensure!(path.exists(), "{} is not built; run tests/kubernetes/build.sh {name}", path.display());
+    let mut command = Command::new(path);
+    command.args(arguments);
+    Program::start(command, &logs.join(format!("{name}.log")), Command::spawn)
 }
 
 fn kubectl(programs: &Path, state: &Path, kubeconfig: &Path) -> Command {
@@ -207,15 +210,12 @@ fn api_server(state: &Path, credentials: &Credentials) -> Vec<String> {
     ]
 }
 
-fn controllers(state: &Path, kubeconfig: &Path, credentials: &Credentials) -> Vec<String> {
+fn controllers(state: &Path, credentials: &Credentials) -> Vec<String> {
     vec![
         // Its default is a folder of the machine, which it makes.
         format!("--flex-volume-plugin-dir={}", state.join("volume-plugins").display()),
-        format!("--kubeconfig={}", kubeconfig.display()),
         format!("--root-ca-file={}", credentials.file("ca.crt").display()),
         format!("--service-account-private-key-file={}", credentials.file("accounts.key").display()),
-        "--leader-elect=false".to_owned(),
-        "--secure-port=0".to_owned(),
         "--node-monitor-period=1s".to_owned(),
         format!("--node-monitor-grace-period={NODE_GRACE}"),
     ]

@@ -67,7 +67,7 @@ impl Trial {
         let start = Instant::now();
         let cluster = Cluster::start(settings, |step| tell(start, step))?;
         let mut trial = Self { cluster, vips: Vec::new(), start };
-        trial.furnish()?;
+        trial.furnish().inspect_err(|_| trial.keep_evidence())?;
         trial.tell("Clarion serves shop/echo");
         Ok(trial)
     }
@@ -91,6 +91,16 @@ impl Trial {
             cluster.wait_rollout("shop", &format!("daemonset/echo-{}", node.name()))?;
         }
         cluster.wait_until_reached(&self.vips).map(drop)
+    }
+
+    /// Writes what the API server knows beside the logs.
+    fn keep_evidence(&self) {
+        for objects in ["pods", "services", "nodes", "events"] {
+            let known = self.cluster.kubectl(&["get", objects, "--all-namespaces", "--output=wide"]);
+            // The test has failed already; a second failure here would hide the first.
+            let known = known.unwrap_or_else(|error| format!("{error:#}\n"));
+            drop(fs::write(self.cluster.logs().join(format!("{objects}.txt")), known));
+        }
     }
 
     /// Says in the test's output what comes next, and when.
@@ -151,10 +161,7 @@ impl Trial {
 impl Drop for Trial {
     fn drop(&mut self) {
         if thread::panicking() {
-            let pods = self.cluster.kubectl(&["get", "pods,services,nodes", "--all-namespaces", "--output=wide"]);
-            drop(fs::write(self.cluster.logs().join("objects.txt"), pods.unwrap_or_default()));
-            let events = self.cluster.kubectl(&["get", "events", "--all-namespaces"]);
-            drop(fs::write(self.cluster.logs().join("events.txt"), events.unwrap_or_default()));
+            self.keep_evidence();
         }
     }
 }
