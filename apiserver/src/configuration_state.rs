@@ -1,7 +1,7 @@
 //! Telling whether one program can use the whole configuration.
 
 use crds::fault::{Fault, Severity};
-use crds::kinds::{ConfigurationResult, ConfigurationState, GROUP};
+use crds::kinds::{ConfigurationResult, GROUP};
 use crds::reasons::{ConditionType, ConfigurationReason};
 use jiff::Timestamp;
 use kube::core::Request;
@@ -90,15 +90,6 @@ impl Verdict {
     /// Says that the configuration could not be read.
     pub fn unknown(why: &str) -> Self {
         Self { reason: ConfigurationReason::UnknownError, summary: why.to_owned() }
-    }
-
-    /// Says whether an object says it already.
-    pub fn is_shown_by(&self, state: &ConfigurationState) -> bool {
-        let Some(status) = &state.status else { return false };
-        let shown = status.conditions.iter().flatten().any(|condition| condition.reason == self.reason.as_str());
-        shown
-            && status.result == Some(self.result())
-            && status.error_summary.as_deref().unwrap_or_default() == self.summary
     }
 
     fn result(&self) -> ConfigurationResult {

@@ -124,13 +124,26 @@ pub struct Election {
 #[derive(Debug)]
 enum State {
     /// Another replica leads, or nobody does.
-    Waiting { seen: Option<Seen>, look: Look },
+    Waiting {
+        seen: Option<Seen>,
+        look: Look,
+    },
     /// Our claim is out.
-    Acquiring { sent: Instant, transitions: u32 },
+    Acquiring {
+        sent: Instant,
+        transitions: u32,
+    },
     /// We lead.
-    Leading { until: Instant, version: String, transitions: u32, renewal: Renewal },
+    Leading {
+        until: Instant,
+        version: String,
+        transitions: u32,
+        renewal: Renewal,
+    },
     /// Our last write is out.
-    Releasing { until: Instant },
+    Releasing {
+        until: Instant,
+    },
     Done,
 }
 
@@ -150,7 +163,9 @@ enum Look {
 #[derive(Debug)]
 enum Renewal {
     At(Instant),
-    Out { sent: Instant },
+    Out {
+        sent: Instant,
+    },
     /// Somebody wrote; whether it was us is being read.
     Reading,
 }

@@ -1,12 +1,16 @@
 //! The HTTP endpoints: `/metrics`, and `/healthz`, `/readyz` and `/status`.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use controller::kubernetes::{Observed, Standing};
-use prometheus::{Registry, TextEncoder};
+use prometheus::{Gauge, Registry, TextEncoder};
+use serde_json::json;
 use tokio::sync::watch;
 
 type Source = watch::Receiver<Observed>;
@@ -18,7 +22,11 @@ pub(super) fn metrics(source: Source) -> Router {
 
 /// Returns what the kubelet and `clarion status` ask for.
 pub(super) fn health(source: Source) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(source)
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/status", get(status))
+        .with_state(source)
 }
 
 /// Ready means that the API server has answered, and a leader has listed everything; a replica that waits is ready to take over.
@@ -32,13 +40,46 @@ async fn ready(State(source): State<Source>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }
 
+async fn status(State(source): State<Source>) -> Response {
+    let Observed { standing, listed, plan, lost } = source.borrow().clone();
+    let services: BTreeMap<String, Vec<IpAddr>> = plan
+        .allocations
+        .iter()
+        .map(|(service, placed)| (service.to_string(), placed.iter().map(|placed| placed.address).collect()))
+        .collect();
+    let refused = plan.refusals.iter().map(|(service, refusal)| (service.to_string(), refusal.to_string()));
+    axum::Json(json!({
+        "leading": standing == Standing::Leading,
+        "listed": listed,
+        "stale": lost,
+        "services": services,
+        "refused": refused.collect::<BTreeMap<_, _>>(),
+    }))
+    .into_response()
+}
+
 async fn render(State(source): State<Source>) -> Response {
-    let plan = source.borrow().plan.clone();
-    let registry = Registry::new();
-    let rendered = controller::metrics::collect(&registry, &plan)
-        .and_then(|()| TextEncoder::new().encode_to_string(&registry.gather()));
-    match rendered {
+    let observed = source.borrow().clone();
+    match encode(&observed) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
+}
+
+fn encode(observed: &Observed) -> prometheus::Result<String> {
+    let registry = Registry::new();
+    #[cfg(target_os = "linux")]
+    registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    controller::metrics::collect(&registry, &observed.plan)?;
+    let leading = observed.standing == Standing::Leading;
+    for (name, help, holds) in [
+        ("clarion_controller_leader", "Whether this replica leads", leading),
+        ("metallb_k8s_client_config_loaded_bool", "Whether a configuration is in effect", observed.listed || !leading),
+        ("metallb_k8s_client_config_stale_bool", "Whether changes do not arrive at present", observed.lost.is_some()),
+    ] {
+        let gauge = Gauge::new(name, help)?;
+        gauge.set(f64::from(u8::from(holds)));
+        registry.register(Box::new(gauge))?;
+    }
+    TextEncoder::new().encode_to_string(&registry.gather())
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiserver::{
-    Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Quiet, Regarding, Reporter, Table, Verdict,
+    Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Regarding, Reporter, Table, Verdict,
     Version, Watch, WriteError, Writer,
 };
 use crds::core::Secret;
 use crds::fault::ObjectRef;
-use crds::kinds::{ConfigurationState, GROUP};
 use crds::reasons::EventReason;
 use jiff::Timestamp;
 use rand::RngExt as _;
@@ -24,7 +23,7 @@ use super::secret::{self, Step};
 const PACE: Duration = Duration::from_secs(1);
 /// How long a write may take to come back by the watch before it is repeated.
 const ECHO: Duration = Duration::from_secs(10);
-/// Events of the two watches that wait; each follows one object.
+/// Events of the watch that wait; it follows one object.
 const HEARD: usize = 16;
 
 /// Whom the clerk works for.
@@ -36,20 +35,15 @@ pub(super) struct Desk {
     pub occurrences: mpsc::Sender<Occurrence>,
 }
 
-enum Heard {
-    Secret(Event<Secret>),
-    State(Event<Quiet<ConfigurationState>>),
-}
-
 struct Clerk {
     desk: Desk,
     writer: Arc<Writer>,
     reporter: Reporter,
     secrets: Table<Secret>,
-    states: Table<Quiet<ConfigurationState>>,
     /// What was written and has not come back yet.
     said: BTreeMap<ObjectRef, (Saying, Instant)>,
-    judged: Option<(Verdict, Instant)>,
+    /// The verdict that was written last; a new leader writes its own once.
+    judged: Option<Verdict>,
     /// The version of the Secret that was acted on.
     acted: Option<(Option<Version>, Instant)>,
 }
@@ -58,15 +52,10 @@ struct Clerk {
 pub(super) async fn work(connection: Connection, desk: Desk) {
     let (sender, mut heard) = mpsc::channel(HEARD);
     let mut watches = JoinSet::new();
-    let one = |collection: Collection, name: &str| Watch {
-        collection: collection.fields(&format!("metadata.name={name}")),
-        freshness: Freshness::Quorum,
-    };
-    let secrets = one(Collection::within(&desk.namespace, "v1", "secrets"), &desk.secret);
-    watches.spawn(secrets.follow(connection.client.clone(), sender.clone(), Heard::Secret));
-    let kind = format!("{GROUP}/v1beta1");
-    let states = one(Collection::within(&desk.namespace, &kind, "configurationstates"), "controller");
-    watches.spawn(states.follow(connection.client.clone(), sender, Heard::State));
+    let collection = Collection::within(&desk.namespace, "v1", "secrets");
+    let collection = collection.fields(&format!("metadata.name={}", desk.secret));
+    let watch = Watch { collection, freshness: Freshness::Quorum };
+    watches.spawn(watch.follow(connection.client.clone(), sender, |event: Event<Secret>| event));
 
     let pacing = Pacing { in_flight: 8, per_second: 50.0, burst: 200.0, ..Pacing::default() };
     let mut clerk = Clerk {
@@ -74,7 +63,6 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
         reporter: Reporter { namespace: desk.namespace.clone(), program: Program::Controller, pod: None },
         desk,
         secrets: Table::default(),
-        states: Table::default(),
         said: BTreeMap::new(),
         judged: None,
         acted: None,
@@ -90,23 +78,16 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
         };
         tokio::select! {
             changed = clerk.desk.situation.changed() => if changed.is_err() { return },
-            Some(event) = heard.recv() => clerk.take(event),
+            Some(event) = heard.recv() => drop(clerk.secrets.take(event)),
             () = later => {}
         }
         while let Ok(event) = heard.try_recv() {
-            clerk.take(event);
+            clerk.secrets.take(event);
         }
     }
 }
 
 impl Clerk {
-    fn take(&mut self, heard: Heard) {
-        match heard {
-            Heard::Secret(event) => self.secrets.take(event),
-            Heard::State(event) => self.states.take(event),
-        };
-    }
-
     /// Writes what is to be written; returns when to look again at the latest.
     async fn pass(&mut self) -> Option<Duration> {
         let situation = self.desk.situation.borrow_and_update().clone();
@@ -162,21 +143,17 @@ impl Clerk {
         }
     }
 
-    /// Writes the verdict over the whole configuration if it is not there; returns whether it has still to come back.
+    /// Writes the verdict over the whole configuration if it has changed; returns whether that has to be tried again.
     async fn judge(&mut self, situation: &Situation) -> bool {
         let verdict = Verdict::of(&situation.compiled.faults, &situation.unreadable_lines());
-        let state = self.states.values().next().map(|Quiet(state)| state.clone());
-        if !self.states.is_listed() || state.as_ref().is_some_and(|state| verdict.is_shown_by(state)) {
+        if self.judged.as_ref() == Some(&verdict) {
             return false;
         }
-        let fresh = |(judged, at): &(Verdict, Instant)| *judged == verdict && at.elapsed() < ECHO;
-        if !self.judged.as_ref().is_some_and(fresh) {
-            match self.reporter.report(&self.writer, &verdict, Timestamp::now()).await {
-                Ok(()) => self.judged = Some((verdict, Instant::now())),
-                Err(error) => tracing::warn!(%error, "the ConfigurationState cannot be written"),
-            }
+        match self.reporter.report(&self.writer, &verdict, Timestamp::now()).await {
+            Ok(()) => self.judged = Some(verdict.clone()),
+            Err(error) => tracing::warn!(%error, "the ConfigurationState cannot be written"),
         }
-        true
+        self.judged.as_ref() != Some(&verdict)
     }
 
     /// Takes the next step for the heartbeat Secret; returns how long to wait for the one after.

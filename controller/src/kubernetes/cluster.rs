@@ -150,7 +150,9 @@ impl Cluster {
                         Some(view) => self.put(view),
                         None => self.remove(&id),
                     },
-                    Err(reason) => tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was"),
+                    Err(reason) => {
+                        tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was")
+                    }
                 }
                 return Some(id);
             }
@@ -206,15 +208,13 @@ impl Cluster {
 
     fn resolve_pools(&mut self) {
         let refused = self.compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
-        let refused = refused.filter(|fault| fault.object.kind == "IPAddressPool").map(|fault| fault.object.name.as_str());
+        let refused =
+            refused.filter(|fault| fault.object.kind == "IPAddressPool").map(|fault| fault.object.name.as_str());
         let unreadable = self.configuration.unreadable().filter(|(kind, _)| *kind == "IPAddressPool");
         let unreadable = unreadable.map(|(_, fault)| &*fault.object.name);
         let in_effect = &self.compiled.config.pools;
-        let mut broken: BTreeSet<PoolName> = refused
-            .chain(unreadable)
-            .filter(|name| !in_effect.contains_key(*name))
-            .map(PoolName::from)
-            .collect();
+        let mut broken: BTreeSet<PoolName> =
+            refused.chain(unreadable).filter(|name| !in_effect.contains_key(*name)).map(PoolName::from).collect();
         let mut pools = Vec::with_capacity(in_effect.len());
         for checked in in_effect.values() {
             match convert::pool(checked, self.namespaces.values(), self.snapshot.services.values()) {
@@ -234,4 +234,3 @@ impl Cluster {
 fn is_same(before: &ServiceView, after: &ServiceView) -> bool {
     *before == ServiceView { version: before.version, ..after.clone() }
 }
-

@@ -62,11 +62,15 @@ impl ServiceObject {
     /// Of a Service of another type only what we wrote earlier matters, and the pool annotation tells that.
     pub(super) fn view(self, version: ResourceVersion, lb_class: &str) -> Option<ServiceView> {
         let Self { metadata, spec, status: Status { load_balancer, conditions } } = self;
-        let mut view = convert::service_view(&Service { metadata, spec, status: ServiceStatus { load_balancer } }, lb_class);
+        let mut view =
+            convert::service_view(&Service { metadata, spec, status: ServiceStatus { load_balancer } }, lb_class);
         let ours = |condition: &StatusCondition| condition.kind == ConditionType::Allocated.as_str();
-        view.condition = conditions.into_iter().find(ours).map(|StatusCondition { status, reason, message, .. }| {
-            Condition { met: status == "True", reason, message }
-        });
+        view.condition =
+            conditions.into_iter().find(ours).map(|StatusCondition { status, reason, message, .. }| Condition {
+                met: status == "True",
+                reason,
+                message,
+            });
         view.version = version;
         let concerns = view.is_load_balancer || view.pool_annotation.is_some() || view.condition.is_some();
         (view.class_is_ours && concerns).then_some(view)

@@ -7,8 +7,8 @@ use http::{Request, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::apply::Job;
 use super::FIELD_MANAGER;
+use super::apply::Job;
 
 /// Returns the one request that carries out a job: addresses, annotation and condition together.
 ///

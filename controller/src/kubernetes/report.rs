@@ -87,7 +87,10 @@ impl Situation {
 
     /// Returns the objects that the API server accepted and this program cannot read, a line for each.
     pub(super) fn unreadable_lines(&self) -> Vec<String> {
-        self.unreadable.iter().map(|(object, why)| format!("{object}: cannot be read: {why}; correct the field")).collect()
+        self.unreadable
+            .iter()
+            .map(|(object, why)| format!("{object}: cannot be read: {why}; correct the field"))
+            .collect()
     }
 
     fn judge<K: Resource<DynamicType = ()>>(

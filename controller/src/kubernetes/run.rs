@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::apply::{Applier, Job, Outcome};
+use super::clerk::{self, Desk};
 use super::cluster::{Cluster, ClusterEvent};
 use super::lease::{Candidacy, Standing, stand};
-use super::clerk::{self, Desk};
 use super::patch;
 use super::report::Situation;
 use crate::events::ServiceEvent;
@@ -184,13 +184,7 @@ impl Leader {
         tasks.spawn(namespaces.follow(client(), sender.clone(), ClusterEvent::Namespace));
         let nodes = watch(Collection::everywhere("v1", "nodes"));
         tasks.spawn(nodes.follow(client(), sender.clone(), ClusterEvent::Node));
-        follow_configuration(
-            &connection.client,
-            namespace,
-            Freshness::Quorum,
-            &sender,
-            ClusterEvent::Configuration,
-        );
+        follow_configuration(&connection.client, namespace, Freshness::Quorum, &sender, ClusterEvent::Configuration);
         let occurrences = record(client(), &options.identity);
         let (situation, receiver) = watch::channel(Situation::default());
         let desk = Desk {
@@ -267,7 +261,8 @@ impl Leader {
         observed.send_if_modified(|observed| {
             let changed = planned.is_some() || observed.lost != lost;
             if changed {
-                (observed.listed, observed.plan, observed.lost) = (self.cluster.is_listed(), self.planned.clone(), lost);
+                (observed.listed, observed.plan, observed.lost) =
+                    (self.cluster.is_listed(), self.planned.clone(), lost);
             }
             changed
         });

@@ -4,7 +4,6 @@
 //! accept the old one, and at last forget that; between the phases is time for the slowest speaker to hear of them.
 //! The Secret has no owner: it must outlive a Deployment that is made anew, since speakers without a key own no address.
 
-
 use std::time::Duration;
 
 use apiserver::{Collection, Version};

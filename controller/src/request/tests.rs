@@ -32,11 +32,7 @@ fn a_request_that_cannot_be_read_says_where_and_why() {
             None,
             "annotation metallb.io/loadBalancerIPs: \"\" is not an IP address; write addresses separated by commas",
         ),
-        (
-            None,
-            Some("ten"),
-            "spec.loadBalancerIP: \"ten\" is not an IP address; write addresses separated by commas",
-        ),
+        (None, Some("ten"), "spec.loadBalancerIP: \"ten\" is not an IP address; write addresses separated by commas"),
         (
             Some("10.0.0.1,10.0.0.2"),
             None,

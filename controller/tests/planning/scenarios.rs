@@ -35,7 +35,11 @@ fn each_situation_leads_to_its_actions_and_events() {
         ),
         ("foreign class", foreign(held("s")), &[]),
         ("foreign class and outside", foreign(holding(service("s"), &["10.9.9.9"], "lan")), &[]),
-        ("no cluster IP", ServiceView { cluster_ips: vec![], ..held("s") }, &["clear s: NoClusterIP", "event s AllocationFailed"]),
+        (
+            "no cluster IP",
+            ServiceView { cluster_ips: vec![], ..held("s") },
+            &["clear s: NoClusterIP", "event s AllocationFailed"],
+        ),
         (
             "cluster IPs of one family twice",
             ServiceView { cluster_ips: vec!["10.96.0.1".into(), "10.96.0.2".into()], ..held("s") },
@@ -51,11 +55,7 @@ fn each_situation_leads_to_its_actions_and_events() {
             prefer(),
             &["set s 10.0.0.1 from lan", "event s IPAllocated", "event s AdditionalAssignFailed"],
         ),
-        (
-            "prefers two families, keeps one",
-            holding(prefer(), &["10.0.0.1"], "lan"),
-            &[],
-        ),
+        ("prefers two families, keeps one", holding(prefer(), &["10.0.0.1"], "lan"), &[]),
         (
             "two addresses of one family",
             holding(service("s"), &["10.0.0.2", "10.0.0.3"], "lan"),
@@ -159,7 +159,13 @@ fn a_freed_address_goes_to_the_oldest_that_waits_and_is_given_up_first() {
     let leaving = ServiceView { is_load_balancer: false, ..holding(service("z"), &["10.0.0.1"], "lan") };
     let waiting = [service("b"), ServiceView { created: ipam::Created(-1), ..service("c") }];
     let services = [waiting[0].clone(), waiting[1].clone(), leaving];
-    let expected = ["clear b: PoolExhausted", "event b AllocationFailed", "clear z", "set c 10.0.0.1 from lan", "event c IPAllocated"];
+    let expected = [
+        "clear b: PoolExhausted",
+        "event b AllocationFailed",
+        "clear z",
+        "set c 10.0.0.1 from lan",
+        "event c IPAllocated",
+    ];
     assert_eq!(lines(&plan(&snapshot(&pools, &services))), expected);
 }
 

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipam::{
-    Allocation, Created, Decision, Demand, Families, FamilyPolicy, Namespace, Policy, Pool, PoolName, Port, Priority,
-    Protocol, Range, Refusal, Request, Requested, Scope, ServiceAllocation, ServiceId, allocate,
+    Allocation, ConflictKind, Created, Decision, Demand, Families, FamilyPolicy, Namespace, Policy, Pool, PoolName,
+    PoolRefusal, Port, Priority, Protocol, Range, Refusal, Request, Requested, Scope, ScopeMiss, ServiceAllocation,
+    ServiceId, Unfit, allocate,
 };
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -141,7 +142,55 @@ pub(crate) fn refusal<'a>(allocation: &'a Allocation, name: &str) -> Option<&'a 
 }
 
 pub(crate) fn reason(allocation: &Allocation, name: &str) -> &'static str {
-    refusal(allocation, name).map_or("-", Refusal::reason)
+    refusal(allocation, name).map_or("-", word)
+}
+
+/// Names a refusal in a word, for tables.
+fn word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoPools => "NoPool",
+        Refusal::NoClusterIp => "NoClusterIP",
+        Refusal::NotDualStack { .. } => "NotDualStack",
+        Refusal::UnknownPool { .. } => "UnknownPool",
+        Refusal::RequestedFamilies { .. } => "RequestedIPFamilyMismatch",
+        Refusal::RequestedAddress { unfit, .. } => unfit_word(unfit),
+        Refusal::NoAddress { .. } => match refusal.closest() {
+            None => "NoPool",
+            Some(PoolRefusal::NotAdmitted(miss)) => miss_word(*miss),
+            Some(PoolRefusal::OnRequestOnly) => "PoolOnRequestOnly",
+            Some(PoolRefusal::FamilyAbsent(_)) => "FamilyUnavailable",
+            Some(PoolRefusal::Exhausted { sharing: None, .. }) => "PoolExhausted",
+            Some(PoolRefusal::Exhausted { sharing: Some(_), .. }) => "SharingConflict",
+        },
+    }
+}
+
+fn miss_word(miss: ScopeMiss) -> &'static str {
+    match miss {
+        ScopeMiss::Namespace => "PoolNotForNamespace",
+        ScopeMiss::Service => "PoolNotForService",
+    }
+}
+
+fn unfit_word(unfit: &Unfit) -> &'static str {
+    match unfit {
+        Unfit::FamilyNotServed(_) => "FamilyNotServed",
+        Unfit::SecondOfFamily { .. } => "SecondOfFamily",
+        Unfit::NotRequested => "NotRequested",
+        Unfit::OutsideEveryPool => "RequestedIPOutside",
+        Unfit::Avoided { .. } => "RequestedIPAvoided",
+        Unfit::NotAdmitted { miss, .. } => miss_word(*miss),
+        Unfit::OtherPool { .. } => "RequestedIPOtherPool",
+        Unfit::Reserved => "RequestedIPReserved",
+        Unfit::InUse(conflict) => match conflict.kind {
+            ConflictKind::HolderHasNoKey => "RequestedIPInUse",
+            ConflictKind::ServiceHasNoKey
+            | ConflictKind::OtherNamespace
+            | ConflictKind::OtherKey
+            | ConflictKind::OtherBackend
+            | ConflictKind::Port(_) => "SharingConflict",
+        },
+    }
 }
 
 /// Writes the addresses of an allocation into the requests, as the status would carry them.
