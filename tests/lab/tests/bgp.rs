@@ -61,7 +61,7 @@ impl Scene {
     }
 
     fn has(&self, prefix: &str, hop: &str) -> bool {
-        next_hops(&self.router.host, prefix) == [hop.parse::<IpAddr>().unwrap()]
+        next_hops(&self.router.host, prefix) == [hop.parse::<IpAddr>().expect("the test writes addresses correctly")]
     }
 
     fn reason(&self, name: &str) -> String {

@@ -58,9 +58,16 @@ pub(super) struct Bed {
 /// A program; dropping it kills it.
 struct Running(Child);
 
-/// The addresses of Services as a watch shows them, with the moment of the last change.
+/// What a watch shows of Services.
 #[derive(Clone)]
-struct Seen(Arc<Mutex<(BTreeMap<ObjectName, Vec<IpAddr>>, Instant)>>);
+struct Seen(Arc<Mutex<Shown>>);
+
+struct Shown {
+    /// The addresses of those that have any.
+    addresses: BTreeMap<ObjectName, Vec<IpAddr>>,
+    /// When an address came or went last.
+    changed: Instant,
+}
 
 /// Writes by what they are about.
 #[derive(Debug)]
@@ -104,13 +111,8 @@ impl Bed {
         Ok(Self { controller: None, speaker: None, seen, clarion, node: real, newcomer, control_plane, lab })
     }
 
-    /// Starts the controller and waits until it says that it is ready.
-    pub(super) fn start_controller(&mut self) -> anyhow::Result<()> {
-        self.spawn_controller()
-    }
-
     /// Starts the controller.
-    pub(super) fn spawn_controller(&mut self) -> anyhow::Result<()> {
+    pub(super) fn start_controller(&mut self) -> anyhow::Result<()> {
         let mut command = self.command("controller");
         command.args(["--pod-name", "controller-bench"]);
         self.controller = Some(Running::start(command, &self.lab, "controller", Command::spawn)?);
@@ -175,7 +177,7 @@ impl Bed {
     /// Returns the addresses of every Service that has any.
     pub(super) fn addresses(&self) -> anyhow::Result<BTreeMap<String, Vec<IpAddr>>> {
         let seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(seen.0.iter().map(|(name, ips)| (name.name.to_string(), ips.clone())).collect())
+        Ok(seen.addresses.iter().map(|(name, ips)| (name.name.to_string(), ips.clone())).collect())
     }
 
     /// Writes the changing Service and its endpoint.
@@ -235,7 +237,7 @@ impl Counters {
 
 impl Seen {
     fn follow(control_plane: &ControlPlane, client: &Client) -> Self {
-        let seen = Self(Arc::new(Mutex::new((BTreeMap::new(), Instant::now()))));
+        let seen = Self(Arc::new(Mutex::new(Shown { addresses: BTreeMap::new(), changed: Instant::now() })));
         let (sender, mut receiver) = mpsc::channel(1024);
         let watch = Watch { collection: Collection::within(NAMESPACE, "v1", "services"), freshness: Freshness::Quorum };
         let (client, keeper) = (client.clone(), seen.clone());
@@ -258,20 +260,20 @@ impl Seen {
         };
         let changed = match event {
             Event::Applied(object) => match object.value.as_ref().map(ips) {
-                Ok(ips) if !ips.is_empty() => seen.0.insert(object.name, ips.clone()).as_ref() != Some(&ips),
-                Ok(_) | Err(_) => seen.0.remove(&object.name).is_some(),
+                Ok(ips) if !ips.is_empty() => seen.addresses.insert(object.name, ips.clone()).as_ref() != Some(&ips),
+                Ok(_) | Err(_) => seen.addresses.remove(&object.name).is_some(),
             },
-            Event::Deleted(name, _) => seen.0.remove(&name).is_some(),
+            Event::Deleted(name, _) => seen.addresses.remove(&name).is_some(),
             Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => false,
         };
         if changed {
-            seen.1 = Instant::now();
+            seen.changed = Instant::now();
         }
     }
 
     fn count(&self) -> (usize, Instant) {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (seen.0.len(), seen.1)
+        (seen.addresses.len(), seen.changed)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -82,7 +82,7 @@ fn join_terminal_group(directory: &Path) {
     assert!(mounted.is_ok_and(|status| status.success()), "a sandbox can mount in its own view");
 }
 
-fn wait_for(socket: &PathBuf) {
+fn wait_for(socket: &Path) {
     let start = Instant::now();
     while !socket.exists() {
         assert!(start.elapsed() < PATIENCE, "{} is not there after {PATIENCE:?}", socket.display());
