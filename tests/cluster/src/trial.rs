@@ -180,14 +180,12 @@ impl Seen {
     /// Returns one line for the test's output.
     pub fn summary(&self) -> String {
         format!(
-            "{} of {} probes lost, {} connections made twice, longest gap {:?}, longest silence for a newcomer {:?}, \
-             two answered for {:?}",
+            "{} of {} probes lost, {} connections made twice, longest gap {:.0?}, longest silence for a newcomer {:.0?}",
             self.report.lost(),
             self.report.sent(),
             self.report.tcp.retried(),
             self.gap(),
             self.silence(),
-            self.sightings.overlap(self.vip),
         )
     }
 }
