@@ -16,12 +16,14 @@ fn a_pool_is_counted_and_accepted_and_a_bad_one_says_why() {
     cluster.pool("overlap", "192.0.2.2/31");
     let bad = || cluster.accepted("ipaddresspool", "overlap").is_some_and(|(status, ..)| status == "False");
     cluster.lab.eventually(SOON, "the overlap is refused", bad);
-    let (_, reason, message) = cluster.accepted("ipaddresspool", "overlap").unwrap();
+    let (_, reason, message) = cluster.accepted("ipaddresspool", "overlap").expect("it was waited for");
     assert_eq!(reason, "Invalid");
     assert!(message.starts_with("spec.addresses[0]: ") && message.contains("metallb-system/lan"), "{message}");
     let state = || cluster.object("configurationstate", "controller")["status"].clone();
     cluster.lab.eventually(SOON, "the verdict", || state()["result"] == "Invalid");
-    assert!(state()["errorSummary"].as_str().unwrap().contains("IPAddressPool metallb-system/overlap"));
+    assert!(
+        state()["errorSummary"].as_str().expect("it was waited for").contains("IPAddressPool metallb-system/overlap")
+    );
 
     cluster.pool("overlap", "192.0.2.4/30");
     let good = || cluster.accepted("ipaddresspool", "overlap").is_some_and(|(status, ..)| status == "True");
@@ -53,7 +55,7 @@ fn one_bad_object_of_each_kind_does_not_stop_fifty_good_ones() {
         let name = format!("s{number}");
         cluster.service_with(&name, &format!("'metallb.io/address-pool': good{number}"), "");
         cluster.expect(&name, &[format!("10.0.{number}.0").as_str()]);
-        assert_eq!(cluster.accepted("ipaddresspool", &format!("good{number}")).unwrap().0, "True");
+        assert_eq!(cluster.accepted("ipaddresspool", &format!("good{number}")).expect("it was waited for").0, "True");
     }
 }
 
