@@ -16,6 +16,11 @@ PURE := ipam announce bfd bgp l2 members
 # Tests that need a private network each. Chosen by a filter, because `-p` would build everything again with fewer features.
 IN_NAMESPACES := package(lab) + package(control-plane)
 
+# What a node of a whole cluster consists of, and the Kubernetes programs that only it needs.
+NODE_PACKAGES := containerd runc containernetworking-plugins nftables iptables
+CLUSTER_PROGRAMS := etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet
+IMAGES = $(CARGO_TARGET_DIR)/cluster/images
+
 # The binary as it is shipped: static, so that it runs anywhere and maps no libraries. Naming the target keeps build scripts dynamic.
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 CARGO_TARGET_DIR ?= target
@@ -37,12 +42,37 @@ test: system-tools $(NEXTEST) ## run every test, from tables to real packets bet
 	tests/lab/install.sh nftables iptables bird2 frr
 	@# Go compiles meanwhile; the second call waits for the first, and tells what went wrong if something did.
 	nice tests/kubernetes/build.sh >/dev/null 2>&1 &
-	$(NEXTEST) nextest run --locked --workspace -E 'not ($(IN_NAMESPACES))'
+	$(NEXTEST) nextest run --locked --workspace -E 'not ($(IN_NAMESPACES) + package(cluster))'
 	cargo build --locked -p clarion
 	tests/kubernetes/build.sh
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	$(NEXTEST) nextest run --locked --workspace -E '$(IN_NAMESPACES)'
+	$(MAKE) --no-print-directory cluster-test
+
+# One cluster at a time: each has the memory and the processors of three nodes.
+.PHONY: cluster-test
+cluster-test: system-tools $(NEXTEST)
+	@# Without these packages the tests skip and say why; in CI they must be there.
+	tests/lab/install.sh $(NODE_PACKAGES) || [ "$${CI:-}" != true ]
+	tests/kubernetes/build.sh $(CLUSTER_PROGRAMS)
+	cargo rustc --locked -p clarion --bin clarion -- -C target-feature=+crt-static
+	tests/cluster/images.sh $(IMAGES) $(CARGO_TARGET_DIR)/debug/clarion
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
+	$(NEXTEST) nextest run --locked --workspace --test-threads 1 -E 'package(cluster)'
+
+.PHONY: e2e
+e2e: ## run the tests on a whole cluster alone, with an API server that is silent for five minutes (about ten minutes)
+	CLARION_BLACKOUT=300 $(MAKE) --no-print-directory cluster-test
+
+.PHONY: cluster
+cluster: system-tools ## start a Kubernetes cluster of three nodes on this machine with Clarion on it, until Ctrl-C (as root)
+	tests/lab/install.sh $(NODE_PACKAGES)
+	tests/kubernetes/build.sh $(CLUSTER_PROGRAMS)
+	$(RELEASE) -p clarion
+	tests/cluster/images.sh $(IMAGES) $(BIN)/clarion
+	cargo run --locked -q -p cluster --bin cluster -- --images $(IMAGES) --directory $(CARGO_TARGET_DIR)/cluster $(CLUSTER)
 
 .PHONY: check
 check: $(DENY) ## format, lints, purity of the pure crates, licences and duplicates, generated files fresh

@@ -3,37 +3,38 @@
 //! `cluster-pod serve ECHO PAGE` echoes UDP datagrams with `$NODE` added and greets TCP connections with the line `$NODE` on the port ECHO,
 //! and serves a page with the addresses of both sides on the port PAGE.
 //! Without arguments it sleeps, as the process that holds the namespaces of a pod.
+//! It uses the standard library alone, so that `images.sh` can compile it by itself, and static.
 
 use std::{
     env,
+    error::Error,
     io::{self, Read, Write},
     net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket},
     process::ExitCode,
     thread,
 };
 
-use anyhow::Context;
-
 fn main() -> ExitCode {
     match work(env::args().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The reader of the log learns why nothing is served.
-            drop(writeln!(io::stderr(), "{error:#}"));
+            drop(writeln!(io::stderr(), "cannot serve: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn work(arguments: Vec<String>) -> anyhow::Result<()> {
+fn work(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
     let [serve, echo, page] = arguments.as_slice() else {
         loop {
             thread::park();
         }
     };
-    anyhow::ensure!(serve == "serve", "{serve}: the only word is `serve`");
-    let node = env::var("NODE").context("NODE is not set")?;
-    self::serve(&node, echo.parse()?, page.parse()?).context("cannot serve")
+    if serve != "serve" {
+        return Err(format!("{serve}: the only word is `serve`").into());
+    }
+    Ok(self::serve(&env::var("NODE")?, echo.parse()?, page.parse()?)?)
 }
 
 fn serve(node: &str, echo_port: u16, page_port: u16) -> io::Result<()> {
