@@ -163,11 +163,16 @@ pub fn check() -> anyhow::Result<()> {
 }
 
 fn available() -> anyhow::Result<Vec<Hierarchy>> {
-    hierarchies(&fs::read_to_string("/proc/self/cgroup")?)
+    // The file is there with cgroup v2 alone.
+    let passed_on = fs::read_to_string(Path::new(MOUNT).join("cgroup.subtree_control")).unwrap_or_default();
+    let is_mounted = |hierarchy: &Hierarchy| hierarchy.path(Path::new("")).is_dir();
+    choose(&fs::read_to_string("/proc/self/cgroup")?, &passed_on, is_mounted)
 }
 
-/// Returns the hierarchies that the nodes use, from the text of `/proc/self/cgroup`.
-fn hierarchies(text: &str) -> anyhow::Result<Vec<Hierarchy>> {
+/// Returns the hierarchies that the nodes use.
+///
+/// `text` is `/proc/self/cgroup`, and `passed_on` the controllers that the root of cgroup v2 hands out.
+fn choose(text: &str, passed_on: &str, is_mounted: impl Fn(&Hierarchy) -> bool) -> anyhow::Result<Vec<Hierarchy>> {
     let mut all = Vec::new();
     for line in text.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -178,21 +183,17 @@ fn hierarchies(text: &str) -> anyhow::Result<Vec<Hierarchy>> {
         all.push(Hierarchy { name, own });
     }
     let (unified, mut separate): (Vec<_>, Vec<_>) = all.into_iter().partition(|hierarchy| hierarchy.name.is_empty());
-    separate.retain(|hierarchy| hierarchy.path(Path::new("")).is_dir());
-    let has =
-        |controller: &&str| separate.iter().any(|hierarchy| hierarchy.name.split(',').any(|own| own == *controller));
+    separate.retain(is_mounted);
+    let has = |needed: &&str| separate.iter().flat_map(|hierarchy| hierarchy.name.split(',')).any(|own| own == *needed);
     if NEEDED.iter().all(has) {
         return Ok(separate);
     }
-    let file = Path::new(MOUNT).join("cgroup.subtree_control");
-    let passed_on = fs::read_to_string(&file).unwrap_or_default();
     let missing: Vec<_> =
         NEEDED.into_iter().filter(|needed| passed_on.split_whitespace().all(|own| own != *needed)).collect();
     ensure!(
         missing.is_empty(),
-        "the cgroup controllers {} are not handed out; have them in {}",
-        missing.join(", "),
-        file.display()
+        "the cgroup controllers {} are not handed out; write them, each with a + before it, to {MOUNT}/cgroup.subtree_control",
+        missing.join(", ")
     );
     Ok(unified)
 }
@@ -222,3 +223,6 @@ fn remove(path: &Path) -> io::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ use cluster::{Cgroups, Cluster, Mode, Settings};
 use doors::Doors;
 use nix::sys::signal::{SigSet, Signal};
 use order::Order;
+use tokio::signal::unix::{SignalKind, signal};
 use watch::Watch;
 
 /// Starts a Kubernetes cluster with Clarion in a private network of this machine, and keeps it until Ctrl-C.
@@ -158,9 +159,7 @@ fn serve(cluster: &mut Cluster, events: &Receiver<Event>, vips: &[IpAddr]) -> an
 fn listen_for_interrupts(sender: SyncSender<Event>, started: Arc<AtomicBool>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // From here on the signal is ours, and no longer ends the program by itself.
-    let _guard = runtime.enter();
-    let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    drop(_guard);
+    let mut interrupts = runtime.block_on(async { signal(SignalKind::interrupt()) })?;
     thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
         while runtime.block_on(interrupts.recv()).is_some() {
             if !started.load(Ordering::Acquire) {
