@@ -224,6 +224,17 @@ impl Node {
         Ok(output)
     }
 
+    /// Returns the processes on the node whose command line begins with `prefix`, as the node numbers them.
+    pub fn processes(&self, prefix: &str) -> anyhow::Result<Vec<u32>> {
+        let script = format!(
+            "for process in /proc/[0-9]*; do
+                 case \"$(tr '\\0' ' ' 2>/dev/null <$process/cmdline)\" in '{prefix}'*) echo ${{process#/proc/}} ;; esac
+             done"
+        );
+        let output = String::from_utf8(self.run(&script)?.stdout)?;
+        output.lines().map(|line| line.parse().with_context(|| format!("{line:?} is no process"))).collect()
+    }
+
     /// Returns a command that runs its arguments on the node.
     pub fn command(&self) -> anyhow::Result<Command> {
         let mut command = self.script("run");

@@ -1,8 +1,14 @@
 //! What failures cost those who use a Service.
 
-use std::{env, thread, time::Duration};
+use std::{
+    env,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
+use clarion::demo::speaker::fetch;
 use cluster::{
     Mode, Trial, eventually,
     kubectl::PATIENCE,
@@ -12,6 +18,9 @@ use cluster::{
 
 /// How long an address may stay unanswered when its owner is lost; a third of a second on a machine that has time for it.
 const TAKEOVER: Duration = Duration::from_secs(3);
+
+/// Where `deploy/clarion.yaml` has the speaker's metrics, on every node.
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9120);
 
 /// How long the API server is silent, in seconds; `make e2e` has the five minutes that operators fear.
 const BLACKOUT: &str = "CLARION_BLACKOUT";
@@ -55,10 +64,11 @@ fn a_speaker_runs_out_of_memory(trial: &Trial) -> anyhow::Result<()> {
     let process = speaker_process(trial, owner)?;
     let seen = trial.observe(|| {
         // Its limit is what it uses, and the next page of metrics is more than that.
-        cluster.nodes[owner].run(&shrink(&process))?;
+        cluster.nodes[owner].run(&shrink(process))?;
         let node = &cluster.nodes[owner];
         eventually(SOON, "the kernel kills the speaker", || {
-            drop(node.run("curl --silent --max-time 1 http://127.0.0.1:9120/metrics"));
+            // The page is cut short when its server dies, which is what is wanted.
+            drop(node.machine.host.run(|| fetch(METRICS, "/metrics")));
             node.run(&format!("kill -0 {process}")).is_err()
         })?;
         wait_for_restart(trial, owner, restarts)
@@ -141,13 +151,14 @@ fn assert_takeover(trial: &Trial, what: &str, seen: &[Seen]) -> anyhow::Result<(
 }
 
 /// Returns the number of the speaker's process, as the node counts.
-fn speaker_process(trial: &Trial, node: usize) -> anyhow::Result<String> {
-    let output = trial.cluster.nodes[node].run("pgrep --full '^/clarion speaker'")?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+fn speaker_process(trial: &Trial, node: usize) -> anyhow::Result<u32> {
+    let processes = trial.cluster.nodes[node].processes("/clarion speaker")?;
+    ensure!(processes.len() == 1, "the speakers of one node are {processes:?}");
+    Ok(processes[0])
 }
 
 /// Returns a shell command that leaves a process the memory that its container uses, and no more.
-fn shrink(process: &str) -> String {
+fn shrink(process: u32) -> String {
     format!(
         "group=$(sed -n 's/^[0-9]*:memory://p' /proc/{process}/cgroup)
          if [ -n \"$group\" ]; then

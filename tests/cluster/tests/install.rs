@@ -20,9 +20,10 @@ fn capabilities_are_few(trial: &Trial) -> anyhow::Result<()> {
     let mut controllers = 0;
     for node in &trial.cluster.nodes {
         let sets = |component: &str| -> anyhow::Result<Vec<u64>> {
-            let script =
-                format!("for p in $(pgrep --full '^/clarion {component}'); do grep ^Cap /proc/$p/status; done");
-            let output = String::from_utf8(node.run(&script)?.stdout)?;
+            let mut output = String::new();
+            for process in node.processes(&format!("/clarion {component}"))? {
+                output.push_str(&String::from_utf8(node.run(&format!("grep ^Cap /proc/{process}/status"))?.stdout)?);
+            }
             // No process has ambient or inheritable rights; the bounding set limits what it could ever get.
             let sets = output.lines().filter(|line| !line.starts_with("CapBnd"));
             sets.map(|line| Ok(u64::from_str_radix(line.split_whitespace().nth(1).context("a set")?, 16)?)).collect()
