@@ -94,3 +94,6 @@ pub(crate) fn listen(sender: SyncSender<Event>) -> anyhow::Result<()> {
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
