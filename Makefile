@@ -14,7 +14,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 PURE := ipam announce bfd bgp l2 members
 
 # Tests that need a private network each. Chosen by a filter, because `-p` would build everything again with fewer features.
-IN_NAMESPACES := package(lab) + package(control-plane)
+IN_NAMESPACES := package(lab) + package(control-plane) + package(e2e)
 
 # What a node of a whole cluster consists of, and the Kubernetes programs that only it needs.
 NODE_PACKAGES := containerd runc containernetworking-plugins nftables iptables
