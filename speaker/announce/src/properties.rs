@@ -194,6 +194,11 @@ proptest! {
 
     #[test]
     fn the_order_of_endpoints_ranges_and_prefixes_does_not_matter(view in any_view(), duplicate in any::<bool>()) {
+        let mut view = view;
+        if duplicate {
+            // Endpoints have no names here, so one that is told twice weighs twice; nothing else may count them.
+            view.bgp_advertisements.values_mut().for_each(|advertisement| advertisement.bandwidth_per_endpoint = None);
+        }
         let mut turned = view.clone();
         for service in turned.services.values_mut() {
             service.endpoints.reverse();
