@@ -18,8 +18,11 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
 #[test]
 fn the_table_of_metrics_is_the_programs() {
     let controller = controller::metrics::FAMILIES.iter().map(|(name, labels, help)| row(name, "gauge", labels, help));
-    let own = [standalone::FAULTS];
-    let rest = speaker::metrics::FAMILIES.iter().chain(&own);
+    let own = [clarion::controller::LEADER];
+    // The faults of a speaker have the same name as those of manifests.
+    let of_speakers = clarion::speaker::FAMILIES.iter().filter(|family| family.name != standalone::FAULTS.name);
+    let faults = [standalone::FAULTS];
+    let rest = own.iter().chain(speaker::metrics::FAMILIES.iter()).chain(of_speakers).chain(&faults);
     let rows: Vec<String> =
         controller.chain(rest.map(|family| row(family.name, family.kind, family.labels, family.help))).collect();
     let readme = readme();

@@ -11,9 +11,20 @@ use axum::routing::get;
 use controller::kubernetes::{Observed, Standing};
 use prometheus::{Gauge, Registry, TextEncoder};
 use serde_json::json;
+use speaker::metrics::Family;
 use tokio::sync::watch;
 
+use crate::speaker::{LOADED, STALE};
+
 type Source = watch::Receiver<Observed>;
+
+/// The one metric that is the controller program's own.
+pub const LEADER: Family = Family {
+    name: "clarion_controller_leader",
+    kind: "gauge",
+    labels: &[],
+    help: "Whether this replica of the controller leads",
+};
 
 /// Returns what a monitoring system asks for.
 pub(super) fn metrics(source: Source) -> Router {
@@ -72,12 +83,9 @@ fn encode(observed: &Observed) -> prometheus::Result<String> {
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     controller::metrics::collect(&registry, &observed.plan)?;
     let leading = observed.standing == Standing::Leading;
-    for (name, help, holds) in [
-        ("clarion_controller_leader", "Whether this replica leads", leading),
-        ("metallb_k8s_client_config_loaded_bool", "Whether a configuration is in effect", observed.listed || !leading),
-        ("metallb_k8s_client_config_stale_bool", "Whether changes do not arrive at present", observed.lost.is_some()),
-    ] {
-        let gauge = Gauge::new(name, help)?;
+    for (family, holds) in [(LEADER, leading), (LOADED, observed.listed || !leading), (STALE, observed.lost.is_some())]
+    {
+        let gauge = Gauge::new(family.name, family.help)?;
         gauge.set(f64::from(u8::from(holds)));
         registry.register(Box::new(gauge))?;
     }

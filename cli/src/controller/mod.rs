@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+pub use http::LEADER;
 pub use options::Options;
 
 /// Runs until SIGTERM or SIGINT, then leaves the lead to another replica and returns.

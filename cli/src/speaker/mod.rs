@@ -27,7 +27,7 @@ use crate::standalone::{policy, timing};
 use http::Source;
 pub use options::{Datapath, Options};
 use report::Decided;
-pub use report::FAMILIES;
+pub use report::{FAMILIES, LOADED, STALE};
 
 /// Changes that wait while a plan is made. A watch whose change finds no place waits, and the server with it, so a burst costs
 /// neither memory nor a change.

@@ -96,17 +96,19 @@ pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObs
     TextEncoder::new().encode_to_string(&registry.gather())
 }
 
-const LOADED: Family = Family {
+/// Whether there is a configuration; also of the controller.
+pub const LOADED: Family = Family {
     name: "metallb_k8s_client_config_loaded_bool",
     kind: "gauge",
     labels: &[],
     help: "1 once the whole configuration has been read",
 };
-const STALE: Family = Family {
+/// Whether it is the one that is written; also of the controller.
+pub const STALE: Family = Family {
     name: "metallb_k8s_client_config_stale_bool",
     kind: "gauge",
     labels: &[],
-    help: "1 while a configuration object does not take effect as it is written",
+    help: "1 while what is written is not, or may not be, what is in effect",
 };
 const UPDATES: Family = Family {
     name: "metallb_k8s_client_updates_total",
