@@ -42,7 +42,8 @@ pub(crate) struct Group<'a> {
 /// An address in use.
 #[derive(Debug)]
 pub(crate) struct Occupied<'a> {
-    founder: &'a Request,
+    /// The first holder by name: who came first is forgotten once all of them hold it, and a refusal must not change with that.
+    named: &'a ServiceId,
     pub(crate) group: Option<Group<'a>>,
     ports: BTreeMap<Port, &'a ServiceId>,
 }
@@ -62,19 +63,20 @@ impl<'a> Group<'a> {
 impl<'a> Occupied<'a> {
     pub(crate) fn by(request: &'a Request, group: Option<Group<'a>>) -> Self {
         let ports = request.ports.iter().map(|port| (*port, &request.service)).collect();
-        Self { founder: request, group, ports }
+        Self { named: &request.service, group, ports }
     }
 
     /// Adds a holder that [`Self::conflict`] found nothing against.
     pub(crate) fn join(&mut self, request: &'a Request) {
+        self.named = self.named.min(&request.service);
         self.ports.extend(request.ports.iter().map(|port| (*port, &request.service)));
     }
 
     /// Returns what keeps the request from joining.
     pub(crate) fn conflict(&self, request: &Request, group: Option<Group<'_>>) -> Option<Conflict> {
         let (kind, with) = match (self.group, group) {
-            (None, _) => (ConflictKind::HolderHasNoKey, &self.founder.service),
-            (Some(_), None) => (ConflictKind::ServiceHasNoKey, &self.founder.service),
+            (None, _) => (ConflictKind::HolderHasNoKey, self.named),
+            (Some(_), None) => (ConflictKind::ServiceHasNoKey, self.named),
             (Some(holder), Some(joining)) => {
                 let kind = if holder.namespace != joining.namespace {
                     ConflictKind::OtherNamespace
@@ -86,7 +88,7 @@ impl<'a> Occupied<'a> {
                     let (port, with) = request.ports.iter().find_map(|port| Some((*port, *self.ports.get(port)?)))?;
                     return Some(Conflict { with: with.clone(), kind: ConflictKind::Port(port) });
                 };
-                (kind, &self.founder.service)
+                (kind, self.named)
             }
         };
         Some(Conflict { with: with.clone(), kind })

@@ -119,3 +119,17 @@ fn a_key_whose_port_is_taken_on_some_addresses_finds_the_one_where_it_is_not() {
     let allocation = run(&pools, &requests);
     assert_eq!((got(&allocation, "d").as_str(), reason(&allocation, "e")), ("10.0.0.2", "SharingConflict"));
 }
+
+#[test]
+fn a_refusal_names_the_same_holder_before_and_after_the_holders_are_told() {
+    let pools = [pool("lan", &["10.0.0.1-10.0.0.1"])];
+    let requests = [
+        service("a").shared("k", &[80]),
+        service("b").shared("k", &[443]).holding(&["10.0.0.1"]),
+        service("c").asking(&["10.0.0.1"]),
+    ];
+    let first = run(&pools, &requests);
+    let again = run(&pools, &carried_out(&requests, &first));
+    assert_eq!(got(&again, "a"), "10.0.0.1");
+    assert_eq!(refusal(&first, "c"), refusal(&again, "c"));
+}
