@@ -37,9 +37,10 @@ fn one_bad_object_of_each_kind_does_not_stop_fifty_good_ones() {
     for number in 0..50 {
         cluster.pool(&format!("good{number}"), &format!("10.0.{number}.0/24"));
     }
+    // Of two pools that overlap and came in the same second, the later name is at fault.
     let object = |kind: &str, version: &str, spec: &str| {
         cluster.control_plane.apply(&format!(
-            "{{apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: bad, namespace: {NAMESPACE}}}, spec: {spec}}}"
+            "{{apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: wrong, namespace: {NAMESPACE}}}, spec: {spec}}}"
         ));
     };
     object("IPAddressPool", "v1beta1", "{addresses: ['10.0.0.9-10.0.1.1']}");
@@ -47,7 +48,7 @@ fn one_bad_object_of_each_kind_does_not_stop_fifty_good_ones() {
     object("BGPAdvertisement", "v1beta1", "{communities: ['no-such-alias']}");
     object("Community", "v1beta1", "{communities: [{name: '', value: 'x'}]}");
     object("L2Advertisement", "v1beta1", "{nodeSelectors: [{matchExpressions: [{key: a, operator: Odd}]}]}");
-    let bad = |kind: &str| cluster.accepted(kind, "bad").is_some_and(|(status, ..)| status == "False");
+    let bad = |kind: &str| cluster.accepted(kind, "wrong").is_some_and(|(status, ..)| status == "False");
     for kind in ["ipaddresspool", "bgppeer", "bgpadvertisement", "community", "l2advertisement"] {
         cluster.lab.eventually(SOON, &format!("the bad {kind} says so"), || bad(kind));
     }
