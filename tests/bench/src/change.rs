@@ -3,10 +3,8 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-use anyhow::Context;
 
 use crate::{
     Options,
@@ -74,7 +72,7 @@ impl Series {
 /// Adds a Service, measures, and takes it away again.
 fn add(cluster: &Cluster, asker: &Asker<'_>, address: Ipv4Addr) -> anyhow::Result<Duration> {
     let text = with_address("changing", address, false, true);
-    let took = answered_after(asker, address, || cluster.manifests.put("changing", &text));
+    let took = asker.answered_after(address, PATIENCE, || cluster.manifests.put("changing", &text));
     cluster.manifests.remove("changing")?;
     asker.until_silent(address, QUIET, PATIENCE)?;
     thread::sleep(random(Duration::from_millis(100)));
@@ -87,16 +85,5 @@ fn become_ready(cluster: &Cluster, asker: &Asker<'_>, address: Ipv4Addr) -> anyh
     asker.until_silent(address, QUIET, PATIENCE)?;
     thread::sleep(random(Duration::from_millis(100)));
     let text = with_address("changing", address, true, true);
-    answered_after(asker, address, || cluster.manifests.put("changing", &text))
-}
-
-fn answered_after(
-    asker: &Asker<'_>,
-    address: Ipv4Addr,
-    change: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    change()?;
-    let seen = asker.first_claims(&[address], PATIENCE)?;
-    Ok(seen.get(&address).context("every address was claimed")?.duration_since(start))
+    asker.answered_after(address, PATIENCE, || cluster.manifests.put("changing", &text))
 }

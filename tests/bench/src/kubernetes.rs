@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::{
     Options,
@@ -114,7 +114,7 @@ fn changes(bed: &Bed, subject: &mut Subject<'_>) -> anyhow::Result<()> {
 fn create_one(bed: &Bed, asker: &Asker<'_>, address: Ipv4Addr) -> anyhow::Result<Duration> {
     bed.put_endpoints(true)?;
     thread::sleep(random(Duration::from_millis(100)));
-    let took = answered_after(asker, address, || bed.put_service(address, false));
+    let took = asker.answered_after(address, PATIENCE, || bed.put_service(address, false));
     bed.delete(CHANGING)?;
     asker.until_silent(address, QUIET, PATIENCE)?;
     took
@@ -125,18 +125,7 @@ fn become_ready(bed: &Bed, asker: &Asker<'_>, address: Ipv4Addr) -> anyhow::Resu
     bed.put_endpoints(false)?;
     asker.until_silent(address, QUIET, PATIENCE)?;
     thread::sleep(random(Duration::from_millis(100)));
-    answered_after(asker, address, || bed.put_endpoints(true))
-}
-
-fn answered_after(
-    asker: &Asker<'_>,
-    address: Ipv4Addr,
-    change: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    change()?;
-    let seen = asker.first_claims(&[address], PATIENCE)?;
-    Ok(seen.get(&address).context("every address was claimed")?.duration_since(start))
+    asker.answered_after(address, PATIENCE, || bed.put_endpoints(true))
 }
 
 /// Starts the controller beside Services that have their addresses and one that has none yet.

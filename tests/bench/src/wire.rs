@@ -90,6 +90,19 @@ impl<'a> Asker<'a> {
         Ok(seen)
     }
 
+    /// Makes a change and returns how long an address took to be claimed after it began.
+    pub(crate) fn answered_after(
+        &self,
+        address: Ipv4Addr,
+        patience: Duration,
+        change: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        change()?;
+        let seen = self.first_claims(&[address], patience)?;
+        Ok(seen.get(&address).context("every address was claimed")?.duration_since(start))
+    }
+
     /// Asks for an address until it was not answered for `quiet`.
     pub(crate) fn until_silent(&self, target: Ipv4Addr, quiet: Duration, patience: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
