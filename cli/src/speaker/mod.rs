@@ -8,22 +8,19 @@ mod http;
 mod options;
 mod report;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use axum::Router;
 use speaker::Wire;
 use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
 use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, follow};
 use speaker::net::links::{Links, watch_links};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::standalone::{policy, timing};
+use crate::listen;
+use crate::standalone::policy;
 use http::Source;
 pub use options::{Datapath, Options};
 use report::Decided;
@@ -47,7 +44,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         lb_class: options.lb_class.clone(),
         policy: policy(options.ignore_exclude_lb, &options.drain_on),
         exclusion: exclude::read(&options.exclude_file)?,
-        unicast: options.heartbeat_unicast,
+        unicast: options.wire.heartbeat_unicast,
     };
     let (node, namespace) = (settings.node.clone(), settings.namespace.clone());
     tracing::info!(node, namespace, server = connection.server, "starting");
@@ -62,7 +59,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         tokio::spawn(datapath::ask(probe, readiness.clone()));
     }
 
-    let wire = Wire::start(wire_config(&options, &node)).context("start the wire thread")?;
+    let wire = Wire::start(options.wire.config(&node)).context("start the wire thread")?;
     let routing = Routing::start(routing::Config::default()).context("start the sessions with routers")?;
     let (planned, receiver) = watch::channel(Arc::new(Planned::default()));
     let (lost, not_following) = watch::channel(Vec::new());
@@ -136,33 +133,11 @@ async fn leave(wire: Wire, routing: Routing) -> anyhow::Result<()> {
 
 /// Opens the ports; each is served by a task that ends with the program.
 async fn serve(options: &Options, source: &Source) -> anyhow::Result<()> {
-    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, options.health_probe_port));
-    listen("--health-probe-port", local, http::local(source.clone())).await?;
+    listen::locally("--health-probe-port", options.health_probe_port, http::local(source.clone())).await?;
     if options.port != 0 {
-        let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, options.port));
-        let router = http::public(source.clone());
-        // A node without IPv6 refuses the address that means both families.
-        if listen("--port", everywhere, router.clone()).await.is_err() {
-            listen("--port", SocketAddr::from((Ipv4Addr::UNSPECIFIED, options.port)), router).await?;
-        }
+        listen::everywhere("--port", options.port, http::public(source.clone())).await?;
     }
     Ok(())
-}
-
-async fn listen(flag: &str, address: SocketAddr, router: Router) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address} ({flag})"))?;
-    tokio::spawn(axum::serve(listener, router).into_future());
-    Ok(())
-}
-
-fn wire_config(options: &Options, node: &str) -> speaker::Config {
-    let refresh = Some(options.refresh).filter(|seconds| *seconds > 0).map(Duration::from_secs);
-    speaker::Config {
-        node: node.to_owned(),
-        heartbeat_port: options.heartbeat_port,
-        members: timing(Duration::from_millis(options.heartbeat_interval)),
-        l2: l2::Config { refresh, ..l2::Config::default() },
-    }
 }
 
 /// What was logged already.

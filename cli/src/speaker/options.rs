@@ -9,6 +9,7 @@ use speaker::kubernetes::datapath::Probe;
 
 use crate::environment::from_environment;
 use crate::standalone::Drain;
+use crate::wire::WireOptions;
 
 /// The per-node program of a cluster: announces the addresses of Services by ARP, NDP and BGP.
 #[derive(Debug, Clone, Args)]
@@ -46,18 +47,9 @@ pub struct Options {
     /// default list of container and overlay interfaces
     #[arg(long, value_name = "FILE", default_value = "/etc/metallb/excludel2.yaml")]
     pub exclude_file: PathBuf,
-    /// UDP port of the heartbeats between the speakers on one link
-    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT)]
-    pub heartbeat_port: u16,
-    /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub heartbeat_interval: u64,
-    /// Send heartbeats to the InternalIP addresses of the Node objects, for networks that filter multicast
-    #[arg(long)]
-    pub heartbeat_unicast: bool,
-    /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub refresh: u64,
+    /// How to announce and to hear other speakers.
+    #[command(flatten)]
+    pub wire: WireOptions,
     /// Whose word counts for whether this node can forward
     #[arg(long, value_enum, default_value_t = Datapath::KubeProxy)]
     pub datapath: Datapath,

@@ -11,7 +11,6 @@ pub(crate) mod report;
 mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::{Context as _, bail};
@@ -49,7 +48,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut watching = tokio::spawn(watch_links(links));
     links_changed.changed().await.context("list the network links")?;
 
-    let wire = Wire::start(wire_config(&options)).context("start the wire thread")?;
+    let wire = Wire::start(options.wire.config(&options.node)).context("start the wire thread")?;
     let routing = Routing::start(routing::Config::default()).context("start the sessions with routers")?;
     let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
     let listener = TcpListener::bind(options.metrics_address)
@@ -175,7 +174,7 @@ impl Program {
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
         self.tell(&faults);
-        let unicast = self.options.heartbeat_unicast.then_some(internal);
+        let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
         let wire = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true, unicast });
         let routing = routing::Desired {
             peers,
@@ -224,26 +223,4 @@ pub(crate) fn policy(ignore_exclude_label: bool, drain_on: &[Drain]) -> Policy {
         }
     }
     Policy { ignore_exclude_label, drain }
-}
-
-fn wire_config(options: &Options) -> speaker::Config {
-    let refresh = Some(options.refresh).filter(|seconds| *seconds > 0).map(Duration::from_secs);
-    speaker::Config {
-        node: options.node.clone(),
-        heartbeat_port: options.heartbeat_port,
-        members: timing(Duration::from_millis(options.heartbeat_interval)),
-        l2: l2::Config { refresh, ..l2::Config::default() },
-    }
-}
-
-/// Scales the times that belong to the interval; a silent speaker is asked after two and lost after three of them.
-pub(crate) fn timing(interval: Duration) -> members::Timing {
-    members::Timing {
-        interval,
-        suspect_after: interval * 2,
-        lost_after: interval * 3,
-        pause_margin: interval / 2,
-        stagger: interval * 3 / 2,
-        ..members::Timing::default()
-    }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::wire::WireOptions;
+
 /// Controller and speaker in one process, fed from a directory of Kubernetes manifests.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -37,18 +39,9 @@ pub struct Options {
     /// Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers as well
     #[arg(long)]
     pub ignore_exclude_lb: bool,
-    /// UDP port of the heartbeats between the speakers on one link
-    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT)]
-    pub heartbeat_port: u16,
-    /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub heartbeat_interval: u64,
-    /// Send heartbeats to the InternalIP addresses of the Node objects, for networks that filter multicast
-    #[arg(long)]
-    pub heartbeat_unicast: bool,
-    /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub refresh: u64,
+    /// How to announce and to hear other speakers.
+    #[command(flatten)]
+    pub wire: WireOptions,
 }
 
 /// What makes a node hand over its VIPs.
