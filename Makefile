@@ -39,11 +39,12 @@ demo: system-tools ## build a small network on this machine and show a failover 
 
 .PHONY: test
 test: system-tools $(NEXTEST) ## run every test, from tables to real packets between network namespaces
-	tests/lab/install.sh nftables iptables bird2 frr
-	@# Go compiles meanwhile; the second call waits for the first, and tells what went wrong if something did.
-	nice tests/kubernetes/build.sh >/dev/null 2>&1 &
+	tests/lab/install.sh nftables iptables bird2 frr exabgp
+	@# Go compiles meanwhile; the second calls wait for the first, and tell what went wrong if something did.
+	{ nice tests/lab/gobgp/build.sh; nice tests/kubernetes/build.sh; } >/dev/null 2>&1 &
 	$(NEXTEST) nextest run --locked --workspace -E 'not ($(IN_NAMESPACES) + package(cluster))'
 	cargo build --locked -p clarion
+	tests/lab/gobgp/build.sh
 	tests/kubernetes/build.sh
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \

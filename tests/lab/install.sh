@@ -3,7 +3,7 @@
 # Versions follow the distribution's release. Usage: install.sh PACKAGE...
 set -euo pipefail
 
-declare -A programs=([iproute2]="ip bridge" [util-linux]="unshare nsenter" [keepalived]="keepalived" [nftables]="nft" [iptables]="iptables" [bird2]="bird birdc" [frr]="/usr/lib/frr/bgpd vtysh"
+declare -A programs=([iproute2]="ip bridge" [util-linux]="unshare nsenter" [keepalived]="keepalived" [nftables]="nft" [iptables]="iptables" [bird2]="bird birdc" [frr]="/usr/lib/frr/bgpd vtysh" [exabgp]="exabgp exabgpcli"
     [containerd]="containerd ctr" [runc]="runc" [containernetworking-plugins]="/usr/lib/cni/ptp")
 
 missing=()

@@ -32,6 +32,7 @@ pub mod frames;
 pub mod manifests;
 pub mod node;
 pub mod peers;
+pub mod routed;
 pub mod tap;
 
 use std::{
@@ -112,6 +113,14 @@ impl Lab {
         Client::new(host, link)
     }
 
+    /// Adds a machine with one interface and the addresses given, for switches whose subnet is not the lab's.
+    pub fn machine(&self, name: &str, lan: &Bridge, addresses: &[IpNet]) -> Client {
+        let host = self.network.host(name).expect("a host can be added");
+        let link = self.plug(&host, "eth0", lan, addresses);
+        self.seen.borrow_mut().push(diagnostics::Subject::new(&host));
+        Client::new(host, link)
+    }
+
     /// Plugs a machine into another switch, or once more into the same, by an interface with the addresses given.
     pub fn plug(&self, host: &Host, interface: &str, lan: &Bridge, addresses: &[IpNet]) -> Link {
         self.network.plug(host, interface, lan, addresses).expect("a host can be plugged in")
@@ -160,9 +169,7 @@ impl Lab {
         let number = 10 + *hosts;
         assert!(number < 128, "the lab has addresses for 117 hosts");
         let addresses = addresses(number);
-        let host = self.network.host(name).expect("a host can be added");
-        let link = self.network.plug(&host, "eth0", lan, &addresses).expect("a host can be plugged in");
-        self.seen.borrow_mut().push(diagnostics::Subject::new(&host));
+        let Client { host, link } = self.machine(name, lan, &addresses);
         (host, link)
     }
 }

@@ -1,87 +1,19 @@
 //! Sessions with BIRD and FRR, as an operator sees them: routes in the router's kernel, and reasons in our status.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
-use clarion::demo::status::Peer;
 use lab::{
-    Client, Lab, Manifests, Node,
     manifests::Service,
     peers::{Bird, Frr, next_hops},
+    routed::{FOUR, SIX, SOON, Scene},
 };
 
-/// How long a session may take to come up on a busy machine.
-const SOON: Duration = Duration::from_secs(20);
 /// Longer than several attempts at a session take.
 const SEVERAL_ATTEMPTS: Duration = Duration::from_secs(5);
-/// The first addresses of the pool.
-const FOUR: &str = "192.0.2.128";
-const SIX: &str = "2001:db8:0:1::1:0";
-
-/// A node, a router, and manifests that tell routers of every Service.
-struct Scene {
-    node: Node,
-    router: Client,
-    manifests: Manifests,
-    lab: Lab,
-}
-
-impl Scene {
-    fn build() -> Option<Self> {
-        let lab = Lab::new()?;
-        let lan = lab.bridge("lan");
-        let node = lab.node("n1", &lan);
-        let router = lab.client("r1", &lan);
-        let manifests = Manifests::new(&lab.directory().join("manifests"), &["n1"]);
-        manifests.remove("advertisement-lan.yaml");
-        object(&manifests, "metallb.io/v1beta1", "BGPAdvertisement", "lan", "spec: {ipAddressPools: [lan]}");
-        manifests.service(Service { endpoints: &["n1"], ..Service::default() });
-        Some(Self { node, router, manifests, lab })
-    }
-
-    fn start(&mut self) {
-        self.lab.speaker(&mut self.node, self.manifests.path()).start();
-    }
-
-    /// Writes a peer of ours, AS 65001, with the router, AS 65000.
-    fn peer(&self, name: &str, specification: &str) {
-        let text = format!("spec: {{myASN: 65001, {specification}}}");
-        object(&self.manifests, "metallb.io/v1beta2", "BGPPeer", name, &text);
-    }
-
-    fn bird(&self, protocols: &str) -> Bird {
-        Bird::start(&self.router.host, self.lab.directory(), protocols)
-    }
-
-    fn observed(&self, name: &str) -> Option<Peer> {
-        self.node.status()?.peers.into_iter().find(|peer| peer.name == name)
-    }
-
-    fn is_up(&self, name: &str) -> bool {
-        self.observed(name).is_some_and(|peer| peer.state == "Established")
-    }
-
-    fn has(&self, prefix: &str, hop: &str) -> bool {
-        next_hops(&self.router.host, prefix) == [hop.parse::<IpAddr>().expect("the test writes addresses correctly")]
-    }
-
-    fn reason(&self, name: &str) -> String {
-        let peer = self.observed(name);
-        peer.and_then(|peer| peer.fault.or(peer.last_error)).unwrap_or_default()
-    }
-
-    fn expect_route(&self) {
-        self.lab.eventually(SOON, "the router's kernel has the route", || self.has(FOUR, "192.0.2.11"));
-    }
-}
-
-fn object(manifests: &Manifests, version: &str, kind: &str, name: &str, body: &str) {
-    let head = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}, namespace: metallb-system}}\n");
-    manifests.write(&format!("{}-{name}.yaml", kind.to_lowercase()), &format!("{head}{body}\n"));
-}
-
+/// Writes the Secret that the peers of these tests name.
 fn password(scene: &Scene, text: &str) {
     let body = format!("type: kubernetes.io/basic-auth\nstringData: {{password: {text}}}");
-    object(&scene.manifests, "v1", "Secret", "router", &body);
+    scene.object("v1", "Secret", "router", &body);
 }
 
 const BIRD_V4: &str = "protocol bgp n1 from node { local 192.0.2.12 as 65000; neighbor 192.0.2.11 as 65001; \
@@ -89,7 +21,7 @@ const BIRD_V4: &str = "protocol bgp n1 from node { local 192.0.2.12 as 65000; ne
 
 #[test]
 fn bird_learns_routes_of_both_families_and_loses_them_with_the_last_endpoint() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let bird = scene.bird(&format!(
         "router id 192.0.2.12;\n{BIRD_V4}protocol bgp n1six from node {{ local 2001:db8:0:1::c as 65000; \
          neighbor 2001:db8:0:1::b as 65001; ipv6 {{ import all; export none; }}; }}\n"
@@ -106,20 +38,20 @@ fn bird_learns_routes_of_both_families_and_loses_them_with_the_last_endpoint() {
         let observed = scene.observed(peer).unwrap();
         assert_eq!((observed.announced, observed.wanted, observed.asn), (1, 1, Some(65000)), "{observed:?}");
     }
-    assert_eq!(scene.node.metric("metallb_bgp_session_up", &["peer=\"192.0.2.12:179\""]), 1.0);
-    assert_eq!(scene.node.metric("metallb_bgp_announced_prefixes_total", &[]), 2.0);
+    assert_eq!(scene.nodes[0].metric("metallb_bgp_session_up", &["peer=\"192.0.2.12:179\""]), 1.0);
+    assert_eq!(scene.nodes[0].metric("metallb_bgp_announced_prefixes_total", &[]), 2.0);
 
     scene.manifests.service(Service { endpoints: &[], ..service });
     scene.lab.eventually(SOON, "both routes are withdrawn", || {
         [FOUR, SIX].iter().all(|prefix| next_hops(&scene.router.host, prefix).is_empty())
     });
     assert!(bird.is_up("n1") && bird.is_up("n1six"), "the sessions stay");
-    assert_eq!(scene.node.metric("clarion_bgp_sessions_established_total", &[]), 2.0);
+    assert_eq!(scene.nodes[0].metric("clarion_bgp_sessions_established_total", &[]), 2.0);
 }
 
 #[test]
 fn a_password_is_required_right_and_never_left_out() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let guarded = BIRD_V4.replace("from node {", "from node { password \"canary-right\";");
     let _bird = scene.bird(&format!("router id 192.0.2.12;\n{guarded}"));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, passwordSecret: {name: router}");
@@ -127,7 +59,7 @@ fn a_password_is_required_right_and_never_left_out() {
     scene
         .lab
         .eventually(SOON, "the missing Secret is named", || scene.reason("tor").contains("Secret router is missing"));
-    assert_eq!(scene.node.metric("clarion_bgp_connects_total", &[]), 0.0, "nothing is tried without the password");
+    assert_eq!(scene.nodes[0].metric("clarion_bgp_connects_total", &[]), 0.0, "nothing is tried without the password");
 
     password(&scene, "canary-wrong");
     scene.lab.eventually(SOON, "the router does not answer", || scene.reason("tor").contains("password"));
@@ -135,13 +67,13 @@ fn a_password_is_required_right_and_never_left_out() {
 
     password(&scene, "canary-right");
     scene.expect_route();
-    let log = std::fs::read_to_string(scene.node.speaker().log()).unwrap();
+    let log = std::fs::read_to_string(scene.nodes[0].speaker().log()).unwrap();
     assert!(!log.contains("canary"), "the log keeps passwords to itself");
 }
 
 #[test]
 fn a_router_with_ttl_security_is_reached_with_the_greatest_ttl_alone() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let secured = BIRD_V4.replace("from node {", "from node { ttl security on;");
     let _bird = scene.bird(&format!("router id 192.0.2.12;\n{secured}"));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, ebgpMultiHop: true");
@@ -157,13 +89,13 @@ fn a_router_with_ttl_security_is_reached_with_the_greatest_ttl_alone() {
 
 #[test]
 fn a_wrong_as_number_is_named_and_tried_again_slowly() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let _bird = scene.bird(&format!("router id 192.0.2.12;\n{}", BIRD_V4.replace("65001", "65009")));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12");
     scene.start();
     scene.lab.eventually(SOON, "the reason is told", || scene.reason("tor").contains("Bad Peer AS"));
     std::thread::sleep(SEVERAL_ATTEMPTS);
-    let attempts = scene.node.metric("clarion_bgp_connects_total", &[]);
+    let attempts = scene.nodes[0].metric("clarion_bgp_connects_total", &[]);
     assert!((1.0..=8.0).contains(&attempts), "{attempts} attempts");
 
     // And the other way round: we expect another number than the router has.
@@ -173,12 +105,11 @@ fn a_wrong_as_number_is_named_and_tried_again_slowly() {
 
 #[test]
 fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let watched = BIRD_V4.replace("from node {", "from node { bfd on;");
     let timers = "protocol bfd { interface \"eth0\" { interval 50 ms; multiplier 3; }; }\n";
     let bird = scene.bird(&format!("router id 192.0.2.12;\n{timers}{watched}"));
-    object(
-        &scene.manifests,
+    scene.object(
         "metallb.io/v1beta1",
         "BFDProfile",
         "fast",
@@ -187,14 +118,14 @@ fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, bfdProfile: fast");
     scene.start();
     scene.expect_route();
-    let up = || scene.node.metric("metallb_bfd_session_up", &[]) == 1.0;
+    let up = || scene.nodes[0].metric("metallb_bfd_session_up", &[]) == 1.0;
     scene.lab.eventually(SOON, "BFD is up", || up() && bird.ask("show bfd sessions").contains("Up"));
 
-    scene.node.cut();
+    scene.nodes[0].cut();
     let gone = scene.lab.eventually(SOON, "the router takes the leg out", || !scene.has(FOUR, "192.0.2.11"));
     assert!(gone < Duration::from_secs(2), "the leg was there for {gone:?}, and only BFD is that fast");
     scene.lab.eventually(SOON, "our side has noticed", || scene.reason("tor").contains("BFD"));
-    scene.node.heal();
+    scene.nodes[0].heal();
     scene.expect_route();
 
     scene.lab.eventually(SOON, "BFD is up again", up);
@@ -206,7 +137,7 @@ fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
 
 #[test]
 fn graceful_restart_keeps_the_route_over_a_crash_and_over_a_restart_in_order() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let bird = scene.bird(&format!(
         "router id 192.0.2.12;\n{}",
         BIRD_V4.replace("from node {", "from node { graceful restart on;")
@@ -217,9 +148,9 @@ fn graceful_restart_keeps_the_route_over_a_crash_and_over_a_restart_in_order() {
     for orderly in [false, true] {
         scene.lab.eventually(SOON, "the router is told everything", || scene.is_up("tor"));
         if orderly {
-            scene.node.leave();
+            scene.nodes[0].leave();
         } else {
-            scene.node.kill();
+            scene.nodes[0].kill();
         }
         let kept = || scene.has(FOUR, "192.0.2.11");
         scene.lab.always(Duration::from_millis(500), "the route stays while the process is away", kept);
@@ -236,12 +167,12 @@ fn graceful_restart_keeps_the_route_over_a_crash_and_over_a_restart_in_order() {
 
 #[test]
 fn without_graceful_restart_the_routes_go_with_the_process() {
-    let Some(mut scene) = Scene::build().filter(|_| Bird::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
     let bird = scene.bird(&format!("router id 192.0.2.12;\n{BIRD_V4}"));
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12");
     scene.start();
     scene.expect_route();
-    scene.node.leave();
+    scene.nodes[0].leave();
     scene.lab.eventually(SOON, "the route is gone", || next_hops(&scene.router.host, FOUR).is_empty());
     let words = bird.ask("show protocols all n1");
     assert!(words.contains("Received: Administrative reset"), "{words}");
@@ -252,12 +183,12 @@ const FRR: &str = "router bgp 65000\n bgp router-id 192.0.2.12\n no bgp ebgp-req
 
 #[test]
 fn frr_takes_both_families_over_one_session_that_bfd_watches() {
-    let Some(mut scene) = Scene::build().filter(|_| Frr::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Frr::is_available()) else { return };
     let session = " neighbor 192.0.2.11 remote-as 65001\n neighbor 192.0.2.11 bfd\n \
                    address-family ipv4 unicast\n  neighbor 192.0.2.11 activate\n exit-address-family\n \
                    address-family ipv6 unicast\n  neighbor 192.0.2.11 activate\n exit-address-family\n";
     let frr = Frr::start(&scene.router.host, scene.lab.directory(), &format!("{FRR}{session}"));
-    object(&scene.manifests, "metallb.io/v1beta1", "BFDProfile", "plain", "spec: {}");
+    scene.object("metallb.io/v1beta1", "BFDProfile", "plain", "spec: {}");
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, dualStackAddressFamily: true, bfdProfile: plain");
     scene.manifests.service(Service { endpoints: &["n1"], families: "[IPv4, IPv6]", ..Service::default() });
     scene.start();
@@ -272,7 +203,7 @@ fn frr_takes_both_families_over_one_session_that_bfd_watches() {
 
 #[test]
 fn frr_finds_us_on_an_unnumbered_link() {
-    let Some(mut scene) = Scene::build().filter(|_| Frr::is_available()) else { return };
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Frr::is_available()) else { return };
     let session = " neighbor eth0 interface remote-as external\n \
                    address-family ipv4 unicast\n  neighbor eth0 activate\n exit-address-family\n \
                    address-family ipv6 unicast\n  neighbor eth0 activate\n exit-address-family\n";

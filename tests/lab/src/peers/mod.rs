@@ -4,7 +4,9 @@
 //! drop. What all of them share is a [`Daemon`]; what reached the kernel is asked of the host.
 
 pub mod bird;
+pub mod exabgp;
 pub mod frr;
+pub mod gobgp;
 
 use std::{
     fs::File,
@@ -20,7 +22,27 @@ use nix::{
 };
 
 pub use bird::Bird;
+pub use exabgp::Exabgp;
 pub use frr::Frr;
+pub use gobgp::Gobgp;
+use serde_json::Value;
+
+/// A route as a router read it out of our messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Where packets go.
+    pub next_hop: Option<IpAddr>,
+    /// The AS numbers, ours last.
+    pub as_path: Vec<u64>,
+    /// The local preference, which only a router of the same AS is told.
+    pub local_pref: Option<u64>,
+    /// The multi-exit discriminator.
+    pub med: Option<u64>,
+    /// Communities as `65000:1`.
+    pub communities: Vec<String>,
+    /// Large communities as `65000:1:2`.
+    pub large_communities: Vec<String>,
+}
 
 /// One process of a router; dropping it kills it.
 #[derive(Debug)]
@@ -69,6 +91,11 @@ pub fn next_hops(host: &Host, prefix: &str) -> Vec<IpAddr> {
     hops
 }
 
+/// Returns the numbers of a list.
+fn numbers(list: &Value) -> Vec<u64> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
+}
+
 /// Returns whether all programs are there; a machine without them skips with a printed reason unless the lab is required.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so in its output")]
 fn available(programs: &[&str]) -> bool {
@@ -76,7 +103,7 @@ fn available(programs: &[&str]) -> bool {
     let missing: Vec<_> = programs.iter().filter(|program| !Path::new(program).exists()).collect();
     assert!(missing.is_empty() || !required, "the lab is required and {missing:?} are missing");
     if !missing.is_empty() {
-        eprintln!("skipped: {missing:?} are missing; tests/lab/install.sh bird2 frr");
+        eprintln!("skipped: {missing:?} are missing; tests/lab/install.sh bird2 frr exabgp; tests/lab/gobgp/build.sh");
     }
     missing.is_empty()
 }
