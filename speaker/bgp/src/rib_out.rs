@@ -164,6 +164,13 @@ impl RibOut {
         wanted.filter(|prefix| !self.filter.allows(*prefix))
     }
 
+    /// Returns the wanted routes that the peer has in no form.
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = Prefix> {
+        let unsent =
+            |(prefix, route): (&Prefix, &Route)| (route.wanted.is_some() && route.sent.is_none()).then_some(*prefix);
+        self.routes.iter().filter_map(unsent)
+    }
+
     /// Returns the next messages, at most one buffer full; call it only when the previous buffer has been taken.
     pub(crate) fn flush(&mut self) -> Option<Flush> {
         if !self.loaded {

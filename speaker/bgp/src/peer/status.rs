@@ -99,6 +99,11 @@ impl Peer {
         self.rib.filtered()
     }
 
+    /// Returns the wanted routes that the peer has not been told of, for whatever reason; without a session, all of them.
+    pub fn unsent(&self) -> impl Iterator<Item = Prefix> {
+        self.rib.unsent()
+    }
+
     /// Returns the TTL settings for connections with this peer, also for those the peer opens.
     #[must_use]
     pub fn time_to_live(&self) -> TimeToLive {

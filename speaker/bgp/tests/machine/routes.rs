@@ -356,6 +356,7 @@ fn a_route_outside_of_the_filter_never_leaves() {
     solo.sent.clear();
     solo.input(Input::Routes(routes(10, &Attributes::default())));
     assert_eq!((solo.peer.status().announced, solo.peer.filtered().count()), (4, 6));
+    assert!(solo.peer.unsent().eq(solo.peer.filtered()));
     let narrow = Config { export: ExportFilter::new([prefix("10.0.0.0/31")]), ..config.clone() };
     assert_eq!(solo.input(Input::Reconfigure(Box::new(narrow))), [Seen::Update]);
     let wide = Config { export: ExportFilter::new([prefix("10.0.0.0/8")]), ..config };
@@ -372,6 +373,7 @@ fn attributes_that_fill_a_message_hold_their_routes_back() {
     assert_eq!(solo.input(Input::Routes(Arc::clone(&huge))), [Seen::Update], "the old route is withdrawn");
     let status = solo.peer.status();
     assert_eq!((status.announced, status.oversized), (0, 1));
+    assert_eq!(solo.peer.unsent().collect::<Vec<_>>(), [prefix("10.0.0.1/32")]);
     let mut open = their_open();
     open.capabilities.extended_message = true;
     assert_eq!(learned(config(), link(), &open, huge).table.len(), 1);
