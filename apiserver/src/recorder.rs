@@ -56,13 +56,48 @@ impl Recorder {
     /// # Errors
     /// Returns the writer's error; an event that got lost is not worth a second attempt.
     pub async fn record(&self, writer: &Writer, occurrence: &Occurrence, now: Timestamp) -> Result<(), WriteError> {
+        // Unique enough: one program does not say two things of one object in the same nanosecond.
+        self.write(writer, occurrence, &format!("{:x}", now.as_nanosecond()), now).await
+    }
+
+    /// Writes one event unless the server still has it from an earlier call, be it of a former process.
+    ///
+    /// # Errors
+    /// As for [`Self::record`].
+    pub async fn record_once(
+        &self,
+        writer: &Writer,
+        occurrence: &Occurrence,
+        now: Timestamp,
+    ) -> Result<(), WriteError> {
+        match self.write(writer, occurrence, &format!("{:016x}", self.digest(occurrence)), now).await {
+            Err(error) if error.is_conflict() => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Tells occurrences apart, in the same way in every process and version.
+    fn digest(&self, Occurrence { regarding, reason, message }: &Occurrence) -> u64 {
+        let Regarding { api_version: _, kind: _, namespace: _, name: _, uid } = regarding;
+        let words = [&self.component, &self.host, uid, reason.as_str(), message];
+        let bytes = words.into_iter().flat_map(|word| word.bytes().chain([0]));
+        // FNV-1a.
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    async fn write(
+        &self,
+        writer: &Writer,
+        occurrence: &Occurrence,
+        suffix: &str,
+        now: Timestamp,
+    ) -> Result<(), WriteError> {
         let Occurrence { regarding, reason, message } = occurrence;
         let Regarding { api_version, kind, namespace, name, uid } = regarding;
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            // Unique enough: one program does not say two things of one object in the same nanosecond.
-            "metadata": { "name": format!("{name}.{:x}", now.as_nanosecond()), "namespace": namespace },
+            "metadata": { "name": format!("{name}.{suffix}"), "namespace": namespace },
             "involvedObject": { "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid },
             "reason": reason.as_str(),
             "message": message,

@@ -1,5 +1,6 @@
 //! The per-node program: what the cluster wants of this node, the machines that do it, and what they report.
 
+pub mod advertised;
 pub mod drivers;
 pub mod exclusion;
 pub mod keys;

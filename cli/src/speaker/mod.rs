@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use speaker::Wire;
 use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
-use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, follow};
+use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, Sources, follow};
 use speaker::net::links::{Links, watch_links};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -72,7 +72,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     };
     serve(&options, &source).await?;
     let identity = Identity { node: node.clone(), namespace: namespace.clone(), pod: options.pod() };
-    tokio::spawn(Reporter::new(identity, connection.client.clone()).run(receiver, not_following, wire.observer()));
+    let sources = Sources { wire: wire.observer(), routing: routing.observer() };
+    tokio::spawn(Reporter::new(identity, connection.client.clone()).run(receiver, not_following, sources));
 
     let (sender, mut changes) = mpsc::channel(WAITING);
     follow(&connection.client, &namespace, &sender);

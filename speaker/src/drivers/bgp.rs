@@ -366,6 +366,7 @@ impl Driver {
             stats: *self.machine.stats(),
             synced: self.machine.is_synced(),
             filtered: self.machine.filtered().count(),
+            unsent: self.machine.unsent().collect(),
             routes: self.orders.as_ref().and_then(|orders| orders.routes.clone()).unwrap_or_default(),
             status,
         }

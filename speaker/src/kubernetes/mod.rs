@@ -3,6 +3,8 @@
 //! Nothing here is needed to keep announcing. A server that is silent or gone changes nothing: what was told last stays the
 //! best that is known, and who owns a VIP is settled on the wire.
 
+mod assignments;
+mod book;
 mod cluster;
 pub mod datapath;
 #[cfg(test)]
@@ -14,4 +16,4 @@ mod statuses;
 
 pub use cluster::{Change, Cluster, Updates, follow};
 pub use planner::{Held, Orders, Planned, Planner, Settings};
-pub use reporter::{Identity, Reporter};
+pub use reporter::{Identity, Reporter, Sources};

@@ -1,28 +1,29 @@
-//! Tells the API server what the wire does.
+//! Tells the API server what the wire does and what routers were told.
 //!
 //! A task of its own: nothing that announces waits for it, and a server that is away delays nothing but the telling.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use announce::ServiceId;
 use apiserver::{
-    Collection, Event, Freshness, Occurrence, Pacing, Program, Recorder, Regarding, Table, Verdict, Watch, WriteError,
-    Writer,
+    Event, Freshness, Occurrence, Pacing, Program, Recorder, Regarding, Verdict, Watch, WriteError, Writer,
 };
-use crds::kinds::GROUP;
 use crds::reasons::EventReason;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::book::Book;
 use super::planner::Planned;
-use super::statuses::{self, Action, Answered, Told, Unseen};
+use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
+use crate::advertised::advertised;
 use crate::drivers::LinkObserved;
+use crate::drivers::routing::RoutingObserver;
 use crate::drivers::wire::Observer;
 
 /// A thousand speakers share the server, so each is content with little at once.
@@ -35,6 +36,8 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(5);
 /// How long the first listing may take before its absence is told.
 const LISTING: Duration = Duration::from_secs(5);
+/// How long after the first plan what a former process told is believed, while wires are listened to and sessions come up.
+const STARTING: Duration = Duration::from_secs(15);
 /// Changes of the objects that wait; a full channel makes the watch wait.
 const WAITING: usize = 64;
 
@@ -49,6 +52,15 @@ pub struct Identity {
     pub pod: Option<(String, String)>,
 }
 
+/// Who tells what happens.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The wire thread.
+    pub wire: Observer,
+    /// The sessions with routers.
+    pub routing: RoutingObserver,
+}
+
 /// What was told, and how.
 pub struct Reporter {
     identity: Identity,
@@ -56,17 +68,23 @@ pub struct Reporter {
     writer: Writer,
     recorder: Recorder,
     state: apiserver::Reporter,
-    told: Table<Told>,
-    unseen: Unseen,
-    /// The Services that events have told of; none before the first look.
-    assigned: Option<BTreeSet<ServiceId>>,
+    books: [Book; 2],
     /// The stations that events have complained about.
     conflicts: BTreeSet<(IpAddr, String)>,
     /// The verdict that the server has.
     verdict: Option<Verdict>,
     started: Instant,
+    /// When everything was known first.
+    planned: Option<Instant>,
     /// The last error, so that it is logged once.
     error: Option<String>,
+}
+
+/// An event to be written.
+struct News {
+    service: ServiceId,
+    reason: EventReason,
+    message: String,
 }
 
 impl Reporter {
@@ -79,12 +97,11 @@ impl Reporter {
             state: apiserver::Reporter { namespace: identity.namespace.clone(), program, pod: identity.pod.clone() },
             identity,
             client,
-            told: Table::default(),
-            unseen: Unseen::default(),
-            assigned: None,
+            books: [Kind::L2, Kind::Bgp].map(Book::new),
             conflicts: BTreeSet::new(),
             verdict: None,
             started: Instant::now(),
+            planned: None,
             error: None,
         }
     }
@@ -96,30 +113,27 @@ impl Reporter {
         mut self,
         mut planned: watch::Receiver<Arc<Planned>>,
         lost: watch::Receiver<Vec<String>>,
-        observer: Observer,
+        sources: Sources,
     ) {
-        let (sender, mut events) = mpsc::channel(WAITING);
-        let collection = Collection::within(&self.identity.namespace, &format!("{GROUP}/v1beta1"), "servicel2statuses");
-        let watch = Watch { collection, freshness: Freshness::Cached };
-        tokio::spawn(watch.follow(self.client.clone(), sender, |event: Event<Told>| event));
+        let mut events = self.follow();
         let mut pace = FIRST_LOOK;
         loop {
-            while let Ok(event) = events.try_recv() {
-                self.told.take(event);
+            while let Ok((kind, event)) = events.try_recv() {
+                self.take(kind, event);
             }
             let plan = planned.borrow_and_update().clone();
-            let outcome = self.report(&plan, &lost, &observer).await;
+            let outcome = self.report(&plan, &lost, &sources).await;
             self.log(outcome.as_ref().err());
             if outcome.is_err() {
                 tokio::time::sleep(REST).await;
                 continue;
             }
-            let idle = plan.desired.l2.is_empty() && self.is_settled(&plan);
+            let announces =
+                !plan.desired.l2.is_empty() || plan.desired.routes.values().any(|routes| !routes.is_empty());
+            let idle = !announces && self.is_settled(&plan);
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => {
-                        self.told.take(event);
-                    }
+                    Some((kind, event)) => self.take(kind, event),
                     None => return,
                 },
                 changed = planned.changed() => match changed {
@@ -131,9 +145,26 @@ impl Reporter {
         }
     }
 
-    /// Says whether there is nothing left to tell but what the wire may do.
+    /// Starts to follow the objects of both kinds.
+    fn follow(&self) -> mpsc::Receiver<(Kind, Event<Told>)> {
+        let (sender, events) = mpsc::channel(WAITING);
+        for kind in [Kind::L2, Kind::Bgp] {
+            let collection = kind.collection(&self.identity.namespace, &self.identity.node);
+            let watch = Watch { collection, freshness: Freshness::Cached };
+            tokio::spawn(watch.follow(self.client.clone(), sender.clone(), move |event| (kind, event)));
+        }
+        events
+    }
+
+    fn take(&mut self, kind: Kind, event: Event<Told>) {
+        for book in self.books.iter_mut().filter(|book| book.kind == kind) {
+            book.told.take(event.clone());
+        }
+    }
+
+    /// Says whether there is nothing left to tell but what the wire and the routers may do.
     fn is_settled(&self, plan: &Planned) -> bool {
-        plan.unlisted.is_empty() && self.unseen.deadline().is_none()
+        plan.unlisted.is_empty() && self.books.iter().all(|book| book.unseen.deadline().is_none())
     }
 
     fn log(&mut self, error: Option<&WriteError>) {
@@ -151,17 +182,38 @@ impl Reporter {
         &mut self,
         plan: &Planned,
         lost: &watch::Receiver<Vec<String>>,
-        observer: &Observer,
+        sources: &Sources,
     ) -> Result<(), WriteError> {
         let why = lost.borrow().join("\n");
         self.report_configuration(plan, &why).await?;
-        if !plan.unlisted.is_empty() || !self.told.is_listed() {
+        if !plan.unlisted.is_empty() {
             return Ok(());
         }
-        let links = observer.observe().await;
-        let answered = statuses::answered(&self.identity.node, &plan.desired, &links);
-        self.report_services(&answered).await?;
-        self.report_events(plan, &answered, &links).await
+        let since = *self.planned.get_or_insert_with(Instant::now);
+        let starting = since.elapsed() < STARTING;
+        let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
+        let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
+        let advertised = advertised(&plan.desired, addresses, &peers);
+        let situations = [
+            Situation::on_links(&self.identity.node, &plan.desired, &links),
+            Situation::with_routers(&plan.desired, &advertised),
+        ];
+        let mut outcome = Ok(());
+        let mut news = Vec::new();
+        for (book, situation) in situations.iter().enumerate() {
+            if !self.books[book].told.is_listed() {
+                continue;
+            }
+            // One kind that cannot be written does not silence the other.
+            match self.report_services(book, situation, starting).await {
+                Ok(()) => news.extend(self.assignments(book, situation)),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        self.tell(plan, news, starting).await;
+        let conflicts = self.conflicts(plan, &links);
+        self.tell(plan, conflicts, false).await;
+        outcome
     }
 
     async fn report_configuration(&mut self, plan: &Planned, why: &str) -> Result<(), WriteError> {
@@ -179,50 +231,33 @@ impl Reporter {
         Ok(())
     }
 
-    async fn report_services(&mut self, answered: &BTreeMap<ServiceId, Answered>) -> Result<(), WriteError> {
-        let now = std::time::Instant::now();
-        let names: BTreeSet<&str> = self.told.rows().map(|(name, _)| &*name.name).collect();
-        self.unseen.settle(now, |name| names.contains(name));
-        let existing = self.told.rows().filter_map(|(name, row)| Some((name, row.value.as_ref()?)));
-        let me = &self.identity.node;
-        let actions = statuses::reconcile(me, answered, existing, &self.unseen, statuses::random_name);
-        self.unseen.send(now, &actions);
-        let this = &*self;
-        let outcomes = stream::iter(actions).map(|action| async move { this.perform(&action).await });
+    async fn report_services(&mut self, book: usize, situation: &Situation, starting: bool) -> Result<(), WriteError> {
+        let Self { identity: Identity { node, namespace, pod }, writer, books, .. } = self;
+        let (writer, book) = (&*writer, &mut books[book]);
+        let me = Author { node, pod: pod.as_ref().map(|(_, uid)| uid.as_str()), starting };
+        let actions = book.actions(me, situation, std::time::Instant::now());
+        let writing = Writing { kind: book.kind, namespace, node, owner: pod.as_ref() };
+        let outcomes = stream::iter(actions).map(|action| async move {
+            let requests = requests(&action, writing).map_err(|error| WriteError::Unknown { cause: error.to_string() });
+            send(writer, requests?).await
+        });
         let outcomes: Vec<_> = outcomes.buffer_unordered(PACING.in_flight).collect().await;
         outcomes.into_iter().collect()
     }
 
-    async fn perform(&self, action: &Action) -> Result<(), WriteError> {
-        let Identity { node, namespace, pod } = &self.identity;
-        let requests = statuses::requests(action, namespace, node, pod.as_ref());
-        for request in requests.map_err(|error| WriteError::Unknown { cause: error.to_string() })? {
-            match self.writer.send(request).await {
-                // Somebody else removed it first, and the watch will say so.
-                Err(error) if error.is_not_found() => return Ok(()),
-                outcome => drop(outcome?),
-            }
-        }
-        Ok(())
+    /// Returns an event for each Service that this node has taken on.
+    fn assignments(&mut self, book: usize, situation: &Situation) -> Vec<News> {
+        let node = &self.identity.node;
+        let book = &mut self.books[book];
+        let protocol = book.kind.protocol();
+        let taken = book.taken_on(node, situation).into_iter();
+        let message = format!("announcing from node \"{node}\" with protocol \"{protocol}\"");
+        taken.map(|service| News { service, reason: EventReason::NodeAssigned, message: message.clone() }).collect()
     }
 
-    async fn report_events(
-        &mut self,
-        plan: &Planned,
-        answered: &BTreeMap<ServiceId, Answered>,
-        links: &[LinkObserved],
-    ) -> Result<(), WriteError> {
-        let me = self.identity.node.clone();
-        // After a restart the objects say what was told before.
-        let before = self.assigned.take().unwrap_or_else(|| {
-            let mine = self.told.values().filter(|told| *told.node == *me);
-            mine.map(|told| told.service.clone()).collect()
-        });
-        for service in answered.keys().filter(|service| !before.contains(*service)) {
-            let message = format!("announcing from node \"{me}\" with protocol \"layer2\"");
-            self.record(plan, service, EventReason::NodeAssigned, message).await;
-        }
-        self.assigned = Some(answered.keys().cloned().collect());
+    /// Returns an event for each Service that another machine answers for as well, once for each such machine.
+    fn conflicts(&mut self, plan: &Planned, links: &[LinkObserved]) -> Vec<News> {
+        let mut news = Vec::new();
         let mut conflicts = BTreeSet::new();
         for link in links {
             for (vip, mac) in link.conflicts.iter().filter(|(vip, _)| link.answering.contains(vip)) {
@@ -232,30 +267,62 @@ impl Reporter {
                         "{mac} answers for {vip} on the network of {} too; take the address away from that machine, or give the Service another one",
                         link.name
                     );
-                    for service in plan.desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default() {
-                        self.record(plan, service, EventReason::AnnounceFailed, message.clone()).await;
-                    }
+                    let services = plan.desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
+                    let reason = EventReason::AnnounceFailed;
+                    let of = |service: &ServiceId| News { service: service.clone(), reason, message: message.clone() };
+                    news.extend(services.iter().map(of));
                 }
                 conflicts.insert(told);
             }
         }
         self.conflicts = conflicts;
-        Ok(())
+        news
     }
 
-    /// Writes an event; one that is lost is not worth a second attempt.
-    async fn record(&self, plan: &Planned, service: &ServiceId, reason: EventReason, message: String) {
-        let uid = plan.addresses.get(service).map(|held| held.uid.to_string()).unwrap_or_default();
-        let regarding = Regarding {
-            api_version: "v1".to_owned(),
-            kind: "Service".to_owned(),
-            namespace: service.namespace.to_string(),
-            name: service.name.to_string(),
-            uid,
-        };
-        let occurrence = Occurrence { regarding, reason, message };
-        if let Err(error) = self.recorder.record(&self.writer, &occurrence, Timestamp::now()).await {
-            tracing::debug!(%service, %error, "an event was lost");
+    /// Writes events; one that is lost is not worth a second attempt, nor are the rest of them once the server does not answer.
+    ///
+    /// While starting, one that a former process wrote is not written again.
+    async fn tell(&self, plan: &Planned, news: Vec<News>, starting: bool) {
+        let news = stream::iter(news.into_iter().map(Ok));
+        let told = news.try_for_each_concurrent(PACING.in_flight, |News { service, reason, message }| {
+            let uid = plan.addresses.get(&service).map(|held| held.uid.to_string()).unwrap_or_default();
+            let regarding = Regarding {
+                api_version: "v1".to_owned(),
+                kind: "Service".to_owned(),
+                namespace: service.namespace.to_string(),
+                name: service.name.to_string(),
+                uid,
+            };
+            let occurrence = Occurrence { regarding, reason, message };
+            async move {
+                let now = Timestamp::now();
+                let written = match starting {
+                    true => self.recorder.record_once(&self.writer, &occurrence, now).await,
+                    false => self.recorder.record(&self.writer, &occurrence, now).await,
+                };
+                match written {
+                    Err(WriteError::Refused(error)) => {
+                        tracing::debug!(%service, %error, "an event was refused");
+                        Ok(())
+                    }
+                    outcome => outcome,
+                }
+            }
+        });
+        if let Err(error) = told.await {
+            tracing::debug!(%error, "events were lost");
         }
     }
+}
+
+/// Sends the requests of one action, in their order.
+async fn send(writer: &Writer, requests: Vec<http::Request<Vec<u8>>>) -> Result<(), WriteError> {
+    for request in requests {
+        match writer.send(request).await {
+            // Somebody else removed it first, and the watch will say so.
+            Err(error) if error.is_not_found() => return Ok(()),
+            outcome => drop(outcome?),
+        }
+    }
+    Ok(())
 }

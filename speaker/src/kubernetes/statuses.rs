@@ -1,33 +1,40 @@
-//! ServiceL2Status: which node answers for a Service, as an object.
+//! ServiceL2Status and ServiceBGPStatus: which node announces a Service, and where, as objects.
 //!
-//! Each object is written by the node that answers. Whoever answers removes what other nodes wrote of the Service, because a node
-//! that died cannot; a node that no longer answers removes its own.
+//! Each object is written by the node that announces. Of the first kind there is one for a Service: whoever answers for it removes
+//! what other nodes wrote, because a node that died cannot. Of the second kind there is one for each node that announces.
+
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use announce::{Desired, ServiceId};
-use apiserver::ObjectName;
+use announce::{Desired, Mine, ServiceId};
+use apiserver::{Collection, ObjectName};
 use crds::kinds::GROUP;
-use kube::core::Request;
-use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
 use rand::RngExt as _;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
+use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
+pub(super) use requests::{Writing, requests};
 
 const NODE: &str = "metallb.io/node";
 const SERVICE: &str = "metallb.io/service-name";
 const NAMESPACE: &str = "metallb.io/service-namespace";
 
-/// What the names of our objects begin with.
-const PREFIX: &str = "l2-";
-
 /// How long a write that was not seen back keeps another one of the same Service from being sent.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A kind of these objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// ServiceL2Status.
+    L2,
+    /// ServiceBGPStatus.
+    Bgp,
+}
 
 /// What an object says, whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,22 +42,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Told {
     /// The node that wrote it.
     pub(super) node: Arc<str>,
+    /// The uid of the pod with which it goes.
+    pub(super) owner: Option<Arc<str>>,
     /// The Service it is about.
     pub(super) service: ServiceId,
-    /// The links, once its status is written.
-    pub(super) links: Option<Links>,
+    /// Where the Service is announced, once its status is written.
+    pub(super) places: Option<Places>,
 }
 
-/// The links that a Service is answered for on, by name.
-pub(super) type Links = BTreeSet<Arc<str>>;
+/// Where a Service is announced: on which links, or to which peers, by name.
+pub(super) type Places = BTreeSet<Arc<str>>;
 
 /// A change to the objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Create one, and write its status.
-    Create { name: String, service: ServiceId, links: Links },
+    Create { name: String, service: ServiceId, places: Places },
     /// Write the status of one.
-    Update { name: Arc<str>, service: ServiceId, links: Links },
+    Update { name: Arc<str>, service: ServiceId, places: Places },
     /// Remove one.
     Delete { name: Arc<str> },
 }
@@ -64,9 +73,17 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct WireMetadata {
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    owner_references: Vec<WireOwner>,
+}
+
+#[derive(Deserialize)]
+struct WireOwner {
+    uid: String,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +91,8 @@ struct WireStatus {
     node: Option<String>,
     #[serde(default)]
     interfaces: Option<Vec<WireInterface>>,
+    #[serde(default)]
+    peers: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -85,44 +104,116 @@ struct WireInterface {
 impl From<Wire> for Told {
     fn from(Wire { metadata, status }: Wire) -> Self {
         let label = |key: &str| metadata.labels.get(key).map(String::as_str).unwrap_or_default();
-        let links = status.filter(|status| status.node.is_some()).map(|status| {
-            let interfaces = status.interfaces.unwrap_or_default();
-            interfaces.into_iter().map(|interface| interface.name.into()).collect()
+        let places = status.filter(|status| status.node.is_some()).map(|status| {
+            let links = status.interfaces.into_iter().flatten().map(|interface| interface.name);
+            links.chain(status.peers.into_iter().flatten()).map(Into::into).collect()
         });
-        Self { node: label(NODE).into(), service: ServiceId::new(label(NAMESPACE), label(SERVICE)), links }
+        Self {
+            node: label(NODE).into(),
+            owner: metadata.owner_references.first().map(|owner| owner.uid.as_str().into()),
+            service: ServiceId::new(label(NAMESPACE), label(SERVICE)),
+            places,
+        }
     }
 }
 
-/// Who answers for a Service at this moment, as this node knows from the wire.
+impl Kind {
+    /// Returns the word for the protocol in events and metrics.
+    pub(super) const fn protocol(self) -> &'static str {
+        match self {
+            Self::L2 => "layer2",
+            Self::Bgp => "bgp",
+        }
+    }
+
+    /// Returns the objects to look at; those of other nodes only where this node may have to remove them.
+    pub(super) fn collection(self, namespace: &str, me: &str) -> Collection {
+        let all = Collection::within(namespace, &format!("{GROUP}/v1beta1"), self.plural());
+        match self {
+            Self::L2 => all,
+            Self::Bgp => all.labels(&format!("{NODE}={me}")),
+        }
+    }
+
+    /// Returns the kind's name in paths.
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::L2 => "servicel2statuses",
+            Self::Bgp => "servicebgpstatuses",
+        }
+    }
+
+    /// Returns what the names of the objects begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::L2 => "l2-",
+            Self::Bgp => "bgp-",
+        }
+    }
+
+    /// Returns a name as the server would make it from `generateName`; made here, the status can be written without reading it back.
+    pub(super) fn random_name(self) -> String {
+        const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+        let mut random = rand::rng();
+        let letters = (0..8).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]));
+        self.prefix().chars().chain(letters).collect()
+    }
+}
+
+/// What this node does for Services by one protocol at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Answered {
-    /// The links on which this node answers; never empty.
-    pub(super) links: Links,
+pub(super) struct Situation {
+    /// What it announces.
+    pub(super) announced: BTreeMap<ServiceId, Announced>,
+    /// What it would announce as well, were the wire or a session ready; nobody else was seen to.
+    pub(super) willing: BTreeSet<ServiceId>,
+}
+
+/// Who announces a Service, as this node knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// Where this node announces it; never empty.
+    pub(super) places: Places,
     /// The other nodes that answer for an address of the Service: of another family, or on another link.
     pub(super) others: BTreeSet<Arc<str>>,
 }
 
-/// Returns the Services that this node answers for at this moment.
-pub(super) fn answered(me: &str, desired: &Desired, links: &[LinkObserved]) -> BTreeMap<ServiceId, Answered> {
-    let services = |vip: &IpAddr| desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
-    let mut answered: BTreeMap<ServiceId, Answered> = BTreeMap::new();
-    for link in links {
-        let name: Arc<str> = link.name.as_str().into();
-        for service in link.answering.iter().flat_map(services) {
-            answered.entry(service.clone()).or_default().links.insert(name.clone());
-        }
-    }
-    for (vip, owner) in links.iter().flat_map(|link| &link.owners) {
-        let Some(owner) = owner.as_ref().map(|owner| owner.node.to_string()).filter(|owner| owner != me) else {
-            continue;
-        };
-        for service in services(vip) {
-            if let Some(answered) = answered.get_mut(service) {
-                answered.others.insert(owner.as_str().into());
+impl Situation {
+    /// Returns what this node answers for by ARP and NDP.
+    pub(super) fn on_links(me: &str, desired: &Desired, links: &[LinkObserved]) -> Self {
+        let services = |vip: &IpAddr| desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
+        let mut announced: BTreeMap<ServiceId, Announced> = BTreeMap::new();
+        for link in links {
+            let name: Arc<str> = link.name.as_str().into();
+            for service in link.answering.iter().flat_map(services) {
+                announced.entry(service.clone()).or_default().places.insert(name.clone());
             }
         }
+        let eligible = desired.l2.values().filter(|plan| !matches!(plan.mine, Mine::Ineligible(_)));
+        let mut willing: BTreeSet<ServiceId> = eligible.flat_map(|plan| plan.services.iter().cloned()).collect();
+        for (vip, owner) in links.iter().flat_map(|link| &link.owners) {
+            let Some(owner) = owner.as_ref().map(|owner| owner.node.to_string()).filter(|owner| owner != me) else {
+                continue;
+            };
+            for service in services(vip) {
+                willing.remove(service);
+                if let Some(announced) = announced.get_mut(service) {
+                    announced.others.insert(owner.as_str().into());
+                }
+            }
+        }
+        Self { announced, willing }
     }
-    answered
+
+    /// Returns what this node has told routers.
+    pub(super) fn with_routers(desired: &Desired, advertised: &Advertised) -> Self {
+        let peers = advertised.iter().map(|(service, told)| {
+            let places = told.values().flatten().map(|peer| peer.0.clone()).collect();
+            (service.clone(), Announced { places, others: BTreeSet::new() })
+        });
+        let willing = desired.services.iter().filter(|(_, verdict)| !verdict.bgp.peers.is_empty());
+        Self { announced: peers.collect(), willing: willing.map(|(service, _)| service.clone()).collect() }
+    }
 }
 
 /// Writes that were sent and not seen back: a second object of the same Service would be one too many.
@@ -150,18 +241,21 @@ impl Unseen {
     }
 }
 
-/// Returns a name as the server would make it from `generateName`; made here, the status can be written without reading it back.
-pub(super) fn random_name() -> String {
-    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let mut random = rand::rng();
-    let letters = (0..8).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]));
-    PREFIX.chars().chain(letters).collect()
+/// Who compares, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Author<'a> {
+    /// This node.
+    pub(super) node: &'a str,
+    /// The uid of its pod; what a former pod wrote would vanish with that.
+    pub(super) pod: Option<&'a str>,
+    /// The process has just started: what it wrote before is not called wrong while the wires and sessions come up.
+    pub(super) starting: bool,
 }
 
 /// Returns what makes the objects say what is so; `name` gives a name to each new one.
 pub(super) fn reconcile<'a>(
-    me: &str,
-    answered: &BTreeMap<ServiceId, Answered>,
+    me: Author<'_>,
+    Situation { announced, willing }: &Situation,
     existing: impl Iterator<Item = (&'a ObjectName, &'a Told)>,
     unseen: &Unseen,
     mut name: impl FnMut() -> String,
@@ -169,69 +263,27 @@ pub(super) fn reconcile<'a>(
     let mut actions = Vec::new();
     let mut said: BTreeSet<&ServiceId> = BTreeSet::new();
     for (object, told) in existing {
-        let mine = &*told.node == me;
-        match answered.get(&told.service) {
-            Some(answered) if mine && said.insert(&told.service) => {
-                if told.links.as_ref() != Some(&answered.links) {
-                    let (service, links) = (told.service.clone(), answered.links.clone());
-                    actions.push(Action::Update { name: object.name.clone(), service, links });
+        let mine = &*told.node == me.node;
+        let valid = mine && told.owner.as_deref() == me.pod;
+        match announced.get(&told.service) {
+            Some(announced) if valid && said.insert(&told.service) => {
+                if told.places.as_ref() != Some(&announced.places) {
+                    let (service, places) = (told.service.clone(), announced.places.clone());
+                    actions.push(Action::Update { name: object.name.clone(), service, places });
                 }
             }
             // True as well: the families of a Service may be answered by two nodes.
-            Some(answered) if answered.others.contains(&told.node) => {}
-            None if !mine => {}
+            Some(announced) if announced.others.contains(&told.node) => {}
+            None if !mine || (valid && me.starting && willing.contains(&told.service)) => {}
             Some(_) | None => actions.push(Action::Delete { name: object.name.clone() }),
         }
     }
-    for (service, Answered { links, .. }) in answered {
+    for (service, Announced { places, .. }) in announced {
         if !said.contains(service) && !unseen.0.contains_key(service) {
-            actions.push(Action::Create { name: name(), service: service.clone(), links: links.clone() });
+            actions.push(Action::Create { name: name(), service: service.clone(), places: places.clone() });
         }
     }
     actions
-}
-
-/// Returns the requests that carry an action out, in their order.
-pub(super) fn requests(
-    action: &Action,
-    namespace: &str,
-    node: &str,
-    owner: Option<&(String, String)>,
-) -> Result<Vec<http::Request<Vec<u8>>>, kube::core::request::Error> {
-    let path = format!("/apis/{GROUP}/v1beta1/namespaces/{namespace}/servicel2statuses");
-    let request = Request::new(path);
-    let status = |name: &str, service: &ServiceId, links: &Links| {
-        let interfaces: Vec<Value> = links.iter().map(|link| json!({ "name": **link })).collect();
-        let status = json!({
-            "status": {
-                "node": node,
-                "serviceName": *service.name,
-                "serviceNamespace": *service.namespace,
-                "interfaces": interfaces,
-            }
-        });
-        request.patch_subresource("status", name, &PatchParams::default(), &Patch::Merge(status))
-    };
-    match action {
-        Action::Create { name, service, links } => {
-            let reference =
-                |(name, uid): &(String, String)| json!({ "apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid });
-            let object = json!({
-                "apiVersion": format!("{GROUP}/v1beta1"),
-                "kind": "ServiceL2Status",
-                "metadata": {
-                    "name": name,
-                    "generateName": PREFIX,
-                    "labels": { NODE: node, SERVICE: *service.name, NAMESPACE: *service.namespace },
-                    "ownerReferences": owner.map(reference).into_iter().collect::<Vec<Value>>(),
-                },
-            });
-            let create = request.create(&PostParams::default(), object.to_string().into_bytes())?;
-            Ok(vec![create, status(name, service, links)?])
-        }
-        Action::Update { name, service, links } => Ok(vec![status(name, service, links)?]),
-        Action::Delete { name } => Ok(vec![request.delete(name, &DeleteParams::default())?]),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the sessions with routers say of themselves, copied out on demand.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,12 @@ pub struct PeerObserved {
 impl PeerObserved {
     /// Returns whether the session is established.
     pub fn is_up(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.status.state == bgp::State::Established)
+        self.session.as_ref().is_some_and(SessionObserved::is_up)
+    }
+
+    /// Returns whether the router was told of a route to an address, its own or one of many addresses.
+    pub fn was_told_of(&self, address: IpAddr) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_up() && session.was_told_of(address))
     }
 }
 
@@ -51,6 +57,21 @@ pub struct SessionObserved {
     pub filtered: usize,
     /// The routes it shall have.
     pub routes: Arc<bgp::Routes>,
+    /// Those of them that it has not been told of; without a session, all.
+    pub unsent: BTreeSet<bgp::Prefix>,
+}
+
+impl SessionObserved {
+    fn is_up(&self) -> bool {
+        self.status.state == bgp::State::Established
+    }
+
+    fn was_told_of(&self, address: IpAddr) -> bool {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let sent = |prefix: &bgp::Prefix| self.routes.contains_key(prefix) && !self.unsent.contains(prefix);
+        // Host routes are the rule, so the longest prefix comes first.
+        (0..=bits).rev().filter_map(|length| bgp::Prefix::new(address, length).ok()).any(|prefix| sent(&prefix))
+    }
 }
 
 /// One BFD session at one moment.

@@ -1,24 +1,36 @@
+use serde_json::{Value, json};
+
 use super::*;
 
 fn service(name: &str) -> ServiceId {
     ServiceId::new("shop", name)
 }
 
-fn links(names: &[&str]) -> Links {
+fn places(names: &[&str]) -> Places {
     names.iter().map(|name| (*name).into()).collect()
 }
 
 fn told(node: &str, name: &str, on: Option<&[&str]>) -> Told {
-    Told { node: node.into(), service: service(name), links: on.map(links) }
+    Told { node: node.into(), owner: None, service: service(name), places: on.map(places) }
 }
 
-fn plan(answered: &[(&str, &[&str])], existing: &[(&str, Told)], unseen: &Unseen) -> Vec<Action> {
-    let answer = |on| Answered { links: links(on), others: [Arc::from("ally")].into() };
-    let answered = answered.iter().map(|(name, on)| (service(name), answer(on))).collect();
+fn announced(names: &[(&str, &[&str])]) -> Situation {
+    let answer = |on| Announced { places: places(on), others: [Arc::from("ally")].into() };
+    let announced = names.iter().map(|(name, on)| (service(name), answer(on))).collect();
+    Situation { announced, willing: BTreeSet::new() }
+}
+
+const ME: Author<'_> = Author { node: "me", pod: None, starting: false };
+
+fn plan_of(me: Author<'_>, situation: &Situation, existing: &[(&str, Told)], unseen: &Unseen) -> Vec<Action> {
     let existing: Vec<(ObjectName, Told)> =
         existing.iter().map(|(name, told)| (ObjectName::new("lb", name), told.clone())).collect();
     let existing = existing.iter().map(|(name, told)| (name, told));
-    reconcile("me", &answered, existing, unseen, || "l2-new".to_owned())
+    reconcile(me, situation, existing, unseen, || "l2-new".to_owned())
+}
+
+fn plan(names: &[(&str, &[&str])], existing: &[(&str, Told)], unseen: &Unseen) -> Vec<Action> {
+    plan_of(ME, &announced(names), existing, unseen)
 }
 
 fn delete(name: &str) -> Action {
@@ -27,7 +39,7 @@ fn delete(name: &str) -> Action {
 
 #[test]
 fn an_answered_service_gets_an_object_and_one_that_has_it_is_left_alone() {
-    let create = Action::Create { name: "l2-new".to_owned(), service: service("web"), links: links(&["eth0"]) };
+    let create = Action::Create { name: "l2-new".to_owned(), service: service("web"), places: places(&["eth0"]) };
     assert_eq!(plan(&[("web", &["eth0"])], &[], &Unseen::default()), [create]);
     assert_eq!(plan(&[("web", &["eth0"])], &[("l2-a", told("me", "web", Some(&["eth0"])))], &Unseen::default()), []);
 }
@@ -48,7 +60,7 @@ fn two_nodes_that_answer_for_the_families_of_a_service_do_not_remove_each_others
 
 #[test]
 fn a_status_that_is_missing_or_names_other_links_is_written() {
-    let update = Action::Update { name: "l2-a".into(), service: service("web"), links: links(&["eth0", "eth1"]) };
+    let update = Action::Update { name: "l2-a".into(), service: service("web"), places: places(&["eth0", "eth1"]) };
     for on in [None, Some(&["eth0"][..])] {
         let existing = [("l2-a", told("me", "web", on))];
         assert_eq!(plan(&[("web", &["eth0", "eth1"])], &existing, &Unseen::default()), std::slice::from_ref(&update));
@@ -77,24 +89,65 @@ fn an_object_that_was_sent_is_not_sent_again_until_it_had_time_to_appear() {
 }
 
 #[test]
-fn objects_are_created_as_metallb_creates_them() {
-    let create = Action::Create { name: "l2-x".to_owned(), service: service("web"), links: links(&["eth0"]) };
+fn what_a_former_pod_wrote_is_written_anew_or_removed() {
+    let me = Author { pod: Some("uid-2"), ..ME };
+    let old = Told { owner: Some("uid-1".into()), ..told("me", "web", Some(&["eth0"])) };
+    let existing = [("l2-a", old)];
+    let create = Action::Create { name: "l2-new".to_owned(), service: service("web"), places: places(&["eth0"]) };
+    let answered = announced(&[("web", &["eth0"])]);
+    assert_eq!(plan_of(me, &answered, &existing, &Unseen::default()), [delete("l2-a"), create]);
+    let willing = Situation { willing: [service("web")].into(), ..Situation::default() };
+    let starting = Author { starting: true, ..me };
+    assert_eq!(plan_of(starting, &willing, &existing, &Unseen::default()), [delete("l2-a")]);
+}
+
+#[test]
+fn what_was_told_before_a_restart_is_left_alone_until_sessions_had_time_to_come_up() {
+    let existing = [("l2-a", told("me", "web", Some(&["eth0"]))), ("l2-b", told("me", "gone", Some(&["eth0"])))];
+    let willing = Situation { willing: [service("web")].into(), ..Situation::default() };
+    let starting = Author { starting: true, ..ME };
+    assert_eq!(plan_of(starting, &willing, &existing, &Unseen::default()), [delete("l2-b")]);
+    assert_eq!(plan_of(ME, &willing, &existing, &Unseen::default()), [delete("l2-a"), delete("l2-b")]);
+}
+
+/// Creates an object and returns its requests, with what is written in them.
+fn created(kind: Kind, on: &[&str]) -> (Value, String, Value) {
+    let create = Action::Create { name: "x".to_owned(), service: service("web"), places: places(on) };
     let owner = ("speaker-abc".to_owned(), "uid-1".to_owned());
-    let requests = requests(&create, "lb", "me", Some(&owner)).unwrap();
+    let writing = Writing { kind, namespace: "lb", node: "me", owner: Some(&owner) };
+    let requests = requests(&create, writing).unwrap();
     let [created, status] = &requests[..] else { panic!("{requests:?}") };
     let object: Value = serde_json::from_slice(created.body()).unwrap();
+    let written: Value = serde_json::from_slice(status.body()).unwrap();
+    // What is written reads back as what was meant.
+    let whole = json!({ "metadata": object["metadata"], "status": written["status"] });
+    let read = Told { owner: Some("uid-1".into()), ..told("me", "web", Some(on)) };
+    assert_eq!(serde_json::from_value::<Told>(whole).unwrap(), read);
+    (object, status.uri().path().to_owned(), written["status"].clone())
+}
+
+#[test]
+fn objects_are_created_as_metallb_creates_them() {
+    let (object, path, status) = created(Kind::L2, &["eth0"]);
+    assert_eq!(object["kind"], "ServiceL2Status");
     assert_eq!(object["metadata"]["generateName"], "l2-");
     assert_eq!(object["metadata"]["ownerReferences"][0]["name"], "speaker-abc");
-    assert_eq!(status.uri().path(), "/apis/metallb.io/v1beta1/namespaces/lb/servicel2statuses/l2-x/status");
-    // What is written reads back as what was meant.
-    let written: Value = serde_json::from_slice(status.body()).unwrap();
-    let whole = json!({ "metadata": object["metadata"], "status": written["status"] });
-    assert_eq!(serde_json::from_value::<Told>(whole).unwrap(), told("me", "web", Some(&["eth0"])));
+    assert_eq!(path, "/apis/metallb.io/v1beta1/namespaces/lb/servicel2statuses/x/status");
+    assert_eq!(status["interfaces"], json!([{ "name": "eth0" }]));
+
+    let (object, path, status) = created(Kind::Bgp, &["tor-a", "tor-b"]);
+    assert_eq!(object["kind"], "ServiceBGPStatus");
+    assert_eq!(object["metadata"]["generateName"], "bgp-");
+    assert_eq!(object["metadata"]["labels"]["metallb.io/node"], "me");
+    assert_eq!(path, "/apis/metallb.io/v1beta1/namespaces/lb/servicebgpstatuses/x/status");
+    assert_eq!(status["peers"], json!(["tor-a", "tor-b"]));
+    assert_eq!(status["serviceName"], "web");
+    assert_eq!(status["serviceNamespace"], "shop");
 }
 
 #[test]
 fn names_look_like_those_the_server_makes() {
-    let name = random_name();
-    assert!(name.starts_with("l2-") && name.len() == 11, "{name}");
-    assert_ne!(name, random_name());
+    let name = Kind::Bgp.random_name();
+    assert!(name.starts_with("bgp-") && name.len() == 12, "{name}");
+    assert_ne!(name, Kind::Bgp.random_name());
 }
