@@ -79,7 +79,7 @@ impl Peer {
     fn report(&mut self, was_up: bool, why: Why) {
         let event = if was_up { Event::Down(why.clone()) } else { Event::Failed(why.clone()) };
         self.outputs.push_back(Output::Event(event));
-        self.last_error = Some(why);
+        self.last_error = Some(why.after(self.last_error.take()));
     }
 
     /// Lets the outgoing side rest while another connection gets somewhere.

@@ -21,6 +21,8 @@ pub enum Why {
         /// What the operating system says; `None` when the peer closed it in order.
         error: Option<io::ErrorKind>,
     },
+    /// A NOTIFICATION ended an attempt, and the peer closes every connection since; many routers rest like that after a fault.
+    ClosedSince(Box<Self>),
     /// The peer sent a NOTIFICATION.
     Received {
         /// What it says.
@@ -61,6 +63,7 @@ impl Why {
             Self::ConnectFailed(_)
             | Self::ConnectTimedOut(_)
             | Self::Closed { .. }
+            | Self::ClosedSince(_)
             | Self::SendHoldTimerExpired
             | Self::BfdDown
             | Self::PeerRestarted
@@ -77,10 +80,24 @@ impl Why {
             Self::ConnectFailed(_)
             | Self::ConnectTimedOut(_)
             | Self::Closed { .. }
+            | Self::ClosedSince(_)
             | Self::SendHoldTimerExpired
             | Self::BfdDown
             | Self::PeerRestarted
             | Self::Restarting => None,
+        }
+    }
+
+    /// Returns the reason to keep when this one comes after another: the words that the peer gave say more than its silence.
+    pub(super) fn after(self, earlier: Option<Self>) -> Self {
+        let is_mute = matches!(
+            self,
+            Self::Closed { state: State::OpenSent, error: None | Some(io::ErrorKind::ConnectionReset) }
+        );
+        match earlier {
+            Some(Self::ClosedSince(first)) if is_mute => Self::ClosedSince(first),
+            Some(first) if is_mute && first.is_refusal() => Self::ClosedSince(Box::new(first)),
+            Some(_) | None => self,
         }
     }
 
@@ -95,16 +112,20 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ConnectFailed(error @ io::ErrorKind::HostUnreachable) => {
+                write!(f, "cannot connect: {error}; further away than the link it needs multihop")
+            }
             Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimedOut(time) => write!(
                 f,
                 "no answer within {time:?}: wrong address, a firewall, or a password or TTL security at one end only"
             ),
-            Self::Closed { state: State::OpenSent, error: None } => {
+            Self::Closed { state: State::OpenSent, error: None | Some(io::ErrorKind::ConnectionReset) } => {
                 f.write_str("peer closes the connection before its OPEN: it may not be configured for our address")
             }
             Self::Closed { error: None, .. } => f.write_str("peer closes the connection without a reason"),
             Self::Closed { error: Some(error), .. } => write!(f, "connection lost: {error}"),
+            Self::ClosedSince(first) => write!(f, "{first}; since then peer closes each connection before its OPEN"),
             Self::Received { notification, local_as } => {
                 write!(f, "peer says {notification}{}", Refused { notification, local_as: *local_as })
             }

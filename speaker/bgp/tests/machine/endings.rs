@@ -165,6 +165,10 @@ fn a_connection_that_never_comes_or_vanishes_is_explained() {
         failed(Input::ConnectFailed { conn, error: ErrorKind::ConnectionRefused }),
         "cannot connect: connection refused"
     );
+    assert_eq!(
+        failed(Input::ConnectFailed { conn, error: ErrorKind::HostUnreachable }),
+        "cannot connect: host unreachable; further away than the link it needs multihop"
+    );
     let mut silent = Solo::new(config());
     silent.input(Input::Start);
     assert_eq!(silent.expire()[0], Seen::Close(conn));
@@ -175,6 +179,23 @@ fn a_connection_that_never_comes_or_vanishes_is_explained() {
         mute.last_error(),
         "peer closes the connection before its OPEN: it may not be configured for our address"
     );
+}
+
+#[test]
+fn the_words_of_a_refusal_outlive_a_peer_that_rests_by_hanging_up() {
+    let (mut solo, conn) = Solo::open_sent(config());
+    solo.receive(conn, Notification::new(2, 2, []).encode());
+    let words = solo.last_error();
+    for error in [None, Some(ErrorKind::ConnectionReset), None] {
+        let Some(Seen::Connect(conn)) = solo.expire().pop() else { panic!("no attempt after the rest") };
+        solo.input(Input::Connected { conn, link: link() });
+        let seen = solo.input(Input::Closed { conn, error });
+        assert!(matches!(&seen[..], [Seen::Failed(why)] if why.contains("before its OPEN")), "{seen:?}");
+        assert_eq!(solo.last_error(), format!("{words}; since then peer closes each connection before its OPEN"));
+    }
+    let Some(Seen::Connect(conn)) = solo.expire().pop() else { panic!("no attempt after the rest") };
+    solo.input(Input::ConnectFailed { conn, error: ErrorKind::ConnectionRefused });
+    assert_eq!(solo.last_error(), "cannot connect: connection refused", "news count");
 }
 
 #[test]
