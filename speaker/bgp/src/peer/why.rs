@@ -90,10 +90,8 @@ impl Why {
 
     /// Returns the reason to keep when this one comes after another: the words that the peer gave say more than its silence.
     pub(super) fn after(self, earlier: Option<Self>) -> Self {
-        let is_mute = matches!(
-            self,
-            Self::Closed { state: State::OpenSent, error: None | Some(io::ErrorKind::ConnectionReset) }
-        );
+        let is_mute =
+            matches!(self, Self::Closed { state: State::OpenSent, error: None | Some(io::ErrorKind::ConnectionReset) });
         match earlier {
             Some(Self::ClosedSince(first)) if is_mute => Self::ClosedSince(first),
             Some(first) if is_mute && first.is_refusal() => Self::ClosedSince(Box::new(first)),
