@@ -1,15 +1,28 @@
 //! From what the node should announce to what the wire thread does on each link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Desired, LinkName, Mine, Standing};
+use announce::{Desired, L2Vip, LinkName, Mine, Standing};
 use members::{Candidacy, KeyRing};
 
 use crate::drivers::wire::{self, LinkDesired};
-use crate::net::links::{Link, Links};
+use crate::net::links::{Link, LinkIndex, Links};
+
+/// The candidates of a VIP, as the wire thread takes them.
+type Candidates = Arc<BTreeMap<members::NodeName, u32>>;
+
+/// Successive orders.
+///
+/// What is equal in two of them is one allocation, so that the wire thread sees at once that it need not look any closer: a list
+/// of a thousand candidates for each of thousands of VIPs would keep it from its heartbeats.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    links: BTreeMap<LinkIndex, Arc<LinkDesired>>,
+    candidates: BTreeSet<Candidates>,
+}
 
 /// The node-wide part of the orders.
 #[derive(Debug, Clone)]
@@ -18,34 +31,40 @@ pub struct NodeOrders {
     pub keys: Option<KeyRing>,
     /// Everything is listed and the datapath can forward.
     pub ready: bool,
+    /// The node keeps what it owns only until another one can take it.
+    pub draining: bool,
     /// The addresses of all nodes if heartbeats are to go there, for networks that filter multicast.
     pub unicast: Option<Vec<IpAddr>>,
 }
 
-/// Returns what the wire thread should do.
-///
-/// A link takes part while the plan could ever use it, so that its speaker is known and listening before the first VIP comes.
-pub fn orders(desired: &Desired, links: &Links, node: NodeOrders) -> wire::Desired {
-    let mut candidates = Interned::default();
-    let mut orders = BTreeMap::new();
-    for (index, link) in links {
-        let (Some(mac), true) = (link.mac, link.resolves && !link.enslaved) else { continue };
-        let name = LinkName::from(link.name.as_str());
-        if !desired.links.contains(&name) {
-            continue;
+impl Sequence {
+    /// Returns what the wire thread should do.
+    ///
+    /// A link takes part while the plan could ever use it, so that its speaker is known and listening before the first VIP comes.
+    pub fn next(&mut self, desired: &Desired, links: &Links, node: NodeOrders) -> wire::Desired {
+        let mut candidates = Interned { former: std::mem::take(&mut self.candidates), converted: BTreeMap::new() };
+        let mut orders = BTreeMap::new();
+        for (index, link) in links {
+            let (Some(mac), true) = (link.mac, link.resolves && !link.enslaved) else { continue };
+            let name = LinkName::from(link.name.as_str());
+            if !desired.links.contains(&name) {
+                continue;
+            }
+            let next = LinkDesired {
+                name: link.name.clone(),
+                mac,
+                running: link.running,
+                addresses: fingerprint(link),
+                unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)),
+                vips: Arc::new(vips_of(desired, &name, node.draining, &mut candidates)),
+            };
+            let same = self.links.get(index).filter(|former| ***former == next);
+            orders.insert(*index, same.cloned().unwrap_or_else(|| Arc::new(next)));
         }
-        let vips = vips_of(desired, &name, &mut candidates);
-        let orders_of_link = LinkDesired {
-            name: link.name.clone(),
-            mac,
-            running: link.running,
-            addresses: fingerprint(link),
-            unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)),
-            vips: Arc::new(vips),
-        };
-        orders.insert(*index, Arc::new(orders_of_link));
+        self.candidates = candidates.converted.into_values().collect();
+        self.links.clone_from(&orders);
+        wire::Desired { links: orders, keys: node.keys, ready: node.ready, leave: false }
     }
-    wire::Desired { links: orders, keys: node.keys, ready: node.ready, leave: false }
 }
 
 /// Returns the addresses that lie in the link's subnets and are not its own.
@@ -56,38 +75,50 @@ fn on_link(nodes: &[IpAddr], link: &Link) -> Vec<IpAddr> {
     nodes.iter().filter(reached).copied().collect()
 }
 
-fn vips_of(desired: &Desired, link: &LinkName, candidates: &mut Interned) -> BTreeMap<IpAddr, Candidacy> {
-    let mut vips = BTreeMap::new();
-    for (vip, l2) in &desired.l2 {
+fn vips_of(
+    desired: &Desired,
+    link: &LinkName,
+    draining: bool,
+    candidates: &mut Interned,
+) -> BTreeMap<IpAddr, Candidacy> {
+    let convert = |(vip, l2): (&IpAddr, &L2Vip)| {
         let mine = match &l2.mine {
-            Mine::Eligible if l2.links.names.contains(link) => members::Mine::Eligible,
-            Mine::Draining(_) if l2.links.names.contains(link) => members::Mine::Draining,
+            Mine::Eligible if l2.links.names.contains(link) && !draining => members::Mine::Eligible,
+            Mine::Eligible | Mine::Draining(_) if l2.links.names.contains(link) => members::Mine::Draining,
             // Not announced from here, or no longer: whoever can takes over before this node falls silent.
             Mine::Eligible | Mine::Draining(_) | Mine::Ineligible(_) => members::Mine::Ineligible,
         };
-        vips.insert(*vip, Candidacy { nodes: candidates.get(&l2.candidates), mine, group: l2.group });
-    }
-    vips
+        (*vip, Candidacy { nodes: candidates.get(&l2.candidates), mine, group: l2.group })
+    };
+    desired.l2.iter().map(convert).collect()
 }
 
 /// Converts each set of candidates once: 10,000 VIPs share a few of them.
-#[derive(Default)]
-struct Interned(BTreeMap<*const BTreeMap<announce::NodeName, Standing>, Arc<BTreeMap<members::NodeName, u32>>>);
+struct Interned {
+    /// Those of the orders before.
+    former: BTreeSet<Candidates>,
+    converted: BTreeMap<*const BTreeMap<announce::NodeName, Standing>, Candidates>,
+}
 
 impl Interned {
-    fn get(&mut self, nodes: &Arc<BTreeMap<announce::NodeName, Standing>>) -> Arc<BTreeMap<members::NodeName, u32>> {
-        let score = |standing: &Standing| match standing {
-            Standing::LastResort => 0,
-            Standing::Preference(preference) => preference.saturating_add(1),
-        };
+    fn get(&mut self, nodes: &Arc<BTreeMap<announce::NodeName, Standing>>) -> Candidates {
+        let Self { former, converted } = self;
         let convert = || {
             // A name that Kubernetes accepts always fits; another one belongs to no speaker.
             let scored = |(name, standing): (&announce::NodeName, &Standing)| {
-                Some((members::NodeName::new(&name.0).ok()?, score(standing)))
+                Some((members::NodeName::new(&name.0).ok()?, score(*standing)))
             };
-            Arc::new(nodes.iter().filter_map(scored).collect())
+            let candidates: BTreeMap<_, _> = nodes.iter().filter_map(scored).collect();
+            former.get(&candidates).cloned().unwrap_or_else(|| Arc::new(candidates))
         };
-        self.0.entry(Arc::as_ptr(nodes)).or_insert_with(convert).clone()
+        converted.entry(Arc::as_ptr(nodes)).or_insert_with(convert).clone()
+    }
+}
+
+fn score(standing: Standing) -> u32 {
+    match standing {
+        Standing::LastResort => 0,
+        Standing::Preference(preference) => preference.saturating_add(1),
     }
 }
 

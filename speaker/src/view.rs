@@ -3,20 +3,22 @@
 //! Label selectors are evaluated here and nowhere after.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use announce::{
-    AddressRange, AdvertisementName, BgpAdvertisement, BgpPeer, Community, Created, Endpoint, Family, L2Advertisement,
-    LargeCommunity, Link, LinkExclusion, LinkIndex, LinkName, LinkState, Node, NodeName, PeerName, Policy, PoolName,
-    Scope, Service, ServiceId, ServiceKind, TaintKey, TrafficPolicy, View,
+    AddressRange, AdvertisementName, BgpAdvertisement, BgpPeer, Community, Family, L2Advertisement, LargeCommunity,
+    Link, LinkExclusion, LinkIndex, LinkName, LinkState, Node, NodeName, PeerName, Policy, PoolName, Scope, ServiceId,
+    TaintKey, View,
 };
-use crds::annotations::ServiceAnnotations;
 use crds::checked::{CommunityValue, Router};
 use crds::selector::Selector;
-use crds::{checked, core, load_balancer_class};
+use crds::{checked, core};
 
 use crate::exclusion::Exclusion;
 use crate::net::links::{self, Links};
+pub use services::{Services, put, remove};
+pub(crate) use services::{allows_shared_ip, created, kind, traffic_policy};
+
+mod services;
 
 /// Label that keeps a node from announcing.
 const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
@@ -25,21 +27,13 @@ const DRAIN_ANNOTATION: &str = "metallb.io/drain";
 /// What the kubelet says in the Ready condition while the machine shuts down.
 const SHUTTING_DOWN: &str = "node is shutting down";
 
-/// Everything a view is made of.
+/// Everything a view is made of but Services, which are put in one by one.
 #[derive(Debug)]
 pub struct Inputs<'a> {
     /// The configuration that takes effect.
     pub config: &'a checked::Config,
-    /// All Services.
-    pub services: &'a [&'a core::Service],
-    /// All EndpointSlices.
-    pub slices: &'a [&'a core::EndpointSlice],
     /// All Nodes.
     pub nodes: &'a [&'a core::Node],
-    /// The addresses that our controller gave; whatever else stands in a Service's status is not announced.
-    pub allocated: &'a BTreeMap<ServiceId, Vec<IpAddr>>,
-    /// The class of Services that is served; empty for those without one.
-    pub lb_class: &'a str,
     /// The cluster-wide settings.
     pub policy: &'a Policy,
     /// This node's links.
@@ -49,7 +43,7 @@ pub struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// Builds the view.
+    /// Builds the view, without any Service.
     pub fn view(&self) -> View {
         View {
             nodes: self.nodes.iter().map(|node| (name_of(node), facts_of(node))).collect(),
@@ -57,8 +51,8 @@ impl Inputs<'_> {
             l2_advertisements: self.l2_advertisements(),
             bgp_advertisements: self.bgp_advertisements(),
             bgp_peers: self.bgp_peers(),
-            services: self.services(),
-            links: self.links.iter().map(|(index, link)| self.link(*index, link)).collect(),
+            services: BTreeMap::new(),
+            links: links(self.links, self.exclusion),
             policy: self.policy.clone(),
         }
     }
@@ -134,76 +128,34 @@ impl Inputs<'_> {
         scope(selectors, self.nodes.iter().map(|node| (name_of(node), &node.metadata.labels)))
     }
 
+    /// Returns the scope of Services for these selectors, with no Service in it yet.
     fn services_of(&self, selectors: &[Selector]) -> Scope<ServiceId> {
-        scope(selectors, self.services.iter().map(|service| (id_of(service), &service.metadata.labels)))
-    }
-
-    fn services(&self) -> BTreeMap<ServiceId, Service> {
-        // One allocation per node name, however many endpoints the node has.
-        let names: BTreeMap<&str, NodeName> =
-            self.nodes.iter().map(|node| (node.metadata.name.as_str(), name_of(node))).collect();
-        let mut endpoints: BTreeMap<ServiceId, Vec<Endpoint>> = BTreeMap::new();
-        for slice in self.slices {
-            let (Some(namespace), Some(service)) = (slice.metadata.namespace.as_deref(), slice.service()) else {
-                continue;
-            };
-            let known = endpoints.entry(ServiceId::new(namespace, service)).or_default();
-            known.extend(slice.endpoints.iter().map(|endpoint| endpoint_of(endpoint, &names)));
-        }
-        let convert = |service: &core::Service| {
-            let id = id_of(service);
-            let converted = Service {
-                created: Created(service.metadata.creation_timestamp.map_or(0, |time| time.as_second())),
-                kind: self.kind_of(service),
-                vips: self.allocated.get(&id).into_iter().flatten().copied().collect(),
-                allow_shared_ip: ServiceAnnotations::read(&service.metadata.annotations).allow_shared_ip.is_some(),
-                traffic_policy: match service.spec.external_traffic_policy {
-                    core::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
-                    core::TrafficPolicy::Local => TrafficPolicy::Local,
-                },
-                endpoints: endpoints.remove(&id).unwrap_or_default(),
-            };
-            (id, converted)
-        };
-        self.services.iter().copied().map(convert).collect()
-    }
-
-    fn kind_of(&self, service: &core::Service) -> ServiceKind {
-        let core::ServiceSpec { kind, load_balancer_class: class, .. } = &service.spec;
-        match kind {
-            core::ServiceType::LoadBalancer if load_balancer_class::handles(self.lb_class, class.as_deref()) => {
-                ServiceKind::Ours
-            }
-            core::ServiceType::LoadBalancer => ServiceKind::OtherClass { class: class.clone() },
-            core::ServiceType::ClusterIp | core::ServiceType::NodePort | core::ServiceType::ExternalName => {
-                ServiceKind::NotLoadBalancer
-            }
-        }
-    }
-
-    fn link(&self, index: links::LinkIndex, link: &links::Link) -> (LinkName, Link) {
-        let excluded = if link.enslaved {
-            Some(LinkExclusion::Enslaved)
-        } else if !link.resolves || link.mac.is_none() {
-            Some(LinkExclusion::NoArp)
-        } else if self.exclusion.matches(&link.name) {
-            Some(LinkExclusion::Pattern)
-        } else {
-            None
-        };
-        let converted = Link {
-            index: LinkIndex(index.0),
-            connected: link.addresses.iter().map(|net| AddressRange::of_prefix(net.addr(), net.prefix_len())).collect(),
-            state: if link.running { LinkState::Up } else { LinkState::NoCarrier },
-            excluded,
-        };
-        (LinkName::from(link.name.as_str()), converted)
+        scope(selectors, std::iter::empty())
     }
 }
 
-/// Returns the id of a Service.
-pub fn id_of(service: &core::Service) -> ServiceId {
-    ServiceId::new(service.metadata.namespace.as_deref().unwrap_or_default(), &service.metadata.name)
+/// Returns this node's links as a plan sees them.
+pub fn links(links: &Links, exclusion: &Exclusion) -> BTreeMap<LinkName, Link> {
+    links.iter().map(|(index, link)| link_of(*index, link, exclusion)).collect()
+}
+
+fn link_of(index: links::LinkIndex, link: &links::Link, exclusion: &Exclusion) -> (LinkName, Link) {
+    let excluded = if link.enslaved {
+        Some(LinkExclusion::Enslaved)
+    } else if !link.resolves || link.mac.is_none() {
+        Some(LinkExclusion::NoArp)
+    } else if exclusion.matches(&link.name) {
+        Some(LinkExclusion::Pattern)
+    } else {
+        None
+    };
+    let converted = Link {
+        index: LinkIndex(index.0),
+        connected: link.addresses.iter().map(|net| AddressRange::of_prefix(net.addr(), net.prefix_len())).collect(),
+        state: if link.running { LinkState::Up } else { LinkState::NoCarrier },
+        excluded,
+    };
+    (LinkName::from(link.name.as_str()), converted)
 }
 
 fn scope<'a, T: Ord>(
@@ -263,12 +215,6 @@ fn facts_of(node: &core::Node) -> Node {
         deleting: metadata.deletion_timestamp.is_some(),
         drain_requested: metadata.annotations.get(DRAIN_ANNOTATION).is_some_and(|value| value != "false"),
     }
-}
-
-fn endpoint_of(endpoint: &core::Endpoint, names: &BTreeMap<&str, NodeName>) -> Endpoint {
-    let core::EndpointConditions { ready, serving, terminating } = endpoint.conditions;
-    let node = |name: &str| names.get(name).cloned().unwrap_or_else(|| NodeName::from(name));
-    Endpoint { node: endpoint.node_name.as_deref().map(node), ready, serving, terminating }
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ struct Program {
     loaded: Loaded,
     compiler: Compiler,
     allocator: Allocator,
+    orders: orders::Sequence,
     /// Faults that were logged already.
     told: Vec<String>,
     /// Chosen once, for another one would reset every session.
@@ -119,6 +120,7 @@ impl Program {
             loaded,
             compiler: Compiler::default(),
             allocator,
+            orders: orders::Sequence::default(),
             told: Vec::new(),
             router_id: None,
         })
@@ -138,18 +140,11 @@ impl Program {
         let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
         let allocated = self.allocator.allocate(&compiled.config, &cluster, lb_class);
         let addresses = self.allocator.addresses();
-        let view = view::Inputs {
-            config: &compiled.config,
-            services: &cluster.services,
-            slices: &cluster.slices,
-            nodes: &cluster.nodes,
-            allocated: &addresses,
-            lb_class,
-            policy: &self.policy,
-            links,
-            exclusion: &self.exclusion,
-        }
-        .view();
+        let Self { policy, exclusion, .. } = self;
+        let mut view =
+            view::Inputs { config: &compiled.config, nodes: &cluster.nodes, policy, links, exclusion }.view();
+        let Cluster { services, slices, .. } = &cluster;
+        view::Services { services, slices, allocated: &addresses, lb_class }.put(&mut view, &compiled.config);
         let desired = announce::plan(&view, &NodeName::from(self.options.node.as_str()));
         let keys = speaker::keys::key_ring(&cluster.secrets, &self.options.namespace);
         let me = cluster.nodes.iter().copied().find(|node| node.metadata.name == self.options.node);
@@ -175,7 +170,8 @@ impl Program {
         notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
         self.tell(&faults);
         let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
-        let wire = orders::orders(&desired, links, orders::NodeOrders { keys: keys.ok(), ready: true, unicast });
+        let node = orders::NodeOrders { keys: keys.ok(), ready: true, draining: false, unicast };
+        let wire = self.orders.next(&desired, links, node);
         let routing = routing::Desired {
             peers,
             routes: desired.routes.clone(),

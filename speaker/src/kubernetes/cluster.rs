@@ -1,24 +1,28 @@
 //! Everything that was told of the cluster, and whether it is everything.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use announce::{Endpoint, ServiceId};
+use announce::Endpoint;
 use apiserver::{
-    Collection, Configuration, ConfigurationEvent, Event, Freshness, ObjectName, Table, Watch, WatchError,
+    Collection, Configuration, ConfigurationEvent, Event, Freshness, ObjectName, Quiet, Table, Watch, WatchError,
     follow_configuration,
 };
 use crds::core;
 use kube::Client;
+use kube::core::object::HasStatus;
 use tokio::sync::mpsc;
 
-use super::objects::{self, Names, Slice};
+use super::objects::{self, Names, Service, Slice};
+use slices::Slices;
+
+mod slices;
 
 /// Something that was told.
 #[derive(Debug)]
 pub enum Change {
     /// Of a Service of type LoadBalancer.
-    Service(Event<core::Service>),
+    Service(ServiceEvent),
     /// Of an EndpointSlice.
     Slice(SliceEvent),
     /// Of a Node.
@@ -29,6 +33,10 @@ pub enum Change {
     Configuration(ConfigurationEvent),
 }
 
+/// What was told of a Service, already cut down.
+#[derive(Debug)]
+pub struct ServiceEvent(Event<Service>);
+
 /// What was told of an EndpointSlice, already cut down.
 #[derive(Debug)]
 pub struct SliceEvent(Event<Slice>);
@@ -36,7 +44,7 @@ pub struct SliceEvent(Event<Slice>);
 impl Change {
     fn is_unreadable(&self) -> bool {
         match self {
-            Self::Service(event) => unreadable(event),
+            Self::Service(ServiceEvent(event)) => unreadable(event),
             Self::Slice(SliceEvent(event)) => unreadable(event),
             Self::Node(event) => unreadable(event),
             Self::Secret(event) => unreadable(event),
@@ -52,7 +60,7 @@ impl Change {
     }
 
     pub(super) fn service(event: Event<core::Service>) -> Self {
-        Self::Service(event.map(objects::service))
+        Self::Service(ServiceEvent(event.map(objects::service)))
     }
 
     pub(super) fn slice(event: Event<core::EndpointSlice>) -> Self {
@@ -62,20 +70,45 @@ impl Change {
     pub(super) fn node(event: Event<core::Node>) -> Self {
         Self::Node(event.map(objects::node))
     }
+
+    /// Drops the status: it counts what is allocated, so it changes with every Service and decides nothing here.
+    pub(super) fn configuration(event: ConfigurationEvent) -> Self {
+        Self::Configuration(match event {
+            ConfigurationEvent::Pool(event) => ConfigurationEvent::Pool(event.map(without_status)),
+            ConfigurationEvent::L2Advertisement(event) => {
+                ConfigurationEvent::L2Advertisement(event.map(without_status))
+            }
+            ConfigurationEvent::BgpAdvertisement(event) => {
+                ConfigurationEvent::BgpAdvertisement(event.map(without_status))
+            }
+            ConfigurationEvent::Peer(event) => ConfigurationEvent::Peer(event.map(without_status)),
+            ConfigurationEvent::BfdProfile(event) => ConfigurationEvent::BfdProfile(event.map(without_status)),
+            ConfigurationEvent::Community(event) => ConfigurationEvent::Community(event.map(without_status)),
+        })
+    }
 }
 
 /// The latest version of everything that a plan is made of.
 #[derive(Debug, Default)]
 pub struct Cluster {
     configuration: Configuration,
-    services: Table<core::Service>,
-    slices: Table<Slice>,
+    services: Table<Service>,
+    slices: Slices,
     nodes: Table<core::Node>,
     secrets: Table<core::Secret>,
     names: Names,
-    /// Something changed that the configuration is compiled from.
-    uncompiled: bool,
+    stale: Stale,
     updates: Updates,
+}
+
+/// What has changed since it was last asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Stale {
+    /// Something that every decision may depend on, or more than is known by name.
+    #[default]
+    Everything,
+    /// These Services, their endpoints included, and perhaps Secrets.
+    Services(BTreeSet<ObjectName>),
 }
 
 /// How many changes were told.
@@ -101,7 +134,7 @@ pub fn follow(client: &Client, namespace: &str, changes: &mpsc::Sender<Change>) 
     // Passwords are named by the configuration. What Helm keeps beside them is large, and no business of ours.
     let secrets = secrets.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
     tokio::spawn(watch(secrets).follow(client.clone(), changes.clone(), Change::Secret));
-    follow_configuration(client, namespace, Freshness::Cached, changes, Change::Configuration);
+    follow_configuration(client, namespace, Freshness::Cached, changes, Change::configuration);
 }
 
 /// A speaker decides on what exists, and nothing it misses for a second is given to anybody else meanwhile.
@@ -115,11 +148,17 @@ impl Cluster {
         self.updates.total += 1;
         self.updates.errors += u64::from(change.is_unreadable());
         match change {
-            Change::Service(event) => self.services.take(event),
+            Change::Service(ServiceEvent(event)) => self.take_service(event),
             Change::Slice(SliceEvent(event)) => self.take_slice(event),
-            Change::Node(event) => self.compiles(|cluster| cluster.nodes.take(event)),
+            Change::Node(event) => {
+                let changed = self.nodes.take(event);
+                self.note(changed, None)
+            }
             Change::Secret(event) => self.secrets.take(event),
-            Change::Configuration(event) => self.compiles(|cluster| cluster.configuration.take(event)),
+            Change::Configuration(event) => {
+                let changed = self.configuration.take(event);
+                self.note(changed, None)
+            }
         }
     }
 
@@ -128,15 +167,40 @@ impl Cluster {
         self.updates
     }
 
-    fn compiles(&mut self, take: impl FnOnce(&mut Self) -> bool) -> bool {
-        let changed = take(self);
-        self.uncompiled |= changed;
+    /// Returns what has changed since this was last asked; at first, everything.
+    pub(super) fn take_stale(&mut self) -> Stale {
+        std::mem::replace(&mut self.stale, Stale::Services(BTreeSet::new()))
+    }
+
+    /// Notes that a Service is stale if it has changed, or everything if it has no name.
+    fn note(&mut self, changed: bool, service: Option<ObjectName>) -> bool {
+        match (&mut self.stale, service) {
+            (Stale::Services(services), Some(service)) if changed => drop(services.insert(service)),
+            (Stale::Services(_), None) if changed => self.stale = Stale::Everything,
+            (Stale::Services(_) | Stale::Everything, _) => {}
+        }
         changed
     }
 
-    /// Returns whether the configuration is to be compiled again since the last time this was asked.
-    pub fn take_uncompiled(&mut self) -> bool {
-        std::mem::take(&mut self.uncompiled)
+    fn take_service(&mut self, mut event: Event<Service>) -> bool {
+        if let Event::Applied(object) = &mut event {
+            self.names.share(&mut object.name.namespace);
+        }
+        let service = subject(&event).cloned();
+        let changed = self.services.take(event);
+        self.note(changed, service)
+    }
+
+    fn take_slice(&mut self, event: Event<Slice>) -> bool {
+        let Some(slice) = subject(&event).cloned() else {
+            let changed = self.slices.take(event, &mut self.names);
+            return self.note(changed, None);
+        };
+        let former = self.slices.service_of(&slice);
+        let changed = self.slices.take(event, &mut self.names);
+        let services = [former, self.slices.service_of(&slice)].into_iter().flatten();
+        let balanced: Vec<_> = services.filter(|service| self.services.get(service).is_some()).collect();
+        balanced.into_iter().fold(false, |noted, service| noted | self.note(changed, Some(service)))
     }
 
     /// Returns the configuration objects as they are written.
@@ -144,35 +208,12 @@ impl Cluster {
         &self.configuration
     }
 
-    /// Most slices of a cluster belong to Services that have no load balancer.
-    fn take_slice(&mut self, mut event: Event<Slice>) -> bool {
-        let name = match &mut event {
-            Event::Applied(object) => {
-                if let Ok(slice) = &mut object.value {
-                    self.names.share(slice);
-                }
-                Some(object.name.clone())
-            }
-            Event::Deleted(name, _) => Some(name.clone()),
-            Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => None,
-        };
-        let Some(name) = name else { return self.slices.take(event) };
-        let mattered = self.has_load_balancer(&name);
-        self.slices.take(event) && (mattered || self.has_load_balancer(&name))
-    }
-
-    fn has_load_balancer(&self, slice: &ObjectName) -> bool {
-        let service = self.slices.get(slice).and_then(|row| row.value.as_ref()).map(|slice| slice.service.clone());
-        service
-            .is_some_and(|name| self.services.get(&ObjectName { namespace: slice.namespace.clone(), name }).is_some())
-    }
-
     /// Returns what has not been listed yet, by the plural names of the kinds; without all of it nothing may be announced.
     pub fn unlisted(&self) -> Vec<&'static str> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, uncompiled: _, updates: _ } = self;
+        let Self { configuration, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
         let kinds = [
             ("services", services.is_listed()),
-            ("endpointslices", slices.is_listed()),
+            ("endpointslices", slices.table.is_listed()),
             ("nodes", nodes.is_listed()),
             ("secrets", secrets.is_listed()),
             ("configuration", configuration.is_listed()),
@@ -182,10 +223,10 @@ impl Cluster {
 
     /// Returns why changes do not arrive, in words; what was told stays in effect meanwhile.
     pub fn lost(&self) -> Vec<String> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, uncompiled: _, updates: _ } = self;
+        let Self { configuration, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
         let errors = [
             ("services", services.lost()),
-            ("endpointslices", slices.lost()),
+            ("endpointslices", slices.table.lost()),
             ("nodes", nodes.lost()),
             ("secrets", secrets.lost()),
             ("configuration", configuration.lost()),
@@ -196,10 +237,10 @@ impl Cluster {
 
     /// Returns what is wrong with the objects that are not configuration, in words.
     pub fn faults(&self) -> Vec<String> {
-        let Self { configuration: _, services, slices, nodes, secrets, names: _, uncompiled: _, updates: _ } = self;
+        let Self { configuration: _, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
         let mut faults: Vec<String> = Vec::new();
         faults.extend(services.faults().map(|fault| format!("Service {fault}")));
-        faults.extend(slices.faults().map(|fault| format!("EndpointSlice {fault}")));
+        faults.extend(slices.table.faults().map(|fault| format!("EndpointSlice {fault}")));
         faults.extend(nodes.faults().map(|fault| format!("Node {fault}")));
         faults.extend(secrets.faults().map(|fault| format!("Secret {fault}")));
         faults
@@ -210,9 +251,19 @@ impl Cluster {
         self.configuration.unreadable().map(|(kind, fault)| format!("{kind} {fault}")).collect()
     }
 
-    /// Returns the Services of type LoadBalancer.
-    pub fn services(&self) -> Vec<&core::Service> {
-        self.services.values().collect()
+    /// Returns the names of the Services of type LoadBalancer.
+    pub(super) fn services(&self) -> impl Iterator<Item = &ObjectName> {
+        self.services.rows().map(|(name, _)| name)
+    }
+
+    /// Returns a Service, if it exists and ever could be read.
+    pub(super) fn service(&self, name: &ObjectName) -> Option<&Service> {
+        self.services.get(name)?.value.as_ref()
+    }
+
+    /// Returns the endpoints of a Service.
+    pub(super) fn endpoints(&self, service: &ObjectName) -> Vec<Endpoint> {
+        self.slices.endpoints(service)
     }
 
     /// Returns the Nodes.
@@ -229,32 +280,19 @@ impl Cluster {
     pub fn secrets(&self) -> Vec<&core::Secret> {
         self.secrets.values().collect()
     }
+}
 
-    /// Returns the endpoints of every Service that has slices.
-    pub fn endpoints(&self) -> BTreeMap<ServiceId, Vec<Endpoint>> {
-        let mut endpoints: BTreeMap<ServiceId, Vec<Endpoint>> = BTreeMap::new();
-        for (name, row) in self.slices.rows() {
-            let Some(slice) = &row.value else { continue };
-            let service = ObjectName { namespace: name.namespace.clone(), name: slice.service.clone() };
-            if self.services.get(&service).is_some() {
-                let ObjectName { namespace, name } = service;
-                endpoints.entry(ServiceId { namespace, name }).or_default().extend_from_slice(&slice.endpoints);
-            }
-        }
-        endpoints
-    }
+fn without_status<K: HasStatus + Clone>(Quiet(mut object): Quiet<K>) -> Quiet<K> {
+    *Arc::make_mut(&mut object).status_mut() = None;
+    Quiet(object)
+}
 
-    /// Returns the Services with addresses in their status for which `ours` holds: the id, the uid, and those addresses.
-    pub fn addresses(&self, ours: impl Fn(IpAddr) -> bool) -> impl Iterator<Item = (ServiceId, Box<str>, Vec<IpAddr>)> {
-        self.services.rows().filter_map(move |(ObjectName { namespace, name }, row)| {
-            let service = row.value.as_ref()?;
-            let ingress = service.status.load_balancer.ingress.iter();
-            let ips = ingress.filter_map(|ingress| ingress.ip.as_deref()?.parse().ok());
-            let ips: Vec<IpAddr> = ips.filter(|ip| ours(*ip)).collect();
-            let id = ServiceId { namespace: namespace.clone(), name: name.clone() };
-            let uid = service.metadata.uid.as_deref().unwrap_or_default().into();
-            (!ips.is_empty()).then_some((id, uid, ips))
-        })
+/// Returns the object that an event is about, if it is about one.
+fn subject<T>(event: &Event<T>) -> Option<&ObjectName> {
+    match event {
+        Event::Applied(object) => Some(&object.name),
+        Event::Deleted(name, _) => Some(name),
+        Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => None,
     }
 }
 

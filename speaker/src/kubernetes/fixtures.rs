@@ -32,11 +32,15 @@ pub(super) fn service(name: &str, address: &str) -> Event<core::Service> {
 }
 
 pub(super) fn slice(service: &str, nodes: &[&str]) -> Event<core::EndpointSlice> {
+    named_slice(&format!("{service}-1"), service, nodes)
+}
+
+pub(super) fn named_slice(name: &str, service: &str, nodes: &[&str]) -> Event<core::EndpointSlice> {
     let endpoint =
         |node: &&str| json!({ "addresses": ["10.0.0.1"], "nodeName": node, "conditions": { "ready": true } });
     applied(&json!({
         "metadata": {
-            "name": format!("{service}-1"),
+            "name": name,
             "namespace": "shop",
             "labels": { "kubernetes.io/service-name": service },
         },
@@ -62,13 +66,13 @@ pub(super) fn cluster() -> Cluster {
         Change::Secret(applied(&secret)),
         Change::Node(node("a")),
         Change::Node(node("b")),
-        Change::Configuration(ConfigurationEvent::Pool(applied(&ours(
+        Change::configuration(ConfigurationEvent::Pool(applied(&ours(
             "lan",
             json!({ "addresses": ["192.0.2.128/25"] }),
         )))),
-        Change::Configuration(ConfigurationEvent::L2Advertisement(applied(&ours("lan", json!({}))))),
-        Change::Configuration(ConfigurationEvent::BgpAdvertisement(applied(&ours("lan", json!({}))))),
-        Change::Configuration(ConfigurationEvent::Peer(applied(&ours("router", peer)))),
+        Change::configuration(ConfigurationEvent::L2Advertisement(applied(&ours("lan", json!({}))))),
+        Change::configuration(ConfigurationEvent::BgpAdvertisement(applied(&ours("lan", json!({}))))),
+        Change::configuration(ConfigurationEvent::Peer(applied(&ours("router", peer)))),
     ];
     for change in changes {
         cluster.take(change);
@@ -83,16 +87,16 @@ pub(super) fn list(cluster: &mut Cluster) {
         Event::Listed
     }
     let changes = [
-        Change::Service(Event::Listed),
+        Change::service(Event::Listed),
         Change::slice(Event::Listed),
         Change::Node(Event::Listed),
         Change::Secret(Event::Listed),
-        Change::Configuration(ConfigurationEvent::Pool(all())),
-        Change::Configuration(ConfigurationEvent::L2Advertisement(all())),
-        Change::Configuration(ConfigurationEvent::BgpAdvertisement(all())),
-        Change::Configuration(ConfigurationEvent::Peer(all())),
-        Change::Configuration(ConfigurationEvent::BfdProfile(all())),
-        Change::Configuration(ConfigurationEvent::Community(all())),
+        Change::configuration(ConfigurationEvent::Pool(all())),
+        Change::configuration(ConfigurationEvent::L2Advertisement(all())),
+        Change::configuration(ConfigurationEvent::BgpAdvertisement(all())),
+        Change::configuration(ConfigurationEvent::Peer(all())),
+        Change::configuration(ConfigurationEvent::BfdProfile(all())),
+        Change::configuration(ConfigurationEvent::Community(all())),
     ];
     for change in changes {
         cluster.take(change);

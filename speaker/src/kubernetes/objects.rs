@@ -2,12 +2,31 @@
 //!
 //! What is cut cannot wake anybody: two versions of an object that differ only there are equal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Endpoint, NodeName};
-use crds::annotations::{ALLOW_SHARED_IP, LEGACY_PREFIX, PREFIX};
+use announce::{Created, Endpoint, NodeName, TrafficPolicy};
+use crds::annotations::PREFIX;
 use crds::core;
+
+use crate::view;
+
+/// A Service: who it is for, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Service {
+    /// What makes it another one than its predecessor of the same name.
+    pub(super) uid: Box<str>,
+    /// What selectors look at.
+    pub(super) labels: BTreeMap<String, String>,
+    kind: core::ServiceType,
+    class: Option<Box<str>>,
+    created: Created,
+    allow_shared_ip: bool,
+    traffic_policy: TrafficPolicy,
+    /// The addresses in its status, whoever gave them.
+    pub(super) addresses: Box<[IpAddr]>,
+}
 
 /// An EndpointSlice: which nodes can take traffic for a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,18 +38,33 @@ pub(super) struct Slice {
 }
 
 /// Keeps labels, which selectors look at, the class, the traffic policy and the addresses.
-pub(super) fn service(service: core::Service) -> core::Service {
+pub(super) fn service(service: core::Service) -> Service {
     let core::Service { metadata, spec, status } = service;
-    let keep =
-        |key: &str| key == ALLOW_SHARED_IP || key.strip_prefix(LEGACY_PREFIX) == ALLOW_SHARED_IP.strip_prefix(PREFIX);
-    let core::ServiceSpec { kind, load_balancer_class, external_traffic_policy, .. } = spec;
-    core::Service {
-        metadata: core::Metadata {
-            annotations: metadata.annotations.into_iter().filter(|(key, _)| keep(key)).collect(),
-            ..metadata
-        },
-        spec: core::ServiceSpec { kind, load_balancer_class, external_traffic_policy, ..core::ServiceSpec::default() },
-        status,
+    let ingress = status.load_balancer.ingress.iter();
+    Service {
+        kind: spec.kind,
+        class: spec.load_balancer_class.map(String::into_boxed_str),
+        created: view::created(&metadata),
+        allow_shared_ip: view::allows_shared_ip(&metadata),
+        traffic_policy: view::traffic_policy(spec.external_traffic_policy),
+        addresses: ingress.filter_map(|ingress| ingress.ip.as_deref()?.parse().ok()).collect(),
+        uid: metadata.uid.unwrap_or_default().into(),
+        labels: metadata.labels,
+    }
+}
+
+impl Service {
+    /// Returns what a plan needs of it, given which of its addresses are ours and where its endpoints are.
+    pub(super) fn planned(&self, vips: &[IpAddr], endpoints: Vec<Endpoint>, lb_class: &str) -> announce::Service {
+        let Self { uid: _, labels: _, kind, class, created, allow_shared_ip, traffic_policy, addresses: _ } = self;
+        announce::Service {
+            created: *created,
+            kind: view::kind(*kind, class.as_deref(), lb_class),
+            vips: vips.iter().copied().collect(),
+            allow_shared_ip: *allow_shared_ip,
+            traffic_policy: *traffic_policy,
+            endpoints,
+        }
     }
 }
 
@@ -78,19 +112,19 @@ pub(super) fn node(node: core::Node) -> core::Node {
 
 /// Gives equal names one allocation: a thousand node names are repeated by every Service.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<NodeName>);
+pub(super) struct Names(BTreeSet<Arc<str>>);
 
 impl Names {
-    /// Replaces the names in a slice by those that are known already.
-    pub(super) fn share(&mut self, slice: &mut Slice) {
-        for endpoint in &mut slice.endpoints {
-            let Some(name) = &mut endpoint.node else { continue };
-            match self.0.get(name) {
-                Some(known) => *name = known.clone(),
-                None => {
-                    self.0.insert(name.clone());
-                }
-            }
+    /// Replaces the names of nodes in a slice by those that are known already.
+    pub(super) fn share_nodes(&mut self, slice: &mut Slice) {
+        slice.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.node).for_each(|node| self.share(&mut node.0));
+    }
+
+    /// Replaces a name by the equal one that is known already.
+    pub(super) fn share(&mut self, name: &mut Arc<str>) {
+        match self.0.get(name) {
+            Some(known) => *name = known.clone(),
+            None => drop(self.0.insert(name.clone())),
         }
     }
 }

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Community, Desired, NodeName, PeerName, Policy, RouteAttributes, RouteTable, ServiceId, View};
-use crds::checked::{Compiled, Compiler, Nodes, Pool};
+use announce::{
+    AddressRange, Community, Desired, NodeName, PeerName, Policy, RouteAttributes, RouteTable, ServiceId, View,
+};
+use apiserver::ObjectName;
+use crds::checked::{Compiled, Compiler, Nodes};
 use crds::core;
 use crds::fault::{Fault, Severity};
-use members::{KeyRing, Mine};
+use members::KeyRing;
 
-use super::cluster::{Cluster, Updates};
+use super::cluster::{Cluster, Stale, Updates};
 use super::datapath::Readiness;
+use super::objects::Service;
 use crate::drivers::{routing, wire};
 use crate::exclusion::Exclusion;
 use crate::net::links::Links;
@@ -47,12 +51,15 @@ pub struct Orders {
     pub routing: routing::Desired,
 }
 
-/// Plans; the configuration is compiled only when something of it has changed.
+/// Plans, and keeps what a plan is made of: a change of one Service changes one row of it.
 #[derive(Debug)]
 pub struct Planner {
     settings: Settings,
     compiler: Compiler,
     compiled: Compiled,
+    view: View,
+    addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
+    orders: orders::Sequence,
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
 }
@@ -65,7 +72,7 @@ pub struct Planned {
     /// What should be announced, here or on other nodes.
     pub desired: Desired,
     /// The addresses of our pools that Services hold, with the pool of the first.
-    pub addresses: BTreeMap<ServiceId, Held>,
+    pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     /// What is wrong with the configuration objects.
     pub faults: Vec<Fault>,
     /// The configuration objects that cannot be read at all, in words.
@@ -92,7 +99,15 @@ pub struct Held {
 impl Planner {
     /// Returns a planner that has compiled nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, compiler: Compiler::default(), compiled: Compiled::default(), router_id: None }
+        Self {
+            settings,
+            compiler: Compiler::default(),
+            compiled: Compiled::default(),
+            view: View::default(),
+            addresses: Arc::default(),
+            orders: orders::Sequence::default(),
+            router_id: None,
+        }
     }
 
     /// Plans; until everything is listed the orders say that nothing is to be done, for what is not known yet may forbid it.
@@ -105,10 +120,8 @@ impl Planner {
             let updates = cluster.updates();
             return (Planned { unlisted, unreadable, troubles, updates, ..Planned::default() }, Orders::default());
         }
-        self.compile(cluster);
-        let addresses = self.addresses(cluster);
-        let view = self.view(cluster, links, &addresses);
-        let desired = announce::plan(&view, &NodeName::from(self.settings.node.as_str()));
+        self.update(cluster, links);
+        let desired = announce::plan(&self.view, &NodeName::from(self.settings.node.as_str()));
         let keys = keys::key_ring(&cluster.secrets(), &self.settings.namespace);
         troubles.extend(keys.as_ref().err().map(ToString::to_string));
         let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
@@ -118,38 +131,88 @@ impl Planner {
         let notes = self.compiled.faults.iter().filter(noted).map(ToString::to_string);
         let notes = desired.warnings.iter().map(ToString::to_string).chain(notes).collect();
         let faults = self.compiled.faults.iter().filter(|fault| !noted(fault)).cloned().collect();
-        let updates = cluster.updates();
+        let (addresses, updates) = (self.addresses.clone(), cluster.updates());
         (
             Planned { unlisted, desired, addresses, faults, unreadable, troubles, notes, updates },
             Orders { wire, routing },
         )
     }
 
-    fn compile(&mut self, cluster: &mut Cluster) {
-        if !cluster.take_uncompiled() {
-            return;
+    /// Makes the view show what the cluster holds.
+    fn update(&mut self, cluster: &mut Cluster, links: &Links) {
+        match cluster.take_stale() {
+            Stale::Everything => {
+                self.begin(cluster, links);
+                cluster.services().for_each(|name| self.show(cluster, name));
+            }
+            Stale::Services(services) => {
+                self.view.links = view::links(links, &self.settings.exclusion);
+                services.iter().for_each(|name| self.show(cluster, name));
+            }
         }
+    }
+
+    /// Compiles the configuration and starts a view without Services.
+    fn begin(&mut self, cluster: &Cluster, links: &Links) {
+        let nodes = cluster.nodes();
         let labels = |node: &&core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
-        let nodes: Nodes = cluster.nodes().iter().map(labels).collect();
+        let labels: Nodes = nodes.iter().map(labels).collect();
         let written = cluster.configuration().written();
-        self.compiled = self.compiler.compile(&written, Some(&nodes), &self.settings.namespace);
+        self.compiled = self.compiler.compile(&written, Some(&labels), &self.settings.namespace);
+        let Settings { policy, exclusion, .. } = &self.settings;
+        self.view = view::Inputs { config: &self.compiled.config, nodes: &nodes, policy, links, exclusion }.view();
+        self.addresses = Arc::default();
+    }
+
+    /// Makes the view show a Service as it is, or not at all.
+    fn show(&mut self, cluster: &Cluster, name: &ObjectName) {
+        let id = ServiceId { namespace: name.namespace.clone(), name: name.name.clone() };
+        let service = cluster.service(name);
+        let held = service.and_then(|service| self.held(service));
+        match service {
+            Some(service) => {
+                let vips = held.as_ref().map(|held| held.ips.as_slice()).unwrap_or_default();
+                let planned = service.planned(vips, cluster.endpoints(name), &self.settings.lb_class);
+                view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned);
+            }
+            None => view::remove(&mut self.view, &self.compiled.config, &id),
+        }
+        if self.addresses.get(&id).map(Arc::as_ref) != held.as_ref() {
+            // Whoever reads the plan before keeps the addresses of then.
+            let addresses = Arc::make_mut(&mut self.addresses);
+            match held {
+                Some(held) => drop(addresses.insert(id, Arc::new(held))),
+                None => drop(addresses.remove(&id)),
+            }
+        }
+    }
+
+    /// Returns what a Service holds of our pools.
+    fn held(&self, service: &Service) -> Option<Held> {
+        let pool_of = |ip: IpAddr| {
+            let holds = |(_, ranges): &(_, &Vec<AddressRange>)| ranges.iter().any(|range| range.contains(ip));
+            self.view.pools.iter().find(holds).map(|(name, _)| name)
+        };
+        let ips: Vec<IpAddr> = service.addresses.iter().copied().filter(|ip| pool_of(*ip).is_some()).collect();
+        let pool = pool_of(*ips.first()?)?.0.clone();
+        Some(Held { ips, pool, uid: service.uid.clone() })
     }
 
     fn wire(
-        &self,
+        &mut self,
         cluster: &Cluster,
         desired: &Desired,
         links: &Links,
         keys: Option<KeyRing>,
         readiness: &Readiness,
     ) -> wire::Desired {
-        let unicast = self.settings.unicast.then(|| internal_addresses(&cluster.nodes()));
-        let ready = is_open(readiness);
-        let mut orders = orders::orders(desired, links, orders::NodeOrders { keys, ready, unicast });
-        if let Readiness::Lost { .. } = readiness {
-            drain(&mut orders);
-        }
-        orders
+        let node = orders::NodeOrders {
+            keys,
+            ready: is_open(readiness),
+            draining: matches!(readiness, Readiness::Lost { .. }),
+            unicast: self.settings.unicast.then(|| internal_addresses(&cluster.nodes())),
+        };
+        self.orders.next(desired, links, node)
     }
 
     fn routing(
@@ -177,39 +240,6 @@ impl Planner {
             ready: is_open(readiness),
         }
     }
-
-    fn addresses(&self, cluster: &Cluster) -> BTreeMap<ServiceId, Held> {
-        let pools: Vec<(&Pool, Arc<str>)> =
-            self.compiled.config.pools.values().map(|pool| (pool, pool.name.as_str().into())).collect();
-        let pool_of = |ip: IpAddr| pools.iter().find(|(pool, _)| pool.contains(ip)).map(|(_, name)| name);
-        let held = |(id, uid, ips): (ServiceId, Box<str>, Vec<IpAddr>)| {
-            let pool = pool_of(*ips.first()?)?.clone();
-            Some((id, Held { ips, pool, uid }))
-        };
-        cluster.addresses(|ip| pool_of(ip).is_some()).filter_map(held).collect()
-    }
-
-    fn view(&self, cluster: &Cluster, links: &Links, addresses: &BTreeMap<ServiceId, Held>) -> View {
-        let allocated = addresses.iter().map(|(id, held)| (id.clone(), held.ips.clone())).collect();
-        let mut view = view::Inputs {
-            config: &self.compiled.config,
-            services: &cluster.services(),
-            slices: &[],
-            nodes: &cluster.nodes(),
-            allocated: &allocated,
-            lb_class: &self.settings.lb_class,
-            policy: &self.settings.policy,
-            links,
-            exclusion: &self.settings.exclusion,
-        }
-        .view();
-        for (id, endpoints) in cluster.endpoints() {
-            if let Some(service) = view.services.get_mut(&id) {
-                service.endpoints = endpoints;
-            }
-        }
-        view
-    }
 }
 
 /// Says whether the node may attract traffic, as long as nobody better does.
@@ -231,18 +261,6 @@ fn avoided(routes: &BTreeMap<PeerName, Arc<RouteTable>>) -> BTreeMap<PeerName, A
     routes.iter().map(|(peer, routes)| (peer.clone(), Arc::new(table(routes)))).collect()
 }
 
-/// Asks others to take over what this node owns; what nobody takes it keeps.
-fn drain(orders: &mut wire::Desired) {
-    for link in orders.links.values_mut() {
-        for candidacy in Arc::make_mut(&mut Arc::make_mut(link).vips).values_mut() {
-            candidacy.mine = match candidacy.mine {
-                Mine::Eligible | Mine::Draining => Mine::Draining,
-                Mine::Ineligible => Mine::Ineligible,
-            };
-        }
-    }
-}
-
 fn trouble(readiness: &Readiness) -> Option<String> {
     match readiness {
         Readiness::Ready => None,
@@ -261,5 +279,7 @@ fn internal_addresses(nodes: &[&core::Node]) -> Vec<IpAddr> {
     internal.filter_map(|address| address.address.parse().ok()).collect()
 }
 
+#[cfg(test)]
+mod kept;
 #[cfg(test)]
 mod tests;

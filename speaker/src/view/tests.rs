@@ -1,3 +1,6 @@
+use std::net::IpAddr;
+
+use announce::{Endpoint, TrafficPolicy};
 use serde_json::{Value, json};
 
 use super::*;
@@ -37,18 +40,13 @@ fn view(config: &checked::Config, allocated: &BTreeMap<ServiceId, Vec<IpAddr>>, 
         "spec": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"},
         "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.66"}]}},
     });
-    Inputs {
-        config,
-        services: &[&object(service)],
-        slices: &[&object(slice)],
-        nodes: &[&object(node("n1", "a")), &object(node("n2", "b"))],
-        allocated,
-        lb_class: "",
-        policy: &Policy::default(),
-        links,
-        exclusion: &Exclusion::default(),
-    }
-    .view()
+    let nodes = [object(node("n1", "a")), object(node("n2", "b"))];
+    let (policy, exclusion) = (Policy::default(), Exclusion::default());
+    let nodes: Vec<_> = nodes.iter().collect();
+    let mut view = Inputs { config, nodes: &nodes, policy: &policy, links, exclusion: &exclusion }.view();
+    let (service, slice) = (object(service), object(slice));
+    Services { services: &[&service], slices: &[&slice], allocated, lb_class: "" }.put(&mut view, config);
+    view
 }
 
 #[test]

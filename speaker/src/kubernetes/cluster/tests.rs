@@ -1,14 +1,15 @@
-use super::super::fixtures::{self, deleted, node, service, slice};
+use serde_json::json;
+
+use super::super::fixtures::{self, NAMESPACE, deleted, named_slice, node, service, slice};
 use super::*;
 
 #[test]
 fn a_slice_of_a_service_without_a_load_balancer_wakes_nobody() {
     let mut cluster = fixtures::cluster();
     assert!(!cluster.take(Change::slice(slice("inner", &["a"]))));
-    assert!(cluster.endpoints().is_empty());
     // What was told counts as soon as the Service becomes one.
     assert!(cluster.take(Change::service(service("inner", "192.0.2.130"))));
-    assert_eq!(cluster.endpoints()[&ServiceId::new("shop", "inner")].len(), 1);
+    assert_eq!(cluster.endpoints(&ObjectName::new("shop", "inner")).len(), 1);
     assert!(cluster.take(Change::slice(slice("inner", &["a", "b"]))));
     assert!(!cluster.take(Change::slice(slice("inner", &["b", "a", "a"]))));
     assert!(cluster.take(Change::slice(deleted("shop", "inner-1"))));
@@ -18,17 +19,18 @@ fn a_slice_of_a_service_without_a_load_balancer_wakes_nobody() {
 fn a_second_telling_of_the_same_wakes_nobody_and_forgets_what_is_gone() {
     let mut cluster = fixtures::cluster();
     assert!(cluster.take(Change::node(node("c"))));
-    assert!(cluster.take_uncompiled());
+    assert_eq!(cluster.take_stale(), Stale::Everything);
     for event in [Event::Relisting, node("a"), node("b"), node("c"), Event::Listed] {
         assert!(!cluster.take(Change::node(event)));
     }
-    assert!(!cluster.take_uncompiled());
+    assert_eq!(cluster.take_stale(), Stale::Services(BTreeSet::new()));
     let told: Vec<bool> = [Event::Relisting, node("a"), node("b"), Event::Listed]
         .into_iter()
         .map(|event| cluster.take(Change::node(event)))
         .collect();
     assert_eq!(told, [false, false, false, true]);
-    assert!(cluster.node("c").is_none() && cluster.take_uncompiled());
+    assert!(cluster.node("c").is_none());
+    assert_eq!(cluster.take_stale(), Stale::Everything);
 }
 
 #[test]
@@ -36,13 +38,13 @@ fn a_server_that_is_away_changes_nothing_but_is_told() {
     let mut cluster = fixtures::cluster();
     cluster.take(Change::service(service("web", "192.0.2.130")));
     let lost = WatchError::Connection("connection refused".to_owned());
-    for change in [Change::Service(Event::Lost(lost.clone())), Change::Node(Event::Lost(lost))] {
+    for change in [Change::service(Event::Lost(lost.clone())), Change::Node(Event::Lost(lost))] {
         assert!(!cluster.take(change));
     }
-    assert_eq!((cluster.services().len(), cluster.nodes().len(), cluster.unlisted().len()), (1, 2, 0));
+    assert_eq!((cluster.services().count(), cluster.nodes().len(), cluster.unlisted().len()), (1, 2, 0));
     let expected = "cannot follow services: the API server cannot be reached: connection refused";
     assert!(cluster.lost().iter().any(|lost| lost == expected), "{:?}", cluster.lost());
-    cluster.take(Change::Service(Event::Connected));
+    cluster.take(Change::service(Event::Connected));
     cluster.take(Change::Node(Event::Connected));
     assert_eq!(cluster.lost(), [] as [String; 0]);
 }
@@ -51,17 +53,53 @@ fn a_server_that_is_away_changes_nothing_but_is_told() {
 fn what_has_not_been_listed_is_named() {
     let mut cluster = Cluster::default();
     assert_eq!(cluster.unlisted(), ["services", "endpointslices", "nodes", "secrets", "configuration"]);
-    cluster.take(Change::Service(Event::Listed));
+    cluster.take(Change::service(Event::Listed));
     cluster.take(Change::Node(Event::Listed));
     assert_eq!(cluster.unlisted(), ["endpointslices", "secrets", "configuration"]);
 }
 
 #[test]
-fn only_addresses_of_ours_count() {
+fn a_slice_makes_the_services_stale_that_it_left_and_came_to() {
     let mut cluster = fixtures::cluster();
-    cluster.take(Change::service(service("web", "192.0.2.130")));
-    cluster.take(Change::service(service("other", "198.51.100.1")));
-    let ours: IpAddr = "192.0.2.130".parse().unwrap();
-    let addresses: Vec<_> = cluster.addresses(|ip| ip == ours).collect();
-    assert_eq!(addresses, [(ServiceId::new("shop", "web"), "uid-web".into(), vec![ours])]);
+    for name in ["web", "other"] {
+        cluster.take(Change::service(service(name, "192.0.2.130")));
+    }
+    cluster.take(Change::slice(slice("web", &["a"])));
+    cluster.take_stale();
+    let stale = |cluster: &mut Cluster, change: Change| {
+        let woken = cluster.take(change);
+        let names = match cluster.take_stale() {
+            Stale::Everything => vec!["*".to_owned()],
+            Stale::Services(services) => services.iter().map(|service| service.name.to_string()).collect(),
+        };
+        assert_eq!(woken, !names.is_empty());
+        names
+    };
+    let moved = || Change::slice(named_slice("web-1", "other", &["a"]));
+    assert_eq!(stale(&mut cluster, moved()), ["other", "web"]);
+    assert_eq!(stale(&mut cluster, moved()), [""; 0]);
+    assert!(cluster.endpoints(&ObjectName::new("shop", "web")).is_empty());
+    assert_eq!(cluster.endpoints(&ObjectName::new("shop", "other")).len(), 1);
+    assert_eq!(stale(&mut cluster, Change::service(deleted("shop", "web"))), ["web"]);
+    assert_eq!(stale(&mut cluster, Change::slice(deleted("shop", "web-1"))), ["other"]);
+    // Who is missing in a new list has no event of its own.
+    assert_eq!(stale(&mut cluster, Change::slice(slice("other", &["a"]))), ["other"]);
+    assert_eq!(stale(&mut cluster, Change::slice(Event::Relisting)), [""; 0]);
+    assert_eq!(stale(&mut cluster, Change::slice(Event::Listed)), ["*"]);
+    assert!(cluster.endpoints(&ObjectName::new("shop", "other")).is_empty());
+}
+
+#[test]
+fn the_counters_of_a_pool_change_nothing() {
+    let mut cluster = fixtures::cluster();
+    let pool = |range: &str, assigned: u32| {
+        Change::configuration(ConfigurationEvent::Pool(fixtures::applied(&json!({
+            "metadata": { "name": "more", "namespace": NAMESPACE },
+            "spec": { "addresses": [range] },
+            "status": { "assignedIPv4": assigned, "assignedIPv6": 0, "availableIPv4": 9, "availableIPv6": 0 },
+        }))))
+    };
+    assert!(cluster.take(pool("198.51.100.0/24", 1)));
+    assert!(!cluster.take(pool("198.51.100.0/24", 2)));
+    assert!(cluster.take(pool("198.51.100.0/25", 2)));
 }

@@ -1,3 +1,4 @@
+use announce::ServiceKind;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -43,8 +44,8 @@ fn equal_names_of_nodes_are_one_allocation() {
     let endpoints = json!([{ "addresses": ["10.0.0.1"], "nodeName": "a" }]);
     let (mut first, mut second) = (slice_of(endpoints.clone()), slice_of(endpoints));
     let mut names = Names::default();
-    names.share(&mut first);
-    names.share(&mut second);
+    names.share_nodes(&mut first);
+    names.share_nodes(&mut second);
     let name = |slice: &Slice| slice.endpoints[0].node.clone().unwrap().0;
     assert!(Arc::ptr_eq(&name(&first), &name(&second)));
 }
@@ -66,30 +67,43 @@ fn the_heartbeat_of_a_node_changes_nothing_and_its_health_does() {
 
 #[test]
 fn a_service_keeps_what_decides_and_nothing_else() {
-    let whole: core::Service = decode(json!({
-        "metadata": {
-            "name": "web",
-            "namespace": "shop",
-            "labels": { "tier": "front" },
-            "annotations": {
-                "metallb.universe.tf/allow-shared-ip": "key",
-                "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    let object = |ports: Value, holds: &str| {
+        service(decode(json!({
+            "metadata": {
+                "name": "web",
+                "namespace": "shop",
+                "uid": "1-2-3",
+                "creationTimestamp": "1970-01-01T00:01:00Z",
+                "labels": { "tier": "front" },
+                "annotations": {
+                    "metallb.universe.tf/allow-shared-ip": "key",
+                    "kubectl.kubernetes.io/last-applied-configuration": ports.to_string(),
+                },
             },
-        },
-        "spec": {
-            "type": "LoadBalancer",
-            "externalTrafficPolicy": "Local",
-            "loadBalancerClass": "example.com/x",
-            "selector": { "app": "web" },
-            "ports": [{ "port": 80 }],
-        },
-        "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } },
-    }));
-    let kept = service(whole.clone());
-    assert_eq!(kept.metadata.labels, whole.metadata.labels);
-    assert_eq!(kept.metadata.annotations.keys().collect::<Vec<_>>(), ["metallb.universe.tf/allow-shared-ip"]);
-    assert_eq!(kept.spec.external_traffic_policy, core::TrafficPolicy::Local);
-    assert_eq!(kept.spec.load_balancer_class.as_deref(), Some("example.com/x"));
-    assert_eq!(kept.status, whole.status);
-    assert!(kept.spec.ports.is_empty() && kept.spec.selector.is_empty());
+            "spec": {
+                "type": "LoadBalancer",
+                "externalTrafficPolicy": "Local",
+                "loadBalancerClass": "example.com/x",
+                "selector": { "app": "web" },
+                "ports": ports,
+            },
+            "status": { "loadBalancer": { "ingress": [{ "ip": holds }, { "hostname": "web.example.com" }] } },
+        })))
+    };
+    let kept = object(json!([{ "port": 80 }]), "192.0.2.1");
+    assert_eq!(kept, object(json!([{ "port": 81 }]), "192.0.2.1"));
+    assert_ne!(kept, object(json!([{ "port": 80 }]), "192.0.2.2"));
+    let vip: IpAddr = "192.0.2.1".parse().unwrap();
+    assert_eq!((&*kept.uid, &*kept.labels["tier"], &*kept.addresses), ("1-2-3", "front", [vip].as_slice()));
+    let planned = |lb_class| kept.planned(&[vip], Vec::new(), lb_class);
+    let expected = announce::Service {
+        created: Created(60),
+        kind: ServiceKind::Ours,
+        vips: [vip].into(),
+        allow_shared_ip: true,
+        traffic_policy: TrafficPolicy::Local,
+        endpoints: Vec::new(),
+    };
+    assert_eq!(planned("example.com/x"), expected);
+    assert_eq!(planned("").kind, ServiceKind::OtherClass { class: Some("example.com/x".to_owned()) });
 }

@@ -1,4 +1,5 @@
 use announce::DrainPolicy;
+use members::Mine;
 
 use super::super::cluster::Change;
 use super::super::fixtures::{self, NAMESPACE, service, slice};
@@ -46,17 +47,19 @@ fn a_datapath_that_is_lost_asks_others_to_take_over() {
 }
 
 #[test]
-fn the_configuration_is_compiled_only_when_it_changes() {
-    let mut cluster = serving();
-    let mut planner = planner();
-    planner.plan(&mut cluster, &links(), &READY);
+fn addresses_that_stay_are_not_copied() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    let (before, _) = planner.plan(&mut cluster, &links(), &READY);
     cluster.take(Change::slice(slice("web", &["b"])));
-    assert!(!cluster.take_uncompiled());
-    let (_, orders) = planner.plan(&mut cluster, &links(), &READY);
-    assert_eq!(mine(&orders), Some(Mine::Eligible), "the policy is Cluster, so any endpoint will do");
+    let (after, _) = planner.plan(&mut cluster, &links(), &READY);
+    assert!(Arc::ptr_eq(&before.addresses, &after.addresses));
+    cluster.take(Change::service(service("web", "192.0.2.131")));
+    let (last, _) = planner.plan(&mut cluster, &links(), &READY);
+    let web = ServiceId::new("shop", "web");
+    assert_eq!((after.addresses[&web].ips[0], last.addresses[&web].ips[0]), (vip(), "192.0.2.131".parse().unwrap()));
 }
 
-fn planner() -> Planner {
+pub(super) fn planner() -> Planner {
     Planner::new(Settings {
         node: "a".to_owned(),
         namespace: NAMESPACE.to_owned(),
@@ -74,7 +77,7 @@ fn serving() -> Cluster {
     cluster
 }
 
-fn links() -> Links {
+pub(super) fn links() -> Links {
     let link = Link {
         name: "eth0".to_owned(),
         mac: Some([2, 0, 0, 0, 0, 1]),
