@@ -13,6 +13,9 @@ use super::{Daemon, available};
 
 const PROGRAM: &str = "/usr/sbin/bird";
 const CLIENT: &str = "/usr/sbin/birdc";
+/// Where the control sockets are. The kernel takes at most 107 bytes for a socket's path, which the lab's directory may exceed; the
+/// sandbox has a `/run` of its own.
+const SOCKETS: &str = "/run/bird";
 
 /// A running BIRD.
 #[derive(Debug)]
@@ -37,7 +40,9 @@ impl Bird {
     /// Starts BIRD on a host with protocols that may be derived `from node`.
     pub fn start(host: &Host, directory: &Path, protocols: &str) -> Self {
         let name = host.name();
-        let (configuration, socket) = (directory.join(format!("{name}.conf")), directory.join(format!("{name}.ctl")));
+        fs::create_dir_all(SOCKETS).expect("the sandbox has a /run of its own");
+        let (configuration, socket) =
+            (directory.join(format!("{name}.conf")), Path::new(SOCKETS).join(format!("{name}.ctl")));
         let log = directory.join(format!("{name}.log"));
         let text = format!("log \"{}\" all;\n{HEAD}{protocols}", log.display());
         fs::write(&configuration, text).expect("the lab's directory can be written");
