@@ -1,0 +1,113 @@
+//! Sessions that cannot be: the reason that an operator reads, and how often a router is troubled meanwhile.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{
+    Tap,
+    peers::{Bird, next_hops},
+    routed::{FOUR, SOON, Scene},
+};
+
+/// Longer than several attempts at a session take.
+const SEVERAL_ATTEMPTS: Duration = Duration::from_secs(5);
+
+/// A router that accepts the node of [`Scene`].
+const BIRD: &str = "router id 192.0.2.12;\nprotocol bgp n1 from node { local 192.0.2.12 as 65000; \
+                    neighbor 192.0.2.11 as 65001; passive; ipv4 { import all; export none; }; }\n";
+const PEER: &str = "peerASN: 65000, peerAddress: 192.0.2.12";
+
+/// Returns how many connections the node began, as seen on the router's cable, whoever counts at the node.
+fn attempts(tap: &Tap, since: Instant) -> usize {
+    const TCP: u8 = 6;
+    const SYN: u8 = 2;
+    const PORT: [u8; 2] = 179_u16.to_be_bytes();
+    let mut begun = Vec::new();
+    for frame in tap.frames(since) {
+        let Some((ethernet, packet)) = frame.split_at_checked(14) else { continue };
+        let is_syn = ethernet[12..] == [0x08, 0x00] && packet.get(9) == Some(&TCP) && packet.get(33) == Some(&SYN);
+        if is_syn && packet.get(22..24) == Some(&PORT) {
+            // A segment that is sent again has the source port of the first.
+            begun.push(packet[20..22].to_vec());
+        }
+    }
+    begun.sort();
+    begun.dedup();
+    begun.len()
+}
+
+/// Lets the node try, and states that it gives the reason and tries seldom.
+fn expect(scene: &mut Scene, reason: &str) {
+    let tap = scene.router.tap();
+    let start = Instant::now();
+    scene.start();
+    scene.lab.eventually(SOON, reason, || scene.reason("tor").contains(reason));
+    thread::sleep(SEVERAL_ATTEMPTS);
+    let (seen, elapsed) = (attempts(&tap, start), start.elapsed());
+    // The slowest machine may wait long for the reason; what counts is the rate.
+    let bound = 4 + usize::try_from(elapsed.as_secs()).expect("a test is short");
+    assert!((1..=bound).contains(&seen), "{seen} attempts in {elapsed:?}");
+    assert!(scene.reason("tor").contains(reason), "{}", scene.reason("tor"));
+    assert!(!scene.is_up("tor"));
+    assert!(next_hops(&scene.router.host, FOUR).is_empty());
+}
+
+#[test]
+fn a_password_that_differs_is_suspected_when_nobody_answers() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let _bird = scene.bird(&BIRD.replace("passive;", "passive; password \"right\";"));
+    scene.object("v1", "Secret", "router", "type: kubernetes.io/basic-auth\nstringData: {password: wrong}");
+    scene.peer("tor", &format!("{PEER}, connectTime: 1s, passwordSecret: {{name: router}}"));
+    expect(&mut scene, "password");
+}
+
+#[test]
+fn a_family_that_the_router_does_not_offer_is_named() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let _bird = scene.bird(&BIRD.replace("ipv4 {", "ipv6 {"));
+    scene.peer("tor", PEER);
+    expect(&mut scene, "peer does not offer IPv4");
+}
+
+#[test]
+fn a_router_id_that_both_ends_have_is_named() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let _bird = scene.bird(&BIRD.replace("65000", "65001"));
+    // RFC 6286 §2.1: the same number in another AS would be no fault.
+    scene.peer("tor", "peerASN: 65001, peerAddress: 192.0.2.12, routerID: 192.0.2.12");
+    expect(&mut scene, "router ID 192.0.2.12");
+}
+
+#[test]
+fn a_router_that_does_not_listen_is_said_to_refuse() {
+    let Some(mut scene) = Scene::build(&["n1"]) else { return };
+    scene.peer("tor", PEER);
+    expect(&mut scene, "refused");
+}
+
+#[test]
+fn a_router_that_does_not_know_us_is_said_to_hang_up() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let _bird = scene.bird(&BIRD.replace("192.0.2.11", "192.0.2.99"));
+    scene.peer("tor", PEER);
+    expect(&mut scene, "it may not be configured for our address");
+}
+
+#[test]
+fn a_router_behind_another_is_reached_by_multihop_alone() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let far = scene.far_client();
+    let bird = Bird::start(
+        &far.host,
+        scene.lab.directory(),
+        "router id 203.0.113.2;\nprotocol bgp n1 from node { local 203.0.113.2 as 65000; neighbor 192.0.2.11 as 65001; \
+         multihop; passive; ipv4 { import all; export none; }; }\n",
+    );
+    let peer = "peerASN: 65000, peerAddress: 203.0.113.2, connectTime: 1s";
+    scene.peer("tor", peer);
+    expect(&mut scene, "multihop");
+    scene.peer("tor", &format!("{peer}, ebgpMultiHop: true"));
+    scene.lab.eventually(SOON, "the session is up", || bird.is_up("n1") && scene.is_up("tor"));
+}
