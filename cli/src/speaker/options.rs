@@ -5,11 +5,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use speaker::kubernetes::datapath::Probe;
+use speaker::kubernetes::datapath::{Belief, Probe, url};
 
 use crate::environment::from_environment;
 use crate::standalone::Drain;
 use crate::wire::WireOptions;
+
+/// Where kube-proxy tells when it made its rules last.
+const KUBE_PROXY_METRICS: &str = "http://127.0.0.1:10249/metrics";
+/// How long a kube-proxy that comes up later than we, and hides its metrics, is given to make its rules.
+const WITHOUT_METRICS: Duration = Duration::from_secs(2);
+/// How long the Cilium agent says that it is ready before its program is on the link.
+const CILIUM_SETTLES: Duration = Duration::from_secs(3);
 
 /// The per-node program of a cluster: announces the addresses of Services by ARP, NDP and BGP.
 #[derive(Debug, Clone, Args)]
@@ -53,7 +60,8 @@ pub struct Options {
     /// Whose word counts for whether this node can forward
     #[arg(long, value_enum, default_value_t = Datapath::KubeProxy)]
     pub datapath: Datapath,
-    /// Seconds that the datapath must have been ready before it is believed; by default 3 for cilium and 0 for kube-proxy
+    /// Seconds that the datapath must have been ready before it is believed; by default 3 for cilium, and for kube-proxy until its
+    /// metrics at http://127.0.0.1:10249/metrics tell that it has made its rules
     #[arg(long, value_name = "SECONDS")]
     pub datapath_settle: Option<u64>,
     /// Where the datapath answers, if not at its usual address
@@ -100,13 +108,15 @@ impl Options {
     /// # Errors
     /// Fails when the URL given cannot be asked.
     pub fn probe(&self) -> anyhow::Result<Option<Probe>> {
-        let (url, settle) = match self.datapath {
-            Datapath::KubeProxy => ("http://127.0.0.1:10256/healthz", 0),
-            Datapath::Cilium => ("http://127.0.0.1:9879/healthz", 3),
+        let (usual, belief) = match self.datapath {
+            Datapath::KubeProxy => {
+                let metrics = url(KUBE_PROXY_METRICS)?;
+                ("http://127.0.0.1:10256/healthz", Belief::Rules { metrics, otherwise: WITHOUT_METRICS })
+            }
+            Datapath::Cilium => ("http://127.0.0.1:9879/healthz", Belief::Settled(CILIUM_SETTLES)),
             Datapath::Off => return Ok(None),
         };
-        let url = self.datapath_url.as_deref().unwrap_or(url);
-        let settle = Duration::from_secs(self.datapath_settle.unwrap_or(settle));
-        Probe::new(url, settle).context("--datapath-url").map(Some)
+        let belief = self.datapath_settle.map_or(belief, |seconds| Belief::Settled(Duration::from_secs(seconds)));
+        Probe::new(self.datapath_url.as_deref().unwrap_or(usual), belief).context("--datapath-url").map(Some)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, thread, time::Duration};
 
-use control_plane::{Faults, Identity, Network, Watches};
+use control_plane::{Fault, Faults, Identity, Matching, Mode, Network, Rule, Watches};
 use e2e::{
     deployment::NAMESPACE,
     speakers::{Cluster, QUIET, SOON},
@@ -21,7 +21,7 @@ fn an_absent_api_server_withdraws_nothing_and_a_failover_works_without_it() {
 }
 
 fn without_the_api_server(network: Network) {
-    let Some(mut cluster) = Cluster::build(3, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(3, Mode::Nftables) else { return };
     cluster.announce();
     let mut proxy = cluster.control_plane.fault_proxy();
     let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
@@ -54,7 +54,7 @@ fn without_the_api_server(network: Network) {
 
 #[test]
 fn watches_that_freeze_withdraw_nothing_and_catch_up() {
-    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(2, Mode::Nftables) else { return };
     cluster.announce();
     let mut proxy = cluster.control_plane.fault_proxy();
     let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
@@ -74,7 +74,7 @@ fn watches_that_freeze_withdraw_nothing_and_catch_up() {
 
 #[test]
 fn a_speaker_that_starts_without_an_api_server_announces_nothing_and_says_why() {
-    let Some(mut cluster) = Cluster::build(1, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(1, Mode::Nftables) else { return };
     cluster.announce();
     let mut proxy = cluster.control_plane.fault_proxy();
     let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
@@ -94,7 +94,7 @@ fn a_speaker_that_starts_without_an_api_server_announces_nothing_and_says_why() 
 
 #[test]
 fn a_missing_permission_is_named() {
-    let Some(mut cluster) = Cluster::build(1, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(1, Mode::Nftables) else { return };
     cluster.announce();
     cluster.kubectl(&["delete", "clusterrole", "metallb-system:clarion-speaker"]);
     cluster.speak(0, &[]);
@@ -145,7 +145,7 @@ fn a_speaker_that_is_killed_comes_back_without_moving_anything() {
 
 #[test]
 fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
-    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(2, Mode::Nftables) else { return };
     cluster.announce();
     cluster.speak(0, &["--drain-on", "cordon,taint=example.com/leaving"]);
     cluster.speak(1, &["--drain-on", "cordon,taint=example.com/leaving"]);
@@ -165,7 +165,7 @@ fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
 
 #[test]
 fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for_long() {
-    let Some(mut cluster) = Cluster::build(2, control_plane::Mode::Nftables) else { return };
+    let Some(mut cluster) = Cluster::build(2, Mode::Nftables) else { return };
     cluster.announce();
     cluster.nodes[0].kill_kube_proxy();
     cluster.speak(0, &[]);
@@ -176,7 +176,7 @@ fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for
     let faults = cluster.status(0).expect("the speaker lives").faults;
     assert!(faults.iter().any(|fault| fault.contains("the datapath of this node is not ready")), "{faults:?}");
     let kubeconfig = cluster.control_plane.kubeconfig(&Identity::KubeProxy);
-    cluster.nodes[0].kube_proxy(control_plane::Mode::Nftables, &kubeconfig);
+    cluster.nodes[0].kube_proxy(Mode::Nftables, &kubeconfig);
     cluster.lab.eventually(SOON, "the node answers", || cluster.owner(ip()) == Some(0));
     cluster.speak(1, &[]);
     cluster.wait_until_ready();
@@ -191,6 +191,38 @@ fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for
         faults.iter().any(|fault| fault.contains("no longer ready"))
     });
     cluster.lab.always(QUIET, "it goes on answering", || cluster.owner(ip()) == Some(1));
+}
+
+#[test]
+fn a_healthy_kube_proxy_is_not_believed_before_it_has_made_rules() {
+    let Some(mut cluster) = Cluster::build(1, Mode::Nftables) else { return };
+    cluster.announce();
+    cluster.nodes[0].kill_kube_proxy();
+    let mut api_server = cluster.control_plane.fault_proxy();
+    let kubeconfig = api_server.kubeconfig(&cluster.control_plane, &Identity::KubeProxy);
+    let busy = Fault::Answer { status: 503, retry_after: Some(1) };
+    let endpoints = Matching::all().resource("endpointslices");
+    api_server.set(Faults { rules: vec![Rule::share(1.0, endpoints, busy)], ..Faults::default() });
+    cluster.speak(0, &[]);
+    cluster.wait_until_ready();
+    cluster.pods.push(cluster.nodes[0].pod("shop", "web-1", &[("app", "web")]));
+    cluster.service("web", "", &[VIP]);
+    cluster.nodes[0].begin_kube_proxy(Mode::Nftables, &kubeconfig);
+    cluster.lab.eventually(SOON, "kube-proxy says that it is healthy", || cluster.nodes[0].healthy());
+    cluster.lab.eventually(SOON, "the speaker knows better", || {
+        let faults = cluster.status(0).map(|status| status.faults).unwrap_or_default();
+        faults.iter().any(|fault| fault.contains("kube-proxy has not made its rules yet"))
+    });
+    // Longer than what a kube-proxy without metrics is given.
+    cluster.lab.always(QUIET * 2, "nobody answers", || cluster.owner(ip()).is_none());
+    assert!(cluster.nodes[0].healthy() && !cluster.nodes[0].has_rules());
+    api_server.heal();
+    cluster.lab.eventually(SOON, "the node answers", || cluster.owner(ip()) == Some(0));
+    assert!(cluster.nodes[0].has_rules());
+    // A speaker that is started anew does not wait.
+    cluster.leave(0);
+    cluster.speak(0, &[]);
+    cluster.lab.eventually(SOON, "the node answers again", || cluster.owner(ip()) == Some(0));
 }
 
 fn ip() -> IpAddr {

@@ -144,6 +144,19 @@ impl Node {
     ///
     /// When kube-proxy is not ready in time.
     pub fn kube_proxy(&mut self, mode: Mode, kubeconfig: &Path) {
+        self.begin_kube_proxy(mode, kubeconfig);
+        let mut proxy = self.proxy.take().expect("it was just started");
+        // It says that it is healthy before it has made any rule, because nothing is late yet.
+        proxy.wait("the rules are in place", || self.healthy() && self.has_rules()).expect("kube-proxy gets ready");
+        self.proxy = Some(proxy);
+    }
+
+    /// Starts kube-proxy as [`Node::kube_proxy`] does, and waits for nothing.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn begin_kube_proxy(&mut self, mode: Mode, kubeconfig: &Path) {
         self.proxy = None;
         self.proxy = Some(self.start_kube_proxy(mode, kubeconfig).expect("kube-proxy starts"));
     }
@@ -169,10 +182,7 @@ impl Node {
         let mut command = Command::new(binary);
         command.arg(format!("--config={}", config.display()));
         let log = self.logs.join(format!("{}.kube-proxy.log", self.name()));
-        let mut proxy = Program::start(command, &log, |command| self.machine.host.spawn(command))?;
-        // It says that it is healthy before it has made any rule, because nothing is late yet.
-        proxy.wait("the rules are in place", || self.healthy() && self.has_rules())?;
-        Ok(proxy)
+        Program::start(command, &log, |command| self.machine.host.spawn(command))
     }
 
     /// Returns whether kube-proxy says that it is healthy.
@@ -181,7 +191,7 @@ impl Node {
     }
 
     /// Returns whether kube-proxy has made the rules of both families at least once.
-    fn has_rules(&self) -> bool {
+    pub fn has_rules(&self) -> bool {
         let page = self.page(METRICS_PORT, "/metrics").unwrap_or_default();
         let syncs = page.lines().filter(|line| line.starts_with("kubeproxy_sync_proxy_rules_last_timestamp_seconds"));
         syncs.filter(|line| !line.ends_with(" 0")).count() == 2
