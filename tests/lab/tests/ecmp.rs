@@ -23,6 +23,24 @@ const FLOWS: usize = 4;
 /// A leg that was not withdrawn goes by BFD; without BFD it would be there for the hold time of 90 s.
 const LEG_LOST: Duration = Duration::from_secs(2);
 
+/// What befalls a node.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Hang,
+    Cut,
+    Kill,
+}
+
+impl Fault {
+    fn befall(self, node: &mut Node) {
+        match self {
+            Self::Hang => node.hang(),
+            Self::Cut => node.cut(),
+            Self::Kill => node.kill(),
+        }
+    }
+}
+
 /// Three nodes, a router that spreads, and a client behind it.
 struct Fabric {
     scene: Scene,
@@ -139,21 +157,16 @@ fn every_node_gets_connections_and_none_goes_to_a_node_that_died() {
         assert!(smallest * 10 > total, "each gets a tenth at least: {counts:?}");
     }
 
-    let faults: [(&str, fn(&mut Node), fn(&mut Node)); 3] = [
-        ("hangs", |node| node.hang(), |node| node.resume()),
-        ("is cut off", |node| node.cut(), |node| node.heal()),
-        ("loses its speaker", Node::kill, |_| ()),
-    ];
-    for (what, fault, repair) in faults {
-        let (struck, reports) = fabric.strike(fault);
-        let gap = longest_gap(&reports);
-        println!("{} {what}: no flow waited longer than {:.0} ms", NODES[struck], millis(gap));
-        assert!(gap < LEG_LOST, "{} {what}: a flow waited for {gap:?}", NODES[struck]);
-        let (before, last) = (NODES[struck], reports[0].udp.answerers().pop().unwrap());
-        assert_ne!(*last, *before, "the flow went on elsewhere");
-        repair(&mut fabric.scene.nodes[struck]);
-        if what == "loses its speaker" {
-            fabric.scene.start_node(struck, &[]);
+    for fault in [Fault::Hang, Fault::Cut, Fault::Kill] {
+        let (struck, reports) = fabric.strike(|node| fault.befall(node));
+        let (name, gap) = (NODES[struck], longest_gap(&reports));
+        println!("{fault:?} of {name}: no flow waited longer than {:.0} ms", millis(gap));
+        assert!(gap < LEG_LOST, "{fault:?} of {name}: a flow waited for {gap:?}");
+        assert_ne!(*reports[0].udp.answerers().pop().unwrap(), *name, "the flow went on elsewhere");
+        match fault {
+            Fault::Hang => fabric.scene.nodes[struck].resume(),
+            Fault::Cut => fabric.scene.nodes[struck].heal(),
+            Fault::Kill => fabric.scene.start_node(struck, &[]),
         }
         fabric.expect_legs(NODES.len());
         fabric.expect_bfd();
@@ -164,7 +177,7 @@ fn every_node_gets_connections_and_none_goes_to_a_node_that_died() {
 fn with_graceful_restart_no_probe_is_lost_while_every_speaker_is_replaced() {
     let Some(mut fabric) = Fabric::start("graceful restart on;", ", enableGracefulRestart: true") else { return };
     let probers = fabric.probe();
-    for number in 0..NODES.len() {
+    for (number, name) in NODES.into_iter().enumerate() {
         if number == 0 {
             fabric.scene.nodes[number].kill();
         } else {
@@ -173,7 +186,7 @@ fn with_graceful_restart_no_probe_is_lost_while_every_speaker_is_replaced() {
         let all_legs = || fabric.scene.legs(FOUR) == NODES.len() && fabric.scene.legs(SIX) == NODES.len();
         fabric.scene.lab.always(MARGIN, "the router keeps all legs", all_legs);
         fabric.scene.start_node(number, &[]);
-        fabric.scene.lab.eventually(SOON, "the session is back", || fabric.bird.is_up(NODES[number]));
+        fabric.scene.lab.eventually(SOON, "the session is back", || fabric.bird.is_up(name));
     }
     let reports = stop(probers);
     assert_nothing_lost(&reports);
