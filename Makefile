@@ -32,7 +32,9 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: system-tools ## build a small network on this machine and show a failover and a drain (about a minute after the build)
+demo: system-tools ## build a small network on this machine and show failovers and drains, by ARP and by BGP (20 seconds after the build)
+	@# Without a router the demo ends a part earlier, and says so.
+	tests/lab/install.sh bird2 || true
 	$(RELEASE) -p clarion
 	mkdir -p target/demo
 	$(BIN)/clarion demo --summary target/demo/summary.json
@@ -86,7 +88,8 @@ check: $(DENY) ## format, lints, purity of the pure crates, licences and duplica
 
 .PHONY: bench
 bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)
-	tests/lab/install.sh keepalived
+	tests/lab/install.sh keepalived bird2 frr
+	tests/lab/gobgp/build.sh
 	$(RELEASE) -p clarion -p bench
 	mkdir -p target/bench
 	tests/lab/runner.sh $(BIN)/bench --clarion $(BIN)/clarion --out target/bench/results.jsonl $(BENCH)

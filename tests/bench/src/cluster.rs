@@ -356,13 +356,22 @@ impl Metrics {
 }
 
 impl Station {
-    fn build(network: &Network, lan: &Bridge, name: &str, number: u8) -> anyhow::Result<Self> {
+    /// Builds a machine whose addresses end in `number` on a switch.
+    pub(crate) fn build(network: &Network, lan: &Bridge, name: &str, number: u8) -> anyhow::Result<Self> {
         let host = network.host(name)?;
         let four = IpAddr::from(Ipv4Addr::new(10, 0, 0, number));
         let six = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, number.into()));
         let addresses = [IpNet::new(four, 16)?, IpNet::new(six, 64)?];
         let link = network.plug(&host, "eth0", lan, &addresses)?;
         Ok(Self { host, link })
+    }
+
+    /// Returns the station's IPv4 address.
+    pub(crate) fn four(&self) -> anyhow::Result<Ipv4Addr> {
+        match self.link.address_like(Ipv4Addr::UNSPECIFIED.into()) {
+            Some(IpAddr::V4(four)) => Ok(four),
+            Some(IpAddr::V6(_)) | None => bail!("{} has no IPv4 address", self.host.name()),
+        }
     }
 
     /// Starts to ask for addresses every 20 ms as a host that never heard of them.

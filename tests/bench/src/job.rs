@@ -11,7 +11,7 @@ use crate::{
     cold_start,
     failover::{self, Fault},
     figure::Sink,
-    idle, kubernetes, moves, plan, size, starvation,
+    idle, kubernetes, moves, plan, routes, size, starvation,
 };
 
 /// The benches by the names of their figures.
@@ -39,6 +39,8 @@ pub(crate) enum Bench {
     Size,
     /// A real API server.
     Kubernetes,
+    /// Routers learn many routes.
+    Routes,
 }
 
 /// One part.
@@ -66,6 +68,8 @@ pub(crate) enum Job {
     Size,
     /// Controller and speaker on an API server with so many Services.
     Kubernetes(usize),
+    /// So many prefixes to routers, beside other BGP speakers.
+    Routes(usize),
 }
 
 impl Job {
@@ -82,6 +86,7 @@ impl Job {
             Self::Plan => Bench::Plan,
             Self::Size => Bench::Size,
             Self::Kubernetes(_) => Bench::Kubernetes,
+            Self::Routes(_) => Bench::Routes,
         }
     }
 
@@ -99,6 +104,7 @@ impl Job {
             Self::Plan => plan::run(sink),
             Self::Size => size::run(options, sink),
             Self::Kubernetes(services) => kubernetes::run(options, *services, sink),
+            Self::Routes(prefixes) => routes::run(options, *prefixes, sink),
         }
     }
 }
@@ -120,6 +126,7 @@ impl fmt::Display for Job {
             Self::Plan => f.write_str("plan"),
             Self::Size => f.write_str("size"),
             Self::Kubernetes(services) => write!(f, "kubernetes {services}"),
+            Self::Routes(prefixes) => write!(f, "routes {prefixes}"),
         }
     }
 }

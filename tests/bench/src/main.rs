@@ -17,6 +17,7 @@ mod manifests;
 mod moves;
 mod plan;
 mod process;
+mod routes;
 mod schedule;
 mod sightings;
 mod size;

@@ -110,7 +110,8 @@ pub(crate) fn with_address(name: &str, address: Ipv4Addr, local: bool, ready: bo
     service(name, &annotations, policy, Families::Four, ready)
 }
 
-fn web(number: usize, families: Families) -> String {
+/// Returns a Service that takes any address, with endpoints on n1 to n3.
+pub(crate) fn web(number: usize, families: Families) -> String {
     service(&format!("web-{number}"), "", "", families, true)
 }
 

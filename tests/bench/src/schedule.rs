@@ -80,6 +80,10 @@ fn stages() -> Vec<Vec<Lane>> {
         Job::Kubernetes(10),
         Job::Kubernetes(1000),
         Job::Kubernetes(10_000),
+        Job::Routes(10),
+        Job::Routes(1000),
+        Job::Routes(10_000),
+        Job::Routes(100_000),
         Job::Starvation,
     ];
     vec![waiting, vec![busy]]

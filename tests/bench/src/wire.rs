@@ -42,22 +42,10 @@ pub(crate) struct Asker<'a> {
 impl<'a> Asker<'a> {
     /// Opens the socket on the station's interface.
     pub(crate) fn open(station: &'a Station) -> anyhow::Result<Self> {
-        let own = station.link.address_like(Ipv4Addr::UNSPECIFIED.into());
-        let Some(IpAddr::V4(own)) = own else { anyhow::bail!("{} has no IPv4 address", station.host.name()) };
-        let socket = station.host.run(|| {
-            let protocol = Protocol::from(i32::from(ETHERTYPE_ARP.to_be()));
-            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
-            let address = getifaddrs()?
-                .filter(|entry| entry.interface_name == station.link.interface)
-                .filter_map(|entry| entry.address)
-                .find(|address| address.family() == Some(AddressFamily::Packet))
-                .context("the station has no interface")?;
-            bind(socket.as_raw_fd(), &address)?;
-            socket.set_nonblocking(true)?;
-            socket.set_recv_buffer_size(8 << 20)?;
-            anyhow::Ok(socket)
-        });
-        Ok(Self { socket: socket?, station, own })
+        let own = station.four()?;
+        let socket = open(station, ETHERTYPE_ARP)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, station, own })
     }
 
     /// Asks for every address until each was claimed once, by an answer or an announcement, and returns when that was seen.
@@ -144,4 +132,20 @@ impl<'a> Asker<'a> {
             thread::sleep(NAP);
         }
     }
+}
+
+/// Opens a socket for the frames of one ethertype on the station's interface, with room for a burst.
+pub(crate) fn open(station: &Station, ethertype: u16) -> anyhow::Result<Socket> {
+    station.host.run(|| {
+        let protocol = Protocol::from(i32::from(ethertype.to_be()));
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
+        let address = getifaddrs()?
+            .filter(|entry| entry.interface_name == station.link.interface)
+            .filter_map(|entry| entry.address)
+            .find(|address| address.family() == Some(AddressFamily::Packet))
+            .context("the station has no interface")?;
+        bind(socket.as_raw_fd(), &address)?;
+        socket.set_recv_buffer_size(8 << 20)?;
+        anyhow::Ok(socket)
+    })
 }

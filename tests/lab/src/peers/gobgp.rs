@@ -85,7 +85,7 @@ impl Gobgp {
 }
 
 /// Returns where `tests/lab/gobgp/build.sh` puts a program.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("gobgp/build.sh");
     let output = Command::new(&script).arg("--print").output().expect("the script of this folder runs");
     Path::new(String::from_utf8_lossy(&output.stdout).trim()).join(name)
