@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many changes of each kind are measured.
-const CHANGES: usize = 100;
+pub(crate) const CHANGES: usize = 100;
 
 /// How long an address must be silent to count as gone, and the speakers have nothing left to do.
 const QUIET: Duration = Duration::from_millis(150);
@@ -35,24 +35,26 @@ pub(crate) fn run(options: &Options, services: usize, sink: Sink<'_>) -> anyhow:
         added.keep(add(&cluster, &asker, named(number)));
     }
     let bounds = |p50, p99| Bounds { p50: Some(p50), p99: Some(p99), max: None };
-    added.report(&mut subject, "service_added", bounds(10.0, 50.0));
+    added.report(&mut subject, "service_added.answered", bounds(10.0, 50.0));
 
     let mut ready = Series::default();
     for _ in 0..CHANGES {
         ready.keep(become_ready(&cluster, &asker, named(0)));
     }
-    ready.report(&mut subject, "endpoint_ready", bounds(4.0, 25.0));
+    ready.report(&mut subject, "endpoint_ready.answered", bounds(4.0, 25.0));
     Ok(())
 }
 
+/// The times of one kind of change.
 #[derive(Default)]
-struct Series {
+pub(crate) struct Series {
     times: Vec<Duration>,
     failed: usize,
 }
 
 impl Series {
-    fn keep(&mut self, result: anyhow::Result<Duration>) {
+    /// Takes a measurement; a failure is told and counted.
+    pub(crate) fn keep(&mut self, result: anyhow::Result<Duration>) {
         match result {
             Ok(time) => self.times.push(time),
             Err(error) => {
@@ -62,8 +64,9 @@ impl Series {
         }
     }
 
-    fn report(&self, subject: &mut Subject<'_>, metric: &str, bounds: Bounds) {
-        subject.distribution(&format!("{metric}.answered"), &self.times, bounds);
+    /// Tells the distribution and how many failed.
+    pub(crate) fn report(&self, subject: &mut Subject<'_>, metric: &str, bounds: Bounds) {
+        subject.distribution(metric, &self.times, bounds);
         let runs = self.times.len() + self.failed;
         subject.add(&format!("{metric}.failed_runs"), self.failed as f64, "runs", runs, Some(0.0));
     }

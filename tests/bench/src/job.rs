@@ -11,7 +11,7 @@ use crate::{
     cold_start,
     failover::{self, Fault},
     figure::Sink,
-    idle, kubernetes, moves, plan, routes, size, starvation,
+    idle, kubernetes, legs, moves, plan, route_change, routes, size, starvation,
 };
 
 /// The benches by the names of their figures.
@@ -41,6 +41,8 @@ pub(crate) enum Bench {
     Kubernetes,
     /// Routers learn many routes.
     Routes,
+    /// A router stops to use a lost node.
+    Legs,
 }
 
 /// One part.
@@ -70,6 +72,10 @@ pub(crate) enum Job {
     Kubernetes(usize),
     /// So many prefixes to routers, beside other BGP speakers.
     Routes(usize),
+    /// Lost nodes behind a router.
+    Legs,
+    /// Changes that a router hears of, beside so many Services.
+    RouteChange(usize),
 }
 
 impl Job {
@@ -81,12 +87,13 @@ impl Job {
             Self::Leave | Self::Rolling => Bench::Leave,
             Self::Starvation => Bench::Starvation,
             Self::Idle(_) => Bench::Idle,
-            Self::Change(_) => Bench::Change,
+            Self::Change(_) | Self::RouteChange(_) => Bench::Change,
             Self::ColdStart(_) => Bench::ColdStart,
             Self::Plan => Bench::Plan,
             Self::Size => Bench::Size,
             Self::Kubernetes(_) => Bench::Kubernetes,
             Self::Routes(_) => Bench::Routes,
+            Self::Legs => Bench::Legs,
         }
     }
 
@@ -105,6 +112,8 @@ impl Job {
             Self::Size => size::run(options, sink),
             Self::Kubernetes(services) => kubernetes::run(options, *services, sink),
             Self::Routes(prefixes) => routes::run(options, *prefixes, sink),
+            Self::Legs => legs::run(options, sink),
+            Self::RouteChange(services) => route_change::run(options, *services, sink),
         }
     }
 }
@@ -127,6 +136,8 @@ impl fmt::Display for Job {
             Self::Size => f.write_str("size"),
             Self::Kubernetes(services) => write!(f, "kubernetes {services}"),
             Self::Routes(prefixes) => write!(f, "routes {prefixes}"),
+            Self::Legs => f.write_str("legs"),
+            Self::RouteChange(services) => write!(f, "change routed {services}"),
         }
     }
 }

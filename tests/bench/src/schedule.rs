@@ -67,12 +67,15 @@ fn stages() -> Vec<Vec<Lane>> {
         vec![Job::Failover(Kind::KeepalivedTenth, vec![Kill, Hang, Cut, Pull]), Job::Idle(10)],
         vec![Job::Failover(Kind::KeepalivedSecond, vec![Kill, Hang])],
         vec![Job::Failover(Kind::KeepalivedSecond, vec![Cut, Pull])],
+        vec![Job::Legs],
     ];
     let busy = vec![
         Job::Size,
         Job::Plan,
         Job::Change(10),
         Job::Change(1000),
+        Job::RouteChange(10),
+        Job::RouteChange(1000),
         Job::ColdStart(10),
         Job::ColdStart(1000),
         Job::ColdStart(10_000),

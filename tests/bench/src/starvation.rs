@@ -3,7 +3,7 @@
 use std::{
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -14,10 +14,14 @@ use crate::{
     cluster::{Cluster, Kind, MARGIN, Node},
     figure::{Sink, Subject},
     manifests::Families,
+    routed::Router,
     sightings::{macs, overlap},
 };
 
 const SERVICES: usize = 10;
+
+/// The interval of BFD with a router, at its default.
+const INTERVAL: Duration = Duration::from_millis(300);
 
 /// How many busy loops there are for each core.
 const LOOPS_PER_CORE: usize = 4;
@@ -30,6 +34,7 @@ struct Counts {
     moves: f64,
     pauses: f64,
     conflicts: f64,
+    bfd_downs: f64,
     lost: usize,
 }
 
@@ -37,12 +42,15 @@ struct Counts {
 pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
     let mut cluster = Cluster::build(options, Kind::Clarion, SERVICES, Families::Both)?;
     let all = cluster.vips.clone();
+    let router = Router::start(options, &cluster, INTERVAL)?;
     cluster.start(&all)?;
     let followed = [all[0]];
+    router.settle(&cluster, followed[0], cluster.nodes.len())?;
     let before = Counts::of(&cluster)?;
     let watcher = cluster.newcomer.watch(&followed)?;
     let prober = Prober::start(&cluster.client.host, followed[0])?;
 
+    let begun = Instant::now();
     let cores = thread::available_parallelism()?.get();
     let loops = (0..LOOPS_PER_CORE * cores).map(|_| Loop::start()).collect::<anyhow::Result<Vec<_>>>()?;
     thread::sleep(Duration::from_secs(60 * options.starvation_minutes));
@@ -60,6 +68,9 @@ pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
     subject.add("owner_changes", after.moves - before.moves, "moves", n, Some(0.0));
     subject.add("members_lost", (after.lost - before.lost) as f64, "events", n, Some(0.0));
     subject.add("conflicts", after.conflicts - before.conflicts, "claims", n, Some(0.0));
+    subject.add("bfd_downs", after.bfd_downs - before.bfd_downs, "events", n, Some(0.0));
+    let rerouted = router.changes(begun).iter().filter(|change| change.concerns(followed[0])).count();
+    subject.add("routes_changed", rerouted as f64, "changes", 1, Some(0.0));
     subject.add("pauses", after.pauses - before.pauses, "events", n, None);
     subject.add("nodes_that_answered", macs(&sightings, &followed).len() as f64, "nodes", 1, Some(1.0));
     subject.add("overlap.max", overlap(&sightings, &followed).as_secs_f64() * 1000.0, "ms", 1, Some(50.0));
@@ -94,6 +105,7 @@ impl Counts {
             moves: sum("clarion_members_moves_total")?,
             pauses: sum("clarion_members_pauses_total")?,
             conflicts: sum("clarion_members_conflicts_total")?,
+            bfd_downs: sum("metallb_bfd_session_down_events")?,
             lost,
         })
     }
