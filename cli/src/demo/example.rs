@@ -28,15 +28,34 @@ pub fn write(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Marks a node as cordoned in its manifest, in one step for whoever watches the directory.
+/// Adds the router of the rack to a directory of manifests.
+pub fn add_router(directory: &Path) -> anyhow::Result<()> {
+    put(&directory.join("router.yaml"), include_str!("example/router.yaml"))
+}
+
+/// Marks a node as cordoned in its manifest.
 pub fn cordon(directory: &Path, node: &str) -> anyhow::Result<()> {
+    change(directory, node, "unschedulable: false", "unschedulable: true")
+}
+
+/// Undoes [`cordon`].
+pub fn uncordon(directory: &Path, node: &str) -> anyhow::Result<()> {
+    change(directory, node, "unschedulable: true", "unschedulable: false")
+}
+
+fn change(directory: &Path, node: &str, from: &str, to: &str) -> anyhow::Result<()> {
     let file = directory.join(format!("node-{node}.yaml"));
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let cordoned = text.replace("unschedulable: false", "unschedulable: true");
-    ensure!(cordoned != text, "{} has no `unschedulable: false` to change", file.display());
+    let changed = text.replace(from, to);
+    ensure!(changed != text, "{} has no `{from}` to change", file.display());
+    put(&file, &changed)
+}
+
+/// Writes a file in one step for whoever watches the directory.
+fn put(file: &Path, text: &str) -> anyhow::Result<()> {
     let draft = file.with_extension("draft");
-    fs::write(&draft, cordoned)?;
-    fs::rename(&draft, &file)?;
+    fs::write(&draft, text)?;
+    fs::rename(&draft, file)?;
     Ok(())
 }
 

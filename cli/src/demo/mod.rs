@@ -2,14 +2,17 @@
 //!
 //! The parts that build and measure are public: the test lab is made of them.
 
+pub mod bird;
 pub mod example;
 pub mod frame;
 pub mod namespace;
 pub mod narrator;
 pub mod network;
 pub mod prober;
+pub mod rack;
 pub mod raw;
 pub mod report;
+pub mod routes;
 pub mod sandbox;
 pub mod scene;
 pub mod server;
@@ -34,7 +37,7 @@ use narrator::Narrator;
 use sandbox::Side;
 use scene::Scene;
 
-/// A small network on this machine, with a failover and a drain under real traffic; takes less than a minute.
+/// A small network on this machine, with failovers and drains under real traffic, on the wire and behind a router; takes less than a minute.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Where to write the result as JSON; by default target/demo/summary.json in the repository and summary.json elsewhere

@@ -62,11 +62,23 @@ impl Prober {
         Report { udp: self.udp.shared.snapshot(), tcp: self.tcp.shared.snapshot() }
     }
 
-    /// Stops asking, waits for answers that are due, and returns what was seen.
-    pub fn stop(self) -> anyhow::Result<Report> {
+    /// Stops several probers as [`Prober::stop`] does, and waits for all of them together.
+    pub fn stop_all(probers: Vec<Self>) -> anyhow::Result<Vec<Report>> {
+        for prober in &probers {
+            prober.hush();
+        }
+        probers.into_iter().map(Self::stop).collect()
+    }
+
+    fn hush(&self) {
         for worker in [&self.udp, &self.tcp] {
             worker.shared.stop.notify_one();
         }
+    }
+
+    /// Stops asking, waits for answers that are due, and returns what was seen.
+    pub fn stop(self) -> anyhow::Result<Report> {
+        self.hush();
         Ok(Report { udp: self.udp.finish()?, tcp: self.tcp.finish()? })
     }
 }
@@ -147,7 +159,7 @@ async fn probe_udp(target: SocketAddr, shared: &Shared) -> io::Result<()> {
     tokio::pin!(deadline);
     while !(stopped && shared.all_answered()) {
         tokio::select! {
-            () = shared.stop.notified() => {
+            () = shared.stop.notified(), if !stopped => {
                 stopped = true;
                 deadline.as_mut().reset(tokio::time::Instant::now() + PATIENCE);
             }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::{
     example,
     network::{Bridge, Host, Link, Mac, Network},
+    rack::Rack,
     server::Server,
     speaker::{Settings, Speaker},
     status::Status,
@@ -38,6 +39,10 @@ pub struct Scene {
     pub client6: Client,
     /// Asks for every address as a host that never heard of it.
     pub observer: Client,
+    /// The switch that everybody is plugged into.
+    pub lan: Bridge,
+    /// The network, for machines that come later.
+    pub network: Network,
     manifests: PathBuf,
 }
 
@@ -73,6 +78,8 @@ impl Scene {
             client: Client::build(&network, &lan, "client", &[four(101)])?,
             client6: Client::build(&network, &lan, "client6", &[six(102)])?,
             observer: Client::build(&network, &lan, "observer", &[four(103), six(103)])?,
+            lan,
+            network,
             manifests,
         })
     }
@@ -119,6 +126,18 @@ impl Scene {
     /// Cordons one node in its manifest, as `kubectl cordon` does in a cluster.
     pub fn cordon(&self, name: &str) -> anyhow::Result<()> {
         example::cordon(&self.manifests, name)
+    }
+
+    /// Undoes [`Scene::cordon`].
+    pub fn uncordon(&self, name: &str) -> anyhow::Result<()> {
+        example::uncordon(&self.manifests, name)
+    }
+
+    /// Plugs in a router with a client behind it, and adds the manifests by which the nodes know it.
+    pub fn add_rack(&self) -> anyhow::Result<Rack> {
+        let rack = Rack::build(self, Path::new(DIRECTORY))?;
+        example::add_router(&self.manifests)?;
+        Ok(rack)
     }
 
     /// Returns the last lines of every speaker's log, for a demo that failed.
@@ -168,6 +187,16 @@ impl Node {
         self.speaker.as_ref()?.status(&self.host).ok()
     }
 
+    /// Returns whether an address is one of the node's own.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.link.addresses.iter().any(|own| own.addr() == address)
+    }
+
+    /// Returns the node's own address of the family of `other`.
+    pub fn address_like(&self, other: IpAddr) -> Option<IpAddr> {
+        self.link.address_like(other)
+    }
+
     /// Returns how the speaker ended, if it did although nobody asked it to.
     pub fn failure(&mut self) -> Option<String> {
         let ended = self.speaker.as_mut().is_some_and(|speaker| !speaker.running());
@@ -180,21 +209,29 @@ impl Node {
 }
 
 impl Client {
-    fn build(network: &Network, lan: &Bridge, name: &str, addresses: &[IpNet]) -> anyhow::Result<Self> {
+    /// Plugs in a machine that uses Services.
+    pub(super) fn build(network: &Network, lan: &Bridge, name: &str, addresses: &[IpNet]) -> anyhow::Result<Self> {
         let host = network.host(name)?;
         let link = network.plug(&host, "eth0", lan, addresses)?;
         Ok(Self { host, link })
     }
 }
 
-fn four(number: u8) -> IpNet {
-    network(Ipv4Addr::new(192, 0, 2, number).into(), 24)
+/// Returns an IPv4 address on the switch of the nodes.
+pub(super) fn four(number: u8) -> IpNet {
+    on(Ipv4Addr::new(192, 0, 2, number).into(), 24)
 }
 
-fn six(number: u8) -> IpNet {
-    network(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, number.into()).into(), 64)
+/// Returns an IPv6 address on the switch of the nodes.
+pub(super) fn six(number: u8) -> IpNet {
+    on(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, number.into()).into(), 64)
 }
 
-fn network(address: IpAddr, length: u8) -> IpNet {
+/// Returns an address of another network.
+pub(super) fn network(address: &str, length: u8) -> anyhow::Result<IpNet> {
+    Ok(IpNet::new(address.parse()?, length)?)
+}
+
+fn on(address: IpAddr, length: u8) -> IpNet {
     IpNet::new(address, length).expect("the length fits the family")
 }

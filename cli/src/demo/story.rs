@@ -14,6 +14,7 @@ use super::{
     network::Mac,
     prober::Prober,
     report::{Report, millis},
+    routes,
     scene::{Client, Scene},
     speaker::fetch,
     status::{Service, Status},
@@ -23,10 +24,10 @@ use super::{
 };
 
 /// How long the speakers may take for anything before the demo gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a measurement goes on before and after what it measures.
-const MARGIN: Duration = Duration::from_millis(700);
+pub(super) const MARGIN: Duration = Duration::from_millis(700);
 
 /// The Service whose clients are measured; it has an address of each family.
 const FOLLOWED: &str = "shop/web";
@@ -73,13 +74,15 @@ pub fn play<W: Write>(scene: &mut Scene, narrator: &mut Narrator<W>) -> anyhow::
     fetch_pages(scene, narrator, &entries, &owners)?;
     let failover = fail_over(scene, narrator, &entries, &owners)?;
     let returned = come_back(scene, narrator, &entries, &failover.owners)?;
-    let drain_lost_probes = drain(scene, narrator, &entries, &returned)?;
+    let (drained, drain_lost_probes) = drain(scene, narrator, &entries, &returned)?;
+    let bgp = routes::play(scene, narrator, &followed(&entries)?.ips, &drained)?;
     let services = entries.iter().map(|entry| summarise(entry, &owners)).collect::<anyhow::Result<_>>()?;
     Ok(Summary {
         services,
         failover_gap_ms: millis(failover.gap),
         failover_unanswered_ms: millis(failover.unanswered),
         drain_lost_probes,
+        bgp,
     })
 }
 
@@ -210,7 +213,7 @@ fn drain<W: Write>(
     narrator: &mut Narrator<W>,
     entries: &[Entry],
     owners: &Owners,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<(String, usize)> {
     let followed = followed(entries)?;
     let drained = owners.get(&followed.ips[0]).context("the followed Service has an owner")?.node.clone();
     narrator.act(&format!(
@@ -233,7 +236,7 @@ fn drain<W: Write>(
     for (ip, report) in &reports {
         ensure!(report.lost() == 0, "a drain must lose nothing, but {ip} saw\n{report}");
     }
-    Ok(lost)
+    Ok((drained, lost))
 }
 
 /// Waits until every address has an owner that is `right`, as seen on the wire.
@@ -266,7 +269,8 @@ fn owners_now(scene: &Scene, sightings: &Sightings) -> Owners {
     sightings.asked.keys().filter_map(owner).collect()
 }
 
-fn check_alive(scene: &mut Scene) -> anyhow::Result<()> {
+/// Fails when a speaker ended although nobody asked it to.
+pub(super) fn check_alive(scene: &mut Scene) -> anyhow::Result<()> {
     match scene.nodes.iter_mut().find_map(|node| node.failure()) {
         Some(failure) => bail!(failure),
         None => Ok(()),

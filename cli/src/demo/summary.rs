@@ -1,6 +1,7 @@
 //! The result of the demo for programs.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -18,6 +19,23 @@ pub struct Summary {
     pub failover_gap_ms: f64,
     /// How long a newcomer asked in vain when the owner died, in milliseconds.
     pub failover_unanswered_ms: f64,
+    /// How many probes were lost when a node was drained.
+    pub drain_lost_probes: usize,
+    /// What the router saw; absent on a machine without one.
+    pub bgp: Option<BgpSummary>,
+}
+
+/// What happened behind a router that spreads connections over the nodes.
+#[derive(Clone, Debug, Serialize)]
+pub struct BgpSummary {
+    /// How many connections each node got.
+    pub connections: BTreeMap<String, usize>,
+    /// How long the router sent packets to a node that had died, in milliseconds.
+    pub legs_gone_ms: f64,
+    /// The longest time that a flow was without an answer when the node died, in milliseconds.
+    pub failover_gap_ms: f64,
+    /// How many probes were lost when the node died.
+    pub failover_lost_probes: usize,
     /// How many probes were lost when a node was drained.
     pub drain_lost_probes: usize,
 }

@@ -1,8 +1,13 @@
 //! The demo's tables.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Table, TableStyle};
 
-use super::story::{Entry, Owners};
+use super::{
+    status::Peer,
+    story::{Entry, Owners},
+};
 
 /// Returns a table of every Service and address with the pool it comes from and the node that answers.
 pub fn render(entries: &[Entry], owners: &Owners) -> String {
@@ -30,6 +35,38 @@ pub fn moves(entries: &[Entry], before: &Owners, after: &Owners) -> String {
                 table.add_row(row);
             }
         }
+    }
+    table.trim_fmt()
+}
+
+/// A node's session with a router.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The node.
+    pub node: String,
+    /// What it says of the router.
+    pub peer: Peer,
+}
+
+/// Returns a table of sessions.
+pub fn sessions(sessions: &[Session]) -> String {
+    let mut table = plain();
+    table.set_header(["Node", "Router", "BGP", "BFD", "Routes"]);
+    for Session { node, peer } in sessions {
+        let bfd = peer.bfd.clone().unwrap_or_default();
+        table.add_row([node.clone(), peer.router.clone(), peer.state.clone(), bfd, peer.announced.to_string()]);
+    }
+    table.trim_fmt()
+}
+
+/// Returns a table of how many connections each node got.
+pub fn connections(counts: &BTreeMap<String, usize>) -> String {
+    let mut table = plain();
+    table.set_header(["Node", "Connections", "Share"]);
+    let total = counts.values().sum::<usize>().max(1);
+    for (node, count) in counts {
+        let share = format!("{} %", (100 * count + total / 2) / total);
+        table.add_row([node.clone(), count.to_string(), share]);
     }
     table.trim_fmt()
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clarion::demo::sandbox;
-use lab::{Lab, node::binary};
+use lab::{Lab, node::binary, peers::Bird};
 
 #[test]
 fn the_demo_ends_well_within_a_minute() {
@@ -30,4 +30,14 @@ fn the_demo_ends_well_within_a_minute() {
     }
     assert!(summary["failover_gap_ms"].as_f64().is_some_and(|gap| gap > 0.0));
     assert_eq!(summary["drain_lost_probes"], 0);
+
+    if Bird::is_available() {
+        let bgp = &summary["bgp"];
+        let connections = bgp["connections"].as_object().unwrap();
+        assert_eq!(connections.len(), 3, "{bgp}");
+        assert!(connections.values().all(|count| count.as_u64() > Some(0)), "{bgp}");
+        assert!(bgp["failover_gap_ms"].as_f64().is_some_and(|gap| gap > 0.0), "{bgp}");
+        assert!(bgp["legs_gone_ms"].as_f64().is_some_and(|time| time > 0.0), "{bgp}");
+        assert_eq!(bgp["drain_lost_probes"], 0);
+    }
 }

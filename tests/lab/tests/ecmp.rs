@@ -117,7 +117,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn stop(probers: Vec<Prober>) -> Vec<Report> {
-    probers.into_iter().map(|prober| prober.stop().expect("the prober works")).collect()
+    Prober::stop_all(probers).expect("the probers work")
 }
 
 fn answers(series: &Series) -> BTreeMap<Arc<str>, usize> {

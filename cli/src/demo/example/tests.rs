@@ -24,6 +24,8 @@ fn cordoning_changes_one_node_and_leaves_no_draft() {
     assert!(read("n1").contains("  unschedulable: false\n"));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), before);
     assert!(cordon(directory.path(), "n2").is_err());
+    uncordon(directory.path(), "n2").unwrap();
+    assert!(read("n2").contains("  unschedulable: false\n"));
 }
 
 #[test]

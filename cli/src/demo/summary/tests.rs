@@ -15,6 +15,13 @@ fn the_summary_has_the_fields_that_scripts_read() {
         failover_gap_ms: 301.5,
         failover_unanswered_ms: 310.0,
         drain_lost_probes: 0,
+        bgp: Some(BgpSummary {
+            connections: [("n1".to_owned(), 100), ("n2".to_owned(), 97)].into(),
+            legs_gone_ms: 290.0,
+            failover_gap_ms: 288.5,
+            failover_lost_probes: 31,
+            drain_lost_probes: 0,
+        }),
     };
     summary.write(&path).unwrap();
     let read: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -23,6 +30,9 @@ fn the_summary_has_the_fields_that_scripts_read() {
     assert_eq!(read["services"][0]["owner"], "n1");
     assert_eq!(read["failover_gap_ms"], 301.5);
     assert_eq!(read["drain_lost_probes"], 0);
+    assert_eq!(read["bgp"]["connections"]["n2"], 97);
+    assert_eq!(read["bgp"]["failover_gap_ms"], 288.5);
+    assert_eq!(read["bgp"]["drain_lost_probes"], 0);
 }
 
 #[test]

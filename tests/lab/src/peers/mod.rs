@@ -15,16 +15,16 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+pub use bird::Bird;
+pub use clarion::demo::bird::next_hops;
 use clarion::demo::network::Host;
+pub use exabgp::Exabgp;
+pub use frr::Frr;
+pub use gobgp::Gobgp;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-
-pub use bird::Bird;
-pub use exabgp::Exabgp;
-pub use frr::Frr;
-pub use gobgp::Gobgp;
 use serde_json::Value;
 
 /// A route as a router read it out of our messages.
@@ -60,7 +60,8 @@ impl Daemon {
         Self { child: child.unwrap_or_else(|error| panic!("{program} cannot be started ({error}); run `make test`")) }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal, as `kill` does.
+    pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
         kill(Pid::from_raw(id), signal).expect("a running daemon takes signals");
     }
@@ -72,23 +73,6 @@ impl Drop for Daemon {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Returns the next hops of the route to exactly `prefix` in a host's kernel; empty without such a route.
-pub fn next_hops(host: &Host, prefix: &str) -> Vec<IpAddr> {
-    let family = if prefix.contains(':') { "-6" } else { "-4" };
-    let output = host.output(Command::new("ip").args([family, "route", "show", prefix])).expect("ip runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut words = text.split_whitespace();
-    let mut hops = Vec::new();
-    while let Some(word) = words.next() {
-        if word == "via" {
-            // `via inet6 ADDRESS` is an IPv4 route over an IPv6 neighbour.
-            let next = words.next().filter(|next| *next != "inet6").or_else(|| words.next());
-            hops.extend(next.and_then(|address| address.parse::<IpAddr>().ok()));
-        }
-    }
-    hops
 }
 
 /// Returns the numbers of a list.

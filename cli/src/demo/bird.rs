@@ -1,0 +1,104 @@
+//! BIRD as the router of a network: one process on a host, asked by its own client.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::Context;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::network::Host;
+
+/// The programs that the package `bird2` brings.
+pub const PROGRAMS: [&str; 2] = ["/usr/sbin/bird", "/usr/sbin/birdc"];
+
+/// What every configuration begins with: the kernel gets all routes, and new tries come soon.
+const HEAD: &str = "protocol device { scan time 1; }\n\
+    protocol direct { ipv4; ipv6; }\n\
+    protocol kernel { ipv4 { export where source = RTS_BGP; }; merge paths on; }\n\
+    protocol kernel { ipv6 { export where source = RTS_BGP; }; merge paths on; }\n\
+    template bgp node { connect retry time 1; error wait time 1, 2; connect delay time 1; }\n";
+
+/// A running BIRD; dropping it kills it.
+#[derive(Debug)]
+pub struct Bird {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Bird {
+    /// Returns whether BIRD is installed.
+    pub fn is_installed() -> bool {
+        PROGRAMS.iter().all(|program| Path::new(program).exists())
+    }
+
+    /// Starts BIRD on a host with protocols that may be derived `from node`; its files go into `directory`, which must exist.
+    pub fn start(host: &Host, directory: &Path, protocols: &str) -> anyhow::Result<Self> {
+        let file = |kind: &str| directory.join(format!("{}.{kind}", host.name()));
+        let (configuration, socket) = (file("conf"), file("ctl"));
+        let text = format!("log \"{}\" all;\n{HEAD}{protocols}", file("log").display());
+        fs::write(&configuration, text).with_context(|| format!("cannot write {}", configuration.display()))?;
+        let output = File::create(file("out"))?;
+        let mut command = Command::new(PROGRAMS[0]);
+        command.arg("-f").arg("-c").arg(&configuration).arg("-s").arg(&socket).arg("-P").arg(file("pid"));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = host.spawn(&mut command).context("cannot start BIRD; install the package bird2")?;
+        Ok(Self { child, socket })
+    }
+
+    /// Returns what BIRD answers to a command of `birdc`; empty while it cannot be asked.
+    pub fn ask(&self, command: &str) -> String {
+        let output = Command::new(PROGRAMS[1]).arg("-s").arg(&self.socket).args(command.split(' ')).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    }
+
+    /// Returns whether a protocol is established.
+    pub fn is_up(&self, protocol: &str) -> bool {
+        self.ask(&format!("show protocols {protocol}")).contains("Established")
+    }
+
+    /// Stops BIRD in its tracks, as a router that hangs.
+    pub fn hang(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Ends [`Bird::hang`].
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
+        kill(Pid::from_raw(id), signal).expect("a child that was not waited for takes signals");
+    }
+}
+
+impl Drop for Bird {
+    fn drop(&mut self) {
+        // Fails only where the process has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Returns the next hops of the route to exactly `prefix` in a host's kernel; empty without such a route.
+pub fn next_hops(host: &Host, prefix: &str) -> Vec<std::net::IpAddr> {
+    let family = if prefix.contains(':') { "-6" } else { "-4" };
+    let output = host.output(Command::new("ip").args([family, "route", "show", prefix]));
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let mut words = text.split_whitespace();
+    let mut hops = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "via" {
+            // `via inet6 ADDRESS` is an IPv4 route over an IPv6 neighbour.
+            let next = words.next().filter(|next| *next != "inet6").or_else(|| words.next());
+            hops.extend(next.and_then(|address| address.parse::<std::net::IpAddr>().ok()));
+        }
+    }
+    hops
+}

@@ -1,0 +1,205 @@
+//! The acts of the demo with a router: connections spread over the nodes, one node lost, one drained.
+
+use std::{collections::BTreeMap, io::Write, net::IpAddr, time::Instant};
+
+use anyhow::{Context, ensure};
+
+use super::{
+    bird::Bird,
+    narrator::Narrator,
+    prober::Prober,
+    rack::Rack,
+    report::{Report, millis},
+    scene::Scene,
+    story::{MARGIN, PATIENCE, check_alive},
+    summary::BgpSummary,
+    table::{self, Session},
+};
+
+/// How many connections are made to see where they go.
+const CONNECTIONS: usize = 300;
+
+/// How many flows of datagrams are followed; each keeps its node until that one goes.
+const FLOWS: usize = 4;
+
+/// Plays the acts for a Service with these addresses while one node is cordoned, and returns what was found; nothing on a machine
+/// without a router.
+pub fn play<W: Write>(
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+    cordoned: &str,
+) -> anyhow::Result<Option<BgpSummary>> {
+    if !Bird::is_installed() {
+        narrator.act("A router would come next, but there is none: install the package bird2 to see the rest")?;
+        return Ok(None);
+    }
+    scene.uncordon(cordoned)?;
+    let rack = plug_in(scene, narrator, ips)?;
+    let connections = spread(&rack, scene, narrator, ips)?;
+    let (lost_node, summary) = lose_a_node(&rack, scene, narrator, ips)?;
+    come_back(&rack, scene, narrator, ips, &lost_node)?;
+    let drain_lost_probes = drain(&rack, scene, narrator, ips)?;
+    Ok(Some(BgpSummary { connections, drain_lost_probes, ..summary }))
+}
+
+fn plug_in<W: Write>(scene: &mut Scene, narrator: &mut Narrator<W>, ips: &[IpAddr]) -> anyhow::Result<Rack> {
+    narrator.act("A router joins the switch, with a client called `far` behind it")?;
+    narrator.say("The nodes learn of it by one more file: a BGPPeer, a BFDProfile and a BGPAdvertisement.")?;
+    let rack = scene.add_rack()?;
+    expect_all(&rack, scene, narrator, ips)?;
+    let sessions = scene.statuses().into_iter().flat_map(|(node, status)| {
+        let session = move |peer| Session { node: node.to_owned(), peer };
+        status.peers.into_iter().map(session).collect::<Vec<_>>()
+    });
+    narrator.show(&table::sessions(&sessions.collect::<Vec<_>>()))?;
+    Ok(rack)
+}
+
+fn spread<W: Write>(
+    rack: &Rack,
+    scene: &Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+) -> anyhow::Result<BTreeMap<String, usize>> {
+    narrator.act(&format!("`far` makes {CONNECTIONS} connections to each IP of shop/web"))?;
+    let mut counts: BTreeMap<String, usize> = scene.nodes.iter().map(|node| (node.host.name().to_owned(), 0)).collect();
+    for ip in ips {
+        let names =
+            rack.far.host.run(|| (0..CONNECTIONS).map(|_| rack.connect(*ip)).collect::<anyhow::Result<Vec<_>>>())?;
+        for name in names {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    narrator.show(&table::connections(&counts))?;
+    for (node, count) in &counts {
+        ensure!(*count > 0, "no connection went to {node}");
+    }
+    Ok(counts)
+}
+
+fn lose_a_node<W: Write>(
+    rack: &Rack,
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+) -> anyhow::Result<(String, BgpSummary)> {
+    let flows = Flows::start(rack, ips)?;
+    narrator.act("The node that serves the first of several flows loses its power")?;
+    narrator.pass("one datagram and one TCP connection every 10 ms in each flow", MARGIN)?;
+    let victim = flows.first_node()?;
+    let struck = Instant::now();
+    scene.power_off(&victim)?;
+    expect_gone(rack, scene, narrator, ips, &victim)?;
+    let legs_gone = struck.elapsed();
+    narrator.pass("watching", MARGIN)?;
+    let reports = flows.stop()?;
+    let gaps = reports.iter().filter_map(|report| report.udp.longest_gap()).map(|gap| gap.length);
+    let gap = gaps.max().context("the probers saw nothing")?;
+    let (lost, sent): (usize, usize) = (reports.iter().map(Report::lost).sum(), reports.iter().map(Report::sent).sum());
+    let last = reports[0].udp.answerers().pop().context("the first flow is served")?;
+    ensure!(*last != *victim, "the first flow ended with {victim}");
+    narrator
+        .say(&format!("{victim}'s flows go on at other nodes; no flow waited longer than {:.0} ms", millis(gap)))?;
+    narrator.say(&format!("{lost} of {sent} probes lost, all of them on their way to {victim}"))?;
+    let summary = BgpSummary {
+        connections: BTreeMap::new(),
+        legs_gone_ms: millis(legs_gone),
+        failover_gap_ms: millis(gap),
+        failover_lost_probes: lost,
+        drain_lost_probes: 0,
+    };
+    Ok((victim, summary))
+}
+
+fn come_back<W: Write>(
+    rack: &Rack,
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+    node: &str,
+) -> anyhow::Result<()> {
+    narrator.act(&format!("{node} comes back, and gets its share again"))?;
+    scene.power_on(node)?;
+    expect_all(rack, scene, narrator, ips)
+}
+
+fn drain<W: Write>(
+    rack: &Rack,
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+) -> anyhow::Result<usize> {
+    let flows = Flows::start(rack, ips)?;
+    narrator.act("A node is drained")?;
+    narrator.pass("one datagram and one TCP connection every 10 ms in each flow", MARGIN)?;
+    let drained = flows.first_node()?;
+    scene.cordon(&drained)?;
+    expect_gone(rack, scene, narrator, ips, &drained)?;
+    narrator.say(&format!(
+        "{drained} has asked to be the last choice (RFC 8326); it withdraws its routes when the time for that is over"
+    ))?;
+    narrator.pass("watching", MARGIN)?;
+    ensure!(rack.is_up(&drained), "the session with {drained} ended");
+    let reports = flows.stop()?;
+    let lost = reports.iter().map(Report::lost).sum();
+    let sent: usize = reports.iter().map(Report::sent).sum();
+    narrator.say(&format!("{lost} of {sent} probes lost"))?;
+    for report in &reports {
+        ensure!(report.lost() == 0, "a drain must lose nothing, but a flow saw\n{report}");
+    }
+    Ok(lost)
+}
+
+/// Waits until the router spreads over every node and watches all of them.
+fn expect_all<W: Write>(
+    rack: &Rack,
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+) -> anyhow::Result<()> {
+    narrator.wait("the router spreads both IPs over all nodes, and BFD watches each", PATIENCE, || {
+        check_alive(scene)?;
+        let (statuses, nodes) = (scene.statuses(), scene.nodes.len());
+        let watched = statuses.values().flat_map(|status| &status.peers);
+        let watched = watched.filter(|peer| peer.bfd.as_deref() == Some("Up")).count();
+        let legs = ips.iter().map(|ip| rack.legs(scene, *ip).len()).min().unwrap_or_default();
+        Ok((legs < nodes || watched < nodes).then(|| format!("{legs} legs, {watched} watched")))
+    })
+}
+
+/// Waits until the router sends nothing to a node.
+fn expect_gone<W: Write>(
+    rack: &Rack,
+    scene: &mut Scene,
+    narrator: &mut Narrator<W>,
+    ips: &[IpAddr],
+    node: &str,
+) -> anyhow::Result<()> {
+    narrator.wait(&format!("the router sends nothing more to {node}"), PATIENCE, || {
+        check_alive(scene)?;
+        let left = ips.iter().filter(|ip| rack.legs(scene, **ip).contains(&node)).count();
+        Ok((left > 0).then(|| format!("{left} IPs left")))
+    })
+}
+
+/// Flows from behind the router: several to the first address, one to each other.
+struct Flows(Vec<Prober>);
+
+impl Flows {
+    fn start(rack: &Rack, ips: &[IpAddr]) -> anyhow::Result<Self> {
+        let (first, others) = ips.split_first().context("the Service has an address")?;
+        let targets = [first; FLOWS].into_iter().chain(others);
+        targets.map(|ip| Prober::start(&rack.far.host, *ip)).collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    /// Returns the node that serves the first flow.
+    fn first_node(&self) -> anyhow::Result<String> {
+        let report = self.0.first().context("there is a flow")?.so_far();
+        Ok(report.udp.answerers().pop().context("nobody serves the first flow")?.to_string())
+    }
+
+    fn stop(self) -> anyhow::Result<Vec<Report>> {
+        Prober::stop_all(self.0)
+    }
+}
