@@ -17,6 +17,10 @@ use super::network::Host;
 /// The programs that the package `bird2` brings.
 pub const PROGRAMS: [&str; 2] = ["/usr/sbin/bird", "/usr/sbin/birdc"];
 
+/// Where the control sockets are. The kernel takes at most 107 bytes for a socket's path, which another directory may exceed; the
+/// sandbox has a `/run` of its own.
+const SOCKETS: &str = "/run/bird";
+
 /// What every configuration begins with: the kernel gets all routes, and new tries come soon.
 const HEAD: &str = "protocol device { scan time 1; }\n\
     protocol direct { ipv4; ipv6; }\n\
@@ -40,7 +44,8 @@ impl Bird {
     /// Starts BIRD on a host with protocols that may be derived `from node`; its files go into `directory`, which must exist.
     pub fn start(host: &Host, directory: &Path, protocols: &str) -> anyhow::Result<Self> {
         let file = |kind: &str| directory.join(format!("{}.{kind}", host.name()));
-        let (configuration, socket) = (file("conf"), file("ctl"));
+        let (configuration, socket) = (file("conf"), Path::new(SOCKETS).join(format!("{}.ctl", host.name())));
+        fs::create_dir_all(SOCKETS).with_context(|| format!("cannot make {SOCKETS}"))?;
         let text = format!("log \"{}\" all;\n{HEAD}{protocols}", file("log").display());
         fs::write(&configuration, text).with_context(|| format!("cannot write {}", configuration.display()))?;
         let output = File::create(file("out"))?;
