@@ -140,8 +140,13 @@ impl Reporter {
                     Ok(()) => pace = FIRST_LOOK,
                     Err(_) => return,
                 },
-                () = tokio::time::sleep(pace), if !idle => pace = (pace * 2).min(LAST_LOOK),
+                () = tokio::time::sleep(pace), if !idle => {
+                    pace = (pace * 2).min(LAST_LOOK);
+                    continue;
+                }
             }
+            // A look takes the time of those who act on the change, and changes seldom come alone.
+            tokio::time::sleep(FIRST_LOOK).await;
         }
     }
 
