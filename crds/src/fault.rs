@@ -12,7 +12,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use problem::{Problem, Severity};
+pub use problem::{Preference, Problem, Severity};
 
 /// The name of one Kubernetes object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,7 +18,7 @@ mod tests;
 
 pub use bfd_profile::{BfdProfile, BfdProfileFields, BfdProfileSpec};
 pub use bgp_advertisement::{BgpAdvertisement, BgpAdvertisementFields, BgpAdvertisementSpec};
-pub use bgp_peer::{BgpPeer, BgpPeerSpec, DynamicAsn};
+pub use bgp_peer::{BgpPeer, BgpPeerSpec, ConnectionMode, DynamicAsn, Role};
 pub use community::{Community, CommunityAlias, CommunityFields, CommunitySpec};
 pub use configuration_state::{
     ConfigurationResult, ConfigurationState, ConfigurationStateFields, ConfigurationStateStatus,

@@ -41,6 +41,22 @@ pub(crate) fn detect_multiplier(_: &mut SchemaGenerator) -> Schema {
     integer(2, 255)
 }
 
+pub(crate) fn prepend(_: &mut SchemaGenerator) -> Schema {
+    integer(0, 16)
+}
+
+pub(crate) fn megabits(_: &mut SchemaGenerator) -> Schema {
+    integer(1, 1_000_000)
+}
+
+pub(crate) fn hops(_: &mut SchemaGenerator) -> Schema {
+    integer(1, 254)
+}
+
+pub(crate) fn neighbors(_: &mut SchemaGenerator) -> Schema {
+    integer(1, 1000)
+}
+
 pub(crate) fn minimum_ttl(_: &mut SchemaGenerator) -> Schema {
     integer(1, 254)
 }

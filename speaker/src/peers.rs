@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use announce::{PeerName, RouteAttributes};
 pub use bgp::RouterId;
-use bgp::{Asn, Attributes, Distance, ExportFilter, Family, GracefulRestart, HoldTime};
+use bgp::{Asn, Attributes, Connecting, Distance, ExportFilter, Family, GracefulRestart, HoldTime};
 use crds::checked::{self, PasswordSource, Router};
 use crds::core::{Node, Secret};
+use crds::kinds;
 use crds::selector::any_or_empty;
+use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::net::links::Links;
@@ -32,6 +34,10 @@ pub struct PeerDesired {
     pub router: Router,
     /// Its TCP port.
     pub port: u16,
+    /// The TCP port of this side that the router may connect to, if it may.
+    pub listen: Option<u16>,
+    /// How many routers may be connected at once where only their prefix is known.
+    pub limit: usize,
     /// The address to connect from.
     pub source: Option<IpAddr>,
     /// The VRF device the session is opened in.
@@ -140,6 +146,11 @@ impl Inputs<'_> {
             config: self.session(name, peer)?,
             router: peer.router.clone(),
             port: peer.port,
+            listen: match peer.connecting {
+                kinds::ConnectionMode::Active => None,
+                kinds::ConnectionMode::Passive | kinds::ConnectionMode::Both => Some(peer.listen_port),
+            },
+            limit: peer.prefix_limit.into(),
             source: peer.source_address,
             vrf: peer.vrf.clone(),
             key: self.key(name, peer)?,
@@ -170,6 +181,18 @@ impl Inputs<'_> {
         if peer.multi_hop {
             config.distance = Distance::MultiHop { hops: NonZeroU8::MAX };
         }
+        if let Some(hops) = peer.ttl_security_hops {
+            config.ttl_security = true;
+            config.distance = if hops == NonZeroU8::MIN { Distance::Direct } else { Distance::MultiHop { hops } };
+        }
+        config.connecting = match peer.connecting {
+            kinds::ConnectionMode::Active => Connecting::Dial,
+            kinds::ConnectionMode::Passive => Connecting::Listen,
+            kinds::ConnectionMode::Both => Connecting::Both,
+        };
+        config.next_hop_ipv4 = peer.next_hop_ipv4;
+        config.next_hop_ipv6 = peer.next_hop_ipv6;
+        config.role = peer.role.map(|role| bgp::RoleConfig { role: role_of(role), strict: false });
         if peer.graceful_restart {
             // Nobody remembers whether there was a predecessor; a router without its routes loses nothing by the assumption.
             config.graceful_restart = Some(GracefulRestart { restart_time: RESTART_TIME, restarting: true });
@@ -177,7 +200,9 @@ impl Inputs<'_> {
         config.families = match (&peer.router, peer.dual_stack) {
             (Router::Address(IpAddr::V4(_)), false) => [Family::Ipv4].into(),
             (Router::Address(IpAddr::V6(_)), false) => [Family::Ipv6].into(),
-            (Router::Address(_), true) | (Router::Interface(_), _) => Family::ALL.into(),
+            (Router::Prefix(IpNet::V4(_)), false) => [Family::Ipv4].into(),
+            (Router::Prefix(IpNet::V6(_)), false) => [Family::Ipv6].into(),
+            (Router::Address(_) | Router::Prefix(_), true) | (Router::Interface(_), _) => Family::ALL.into(),
         };
         Ok(config)
     }
@@ -209,6 +234,16 @@ impl Inputs<'_> {
                 usable(found.value(PASSWORD_KEY).ok_or_else(no_key)?).map(Some)
             }
         }
+    }
+}
+
+fn role_of(role: kinds::Role) -> bgp::Role {
+    match role {
+        kinds::Role::Provider => bgp::Role::Provider,
+        kinds::Role::RouteServer => bgp::Role::RouteServer,
+        kinds::Role::RouteServerClient => bgp::Role::RouteServerClient,
+        kinds::Role::Customer => bgp::Role::Customer,
+        kinds::Role::Peer => bgp::Role::Peer,
     }
 }
 

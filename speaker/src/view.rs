@@ -91,6 +91,9 @@ impl Inputs<'_> {
                 aggregation_length,
                 aggregation_length_v6,
                 local_pref,
+                med,
+                prepend,
+                bandwidth_per_endpoint,
                 communities,
                 node_selectors,
                 peers,
@@ -105,11 +108,11 @@ impl Inputs<'_> {
                 ipv4_length: *aggregation_length,
                 ipv6_length: *aggregation_length_v6,
                 local_pref: *local_pref,
-                med: None,
-                prepend: 0,
+                med: *med,
+                prepend: *prepend,
                 communities: standard,
                 large_communities: large,
-                bandwidth_per_endpoint: None,
+                bandwidth_per_endpoint: *bandwidth_per_endpoint,
             };
             (AdvertisementName::from(name.as_str()), converted)
         };
@@ -188,7 +191,8 @@ fn split(communities: &BTreeSet<CommunityValue>) -> (BTreeSet<Community>, BTreeS
 fn families_of(peer: &checked::Peer) -> Scope<Family> {
     match &peer.router {
         Router::Address(address) if !peer.dual_stack => Scope::Only([Family::of(*address)].into()),
-        Router::Address(_) | Router::Interface(_) => Scope::All,
+        Router::Prefix(network) if !peer.dual_stack => Scope::Only([Family::of(network.addr())].into()),
+        Router::Address(_) | Router::Prefix(_) | Router::Interface(_) => Scope::All,
     }
 }
 

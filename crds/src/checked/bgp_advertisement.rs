@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 use super::{AddressRange, CommunityValue, Family, Pool, bounded, check_names};
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem};
@@ -7,6 +8,8 @@ use crate::selector::{self, Selector};
 
 #[cfg(test)]
 mod tests;
+
+const BYTES_PER_MEGABIT: u64 = 125_000;
 
 /// An advertisement to routers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,12 @@ pub struct BgpAdvertisement {
     pub aggregation_length_v6: u8,
     /// The LOCAL_PREF for internal peers; without it the router's default holds.
     pub local_pref: Option<u32>,
+    /// The MULTI_EXIT_DISC; without it none is sent.
+    pub med: Option<u32>,
+    /// How often the AS number is repeated for external peers, from 0 to 16.
+    pub prepend: u8,
+    /// The bytes per second that each local endpoint stands for; without it no bandwidth is sent.
+    pub bandwidth_per_endpoint: Option<NonZeroU64>,
     /// The communities, aliases resolved.
     pub communities: BTreeSet<CommunityValue>,
     /// The nodes that announce; empty means every node.
@@ -40,6 +49,9 @@ impl BgpAdvertisement {
             aggregation_length,
             aggregation_length_v6,
             local_pref,
+            med,
+            as_path_prepend,
+            bandwidth_per_endpoint,
             communities,
             ip_address_pools,
             ip_address_pool_selectors,
@@ -63,6 +75,9 @@ impl BgpAdvertisement {
             refuse_aggregation("aggregationLength", length, 32, &mut findings);
             refuse_aggregation("aggregationLengthV6", length_v6, 128, &mut findings);
         }
+        let prepend = i64::from(as_path_prepend.unwrap_or(0));
+        let prepend = bounded(prepend, 0..=16, field("asPathPrepend"), &mut findings);
+        let bandwidth = check_bandwidth(*bandwidth_per_endpoint, &mut findings);
         let communities = check_communities(communities.as_deref().unwrap_or_default(), &mut findings);
         findings.conclude(|| {
             Some(Self {
@@ -71,6 +86,9 @@ impl BgpAdvertisement {
                 aggregation_length: length?,
                 aggregation_length_v6: length_v6?,
                 local_pref: local_pref.filter(|preference| *preference != 0),
+                med: *med,
+                prepend: prepend?,
+                bandwidth_per_endpoint: bandwidth,
                 communities,
                 node_selectors,
                 peers: BTreeSet::new(),
@@ -126,6 +144,13 @@ fn refuse_aggregation(name: &str, length: Option<u8>, host: u8, findings: &mut F
     if let Some(length) = length.filter(|length| *length != host) {
         findings.add(field(name), Problem::AggregationWithSelectors { length });
     }
+}
+
+/// Returns bytes per second, which is what routers are told.
+fn check_bandwidth(megabits: Option<u32>, findings: &mut Findings) -> Option<NonZeroU64> {
+    let field = field("bandwidthPerEndpoint");
+    let megabits: u64 = bounded(i64::from(megabits?), 1..=1_000_000, field, findings)?;
+    NonZeroU64::new(megabits * BYTES_PER_MEGABIT)
 }
 
 fn check_communities(written: &[String], findings: &mut Findings) -> BTreeSet<CommunityValue> {

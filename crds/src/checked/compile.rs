@@ -4,9 +4,10 @@ use kube::Resource;
 
 use super::age::oldest_first;
 use super::overlaps::TakenRanges;
+use super::preference::Conflict;
 use super::references::Targets;
 use super::{
-    BfdProfile, BgpAdvertisement, Community, CommunityValue, L2Advertisement, Peer, Pool, Router, local_pref, sessions,
+    BfdProfile, BgpAdvertisement, Community, CommunityValue, L2Advertisement, Peer, Pool, Router, preference, sessions,
 };
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem, Severity};
 use crate::kinds;
@@ -184,6 +185,7 @@ impl<'a> Pass<'_, 'a> {
         // An unnumbered session runs over IPv6 link-local addresses.
         let over_ipv6 = match router {
             Router::Address(address) => address.is_ipv6(),
+            Router::Prefix(network) => network.addr().is_ipv6(),
             Router::Interface(_) => true,
         };
         if over_ipv6 && profile.echo_interval.take().is_some() {
@@ -262,20 +264,16 @@ impl<'a> Pass<'_, 'a> {
                 let problem = Problem::SameSpecification { other: ObjectRef::of(*other) };
                 findings.add(FieldPath::new("spec"), problem);
             }
-            let pool = local_pref::conflict(
+            let conflict = preference::conflict(
                 (advertisement, &peers(object)),
                 (elder, &peers(other)),
                 pools,
                 self.objects.nodes,
             );
-            if let Some(pool) = pool {
-                let problem = Problem::LocalPrefConflict {
-                    own: advertisement.local_pref.unwrap_or(0),
-                    theirs: elder.local_pref.unwrap_or(0),
-                    other: ObjectRef::of(*other),
-                    pool: pool.to_owned(),
-                };
-                findings.add(FieldPath::new("spec.localPref"), problem);
+            if let Some(Conflict { preference, own, theirs, pool }) = conflict {
+                let (other, pool) = (ObjectRef::of(*other), pool.to_owned());
+                let problem = Problem::PreferenceConflict { preference, own, theirs, other, pool };
+                findings.add(FieldPath::new("spec").child(preference.field()), problem);
             }
         }
     }

@@ -1,15 +1,19 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
-use super::{BfdProfile, Password, PasswordSource, parse_duration};
+use ipnet::IpNet;
+
+use super::{BfdProfile, Password, PasswordSource, bounded, parse_duration};
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem};
-use crate::kinds::{self, DynamicAsn};
+use crate::kinds::{self, ConnectionMode, DynamicAsn, Role};
 use crate::selector::{self, Selector};
 
 #[cfg(test)]
 mod tests;
 
 const BGP_PORT: u16 = 179;
+const PREFIX_LIMIT: u32 = 100;
 
 /// A router to speak BGP with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,12 @@ pub struct Peer {
     pub source_address: Option<IpAddr>,
     /// The router's TCP port; never 0.
     pub port: u16,
+    /// How many routers of a prefix may be connected at once, from 1 to 1000.
+    pub prefix_limit: u16,
+    /// Which side opens the connection; always the router where only its prefix is known.
+    pub connecting: ConnectionMode,
+    /// The TCP port of this side for connections of the router; never 0.
+    pub listen_port: u16,
     /// Hold and keepalive time; the session's defaults without.
     pub timers: Option<Timers>,
     /// How long to wait between connection attempts, from 1 s to 65535 s; the session's default without.
@@ -44,6 +54,14 @@ pub struct Peer {
     pub graceful_restart: bool,
     /// Whether an external router may be more than one hop away.
     pub multi_hop: bool,
+    /// How many hops away the router may be, from 1 to 254, proved by the TTL of its packets; without it their TTL does not matter.
+    pub ttl_security_hops: Option<NonZeroU8>,
+    /// Where IPv4 traffic shall go in place of this side's address.
+    pub next_hop_ipv4: Option<Ipv4Addr>,
+    /// Where IPv6 traffic shall go in place of this side's address.
+    pub next_hop_ipv6: Option<Ipv6Addr>,
+    /// What this side is to the router.
+    pub role: Option<Role>,
     /// The VRF device the session is opened in.
     pub vrf: Option<String>,
     /// Whether both families are announced over this session.
@@ -66,6 +84,8 @@ pub enum RemoteAsn {
 pub enum Router {
     /// At this address.
     Address(IpAddr),
+    /// Anywhere in this prefix; whoever connects from there is one.
+    Prefix(IpNet),
     /// On this link, found by its link-local address.
     Interface(String),
 }
@@ -95,6 +115,11 @@ impl Peer {
         }
         let remote_asn = check_asn(spec, &mut findings);
         let router = check_router(spec, &mut findings);
+        let connecting = check_connecting(spec, router.as_ref(), &mut findings);
+        let limit = i64::from(spec.peer_prefix_limit.unwrap_or(PREFIX_LIMIT));
+        let prefix_limit = bounded(limit, 1..=1000, field("peerPrefixLimit"), &mut findings);
+        let ttl_security_hops = check_hops(spec, &mut findings);
+        let (next_hop_ipv4, next_hop_ipv6) = check_next_hops(spec, &mut findings);
         let source_address = check_source(spec, router.as_ref(), &mut findings);
         let timers = check_timers(spec, &mut findings);
         let connect_time = check_connect_time(spec, &mut findings);
@@ -110,7 +135,10 @@ impl Peer {
                 local_asn: spec.local_asn,
                 router: router?,
                 source_address,
-                port: spec.peer_port.filter(|port| *port != 0).unwrap_or(BGP_PORT),
+                port: port(spec.peer_port),
+                prefix_limit: prefix_limit?,
+                connecting,
+                listen_port: port(spec.listen_port),
                 timers,
                 connect_time,
                 router_id,
@@ -119,6 +147,10 @@ impl Peer {
                 bfd: None,
                 graceful_restart: spec.enable_graceful_restart.unwrap_or(false),
                 multi_hop: spec.ebgp_multi_hop.unwrap_or(false),
+                ttl_security_hops,
+                next_hop_ipv4,
+                next_hop_ipv6,
+                role: spec.role,
                 vrf: written(&spec.vrf).map(str::to_owned),
                 dual_stack: spec.dual_stack_address_family.unwrap_or(false),
             })
@@ -128,6 +160,10 @@ impl Peer {
 
 fn field(name: &str) -> FieldPath {
     FieldPath::new("spec").child(name)
+}
+
+fn port(written: Option<u16>) -> u16 {
+    written.filter(|port| *port != 0).unwrap_or(BGP_PORT)
 }
 
 /// Returns a text that was written and is not empty.
@@ -154,30 +190,97 @@ fn check_asn(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Remot
     if internal && spec.ebgp_multi_hop == Some(true) {
         findings.add(field("ebgpMultiHop"), Problem::InternalMultiHop);
     }
+    if internal && spec.role.is_some() {
+        findings.add(field("role"), Problem::InternalRole);
+    }
     Some(remote)
 }
 
 fn check_router(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Router> {
-    match (written(&spec.peer_address), written(&spec.interface)) {
-        (Some(text), None) => check_address(text, "peerAddress", findings).map(Router::Address),
-        (None, Some(name)) => Some(Router::Interface(name.to_owned())),
-        (Some(_), Some(_)) => {
+    match (written(&spec.peer_address), written(&spec.peer_prefix), written(&spec.interface)) {
+        (Some(text), None, None) => check_address(text, "peerAddress", findings).map(Router::Address),
+        (None, Some(text), None) => check_prefix(text, findings).map(Router::Prefix),
+        (None, None, Some(name)) => Some(Router::Interface(name.to_owned())),
+        (Some(_), None, Some(_)) | (_, Some(_), Some(_)) => {
             findings.add(field("interface"), Problem::TwoRouters);
             None
         }
-        (None, None) => {
+        (Some(_), Some(_), None) => {
+            findings.add(field("peerPrefix"), Problem::TwoRouters);
+            None
+        }
+        (None, None, None) => {
             findings.add(field("peerAddress"), Problem::NoRouter);
             None
         }
     }
 }
 
+fn check_prefix(text: &str, findings: &mut Findings) -> Option<IpNet> {
+    let Ok(prefix) = text.parse::<IpNet>() else {
+        findings.add(field("peerPrefix"), Problem::NotAPrefix { text: text.to_owned() });
+        return None;
+    };
+    let network = prefix.trunc();
+    if network != prefix {
+        findings.add(field("peerPrefix"), Problem::PrefixBits { text: text.to_owned(), network });
+    }
+    Some(network)
+}
+
+fn check_connecting(spec: &kinds::BgpPeerSpec, router: Option<&Router>, findings: &mut Findings) -> ConnectionMode {
+    let is_prefix = matches!(router, Some(Router::Prefix(_)));
+    match spec.connection_mode {
+        Some(ConnectionMode::Active | ConnectionMode::Both) if is_prefix => {
+            findings.add(field("connectionMode"), Problem::PrefixDials);
+            ConnectionMode::Passive
+        }
+        Some(mode) => mode,
+        None if is_prefix => ConnectionMode::Passive,
+        None => ConnectionMode::Active,
+    }
+}
+
+fn check_hops(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<NonZeroU8> {
+    let hops: u8 = bounded(i64::from(spec.ttl_security_hops?), 1..=254, field("ttlSecurityHops"), findings)?;
+    if spec.ebgp_multi_hop == Some(true) {
+        findings.add(field("ebgpMultiHop"), Problem::TwoDistances);
+    }
+    NonZeroU8::new(hops)
+}
+
+fn check_next_hops(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    let (mut ipv4, mut ipv6) = (None, None);
+    for (index, text) in spec.next_hops.iter().flatten().enumerate() {
+        let field = field("nextHops").index(index);
+        let Ok(address) = text.parse::<IpAddr>() else {
+            findings.add(field, Problem::NotAnAddress { text: text.clone() });
+            continue;
+        };
+        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            findings.add(field, Problem::NextHop { address });
+            continue;
+        }
+        let earlier = match address.to_canonical() {
+            IpAddr::V4(address) => ipv4.replace(address).is_some(),
+            IpAddr::V6(address) => ipv6.replace(address).is_some(),
+        };
+        if earlier {
+            findings.add(field, Problem::TwoNextHops);
+        }
+    }
+    (ipv4, ipv6)
+}
+
 fn check_source(spec: &kinds::BgpPeerSpec, router: Option<&Router>, findings: &mut Findings) -> Option<IpAddr> {
     let source_address = check_address(written(&spec.source_address)?, "sourceAddress", findings)?;
-    if let Some(Router::Address(router)) = router
-        && router.is_ipv4() != source_address.is_ipv4()
-    {
-        let problem = Problem::SourceFamily { source_address, router: *router };
+    let router = match router {
+        Some(Router::Address(address)) => Some(*address),
+        Some(Router::Prefix(network)) => Some(network.addr()),
+        Some(Router::Interface(_)) | None => None,
+    };
+    if let Some(router) = router.filter(|router| router.is_ipv4() != source_address.is_ipv4()) {
+        let problem = Problem::SourceFamily { source_address, router };
         findings.add(field("sourceAddress"), problem);
     }
     Some(source_address)

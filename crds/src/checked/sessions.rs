@@ -4,7 +4,7 @@ use super::Peer;
 use super::compile::Nodes;
 use crate::selector::{Selector, any_or_empty};
 
-/// Says whether two peers would connect from one node to the same port of the same router in the same way.
+/// Says whether two peers would have a session between one node and the same port of the same router in the same way.
 pub(super) fn collide(one: &Peer, other: &Peer, nodes: Option<&Nodes>) -> bool {
     let same_session = one.router == other.router
         && one.port == other.port

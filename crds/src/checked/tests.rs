@@ -355,11 +355,14 @@ fn an_aggregate_wider_than_a_pool_leaves_only_that_pool_out() {
 }
 
 #[test]
-fn local_preferences_contradict_each_other_only_for_the_same_prefix_peer_and_node() {
+fn preferences_contradict_each_other_only_for_the_same_prefix_peer_and_node() {
     let selector = |rack: &str| json!([{ "matchLabels": { "rack": rack } }]);
     let table = [
         ("v4", json!({ "localPref": 200 }), true),
         ("v4", json!({ "localPref": 100 }), false),
+        ("v4", json!({ "localPref": 100, "med": 0 }), true),
+        ("v4", json!({ "localPref": 100, "asPathPrepend": 1 }), true),
+        ("v4", json!({ "localPref": 100, "asPathPrepend": 0, "bandwidthPerEndpoint": 100 }), false),
         ("v4", json!({ "localPref": 200, "ipAddressPools": ["dual"] }), false),
         ("v4", json!({ "localPref": 200, "aggregationLength": 26 }), false),
         ("v4", json!({ "localPref": 200, "aggregationLengthV6": 120 }), true),

@@ -92,6 +92,12 @@ fn bounds_are_those_of_the_protocols() {
         ("BGPAdvertisement", "localPref", 0, 4_294_967_295),
         ("BGPAdvertisement", "aggregationLength", 1, 32),
         ("BGPAdvertisement", "aggregationLengthV6", 0, 128),
+        ("BGPAdvertisement", "med", 0, 4_294_967_295),
+        ("BGPAdvertisement", "asPathPrepend", 0, 16),
+        ("BGPAdvertisement", "bandwidthPerEndpoint", 1, 1_000_000),
+        ("BGPPeer", "peerPrefixLimit", 1, 1000),
+        ("BGPPeer", "listenPort", 0, 65_535),
+        ("BGPPeer", "ttlSecurityHops", 1, 254),
         ("BFDProfile", "receiveInterval", 10, 60_000),
         ("BFDProfile", "transmitInterval", 10, 60_000),
         ("BFDProfile", "echoInterval", 10, 60_000),
@@ -198,7 +204,7 @@ fn the_old_version_of_a_peer_is_the_stored_one_under_another_name() {
 #[test]
 fn rules_guard_what_a_schema_alone_cannot() {
     let peer = spec("BGPPeer");
-    assert_eq!(peer["x-kubernetes-validations"].as_array().unwrap().len(), 3);
+    assert_eq!(peer["x-kubernetes-validations"].as_array().unwrap().len(), 5);
     let connect_time = rules(&peer["properties"]["connectTime"]);
     assert_eq!(connect_time.len(), 2);
     assert!(connect_time[0].contains("<= 65535"));

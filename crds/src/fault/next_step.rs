@@ -47,16 +47,23 @@ impl Problem {
             Self::CommunitySection { maximum, .. } => format!("write a number from 0 to {maximum}"),
             Self::CommunityMarker { .. } => "write large: in front of a community of three numbers".into(),
             Self::UnknownAlias { .. } => "define it in a Community, or write the community itself".into(),
-            Self::LocalPrefConflict { .. } => {
-                "use one local preference, or let the two advertisements differ in peers, nodes or aggregation length"
-                    .into()
-            }
+            Self::PreferenceConflict { preference, .. } => format!(
+                "write one {} in both, or let the two advertisements differ in peers, nodes or aggregation length",
+                preference.field()
+            ),
             Self::SameSpecification { .. } => "remove one of the two".into(),
             Self::AliasTaken { .. } => "rename one of the two".into(),
             Self::ZeroAsn => "write an AS number from 1 to 4294967295".into(),
             Self::NoAsn => "set peerASN or dynamicASN".into(),
-            Self::TwoAsns | Self::TwoRouters | Self::TwoPasswords => "remove one of the two".into(),
-            Self::NoRouter => "set peerAddress or interface".into(),
+            Self::TwoAsns | Self::TwoPasswords | Self::TwoNextHops => "remove one of the two".into(),
+            Self::TwoRouters => "leave only one of them".into(),
+            Self::NoRouter => "set peerAddress, peerPrefix or interface".into(),
+            Self::NotAPrefix { .. } => "write one like 192.0.2.0/24 or 2001:db8::/64".into(),
+            Self::PrefixBits { network, .. } => format!("write {network}"),
+            Self::PrefixDials => "write passive or remove the field".into(),
+            Self::NextHop { .. } => "write an address of a node or of a gateway".into(),
+            Self::InternalRole => "remove role".into(),
+            Self::TwoDistances => "remove ebgpMultiHop".into(),
             Self::RouterId { .. } => "write it as an IPv4 address other than 0.0.0.0".into(),
             Self::SourceFamily { router, .. } => {
                 format!("write an {} source address", if router.is_ipv4() { "IPv4" } else { "IPv6" })

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use thiserror::Error;
 
 use super::ObjectRef;
@@ -31,6 +32,42 @@ impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// By what routers prefer one announcement of a prefix to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Preference {
+    /// `localPref`
+    LocalPref,
+    /// `med`
+    Med,
+    /// `asPathPrepend`
+    Prepend,
+}
+
+impl Preference {
+    /// Returns the name of the field.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::LocalPref => "localPref",
+            Self::Med => "med",
+            Self::Prepend => "asPathPrepend",
+        }
+    }
+}
+
+impl fmt::Display for Preference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LocalPref => "local preference",
+            Self::Med => "MED",
+            Self::Prepend => "AS path prepending",
+        })
+    }
+}
+
+fn words(value: &Option<u32>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
 /// What is wrong with a field.
@@ -120,8 +157,8 @@ pub enum Problem {
     CommunityMarker { text: String, marker: String },
     #[error("no Community object defines {alias:?}")]
     UnknownAlias { alias: String },
-    #[error("local preference {own} contradicts {theirs} of {other} for pool {pool:?}")]
-    LocalPrefConflict { own: u32, theirs: u32, other: ObjectRef, pool: String },
+    #[error("{preference} {} contradicts {} of {other} for pool {pool:?}", words(.own), words(.theirs))]
+    PreferenceConflict { preference: Preference, own: Option<u32>, theirs: Option<u32>, other: ObjectRef, pool: String },
     #[error("the specification is the same as that of {other}")]
     SameSpecification { other: ObjectRef },
 
@@ -138,8 +175,22 @@ pub enum Problem {
     TwoAsns,
     #[error("the router is not given")]
     NoRouter,
-    #[error("peerAddress and interface are both set")]
+    #[error("more than one of peerAddress, peerPrefix and interface is set")]
     TwoRouters,
+    #[error("{text:?} is not a prefix")]
+    NotAPrefix { text: String },
+    #[error("{text} has bits beyond its prefix length")]
+    PrefixBits { text: String, network: IpNet },
+    #[error("routers of a peerPrefix connect by themselves, and nobody can connect to them")]
+    PrefixDials,
+    #[error("another address of the same family is listed")]
+    TwoNextHops,
+    #[error("{address} cannot be sent traffic to")]
+    NextHop { address: IpAddr },
+    #[error("the router is in this side's own AS, where nobody has a role")]
+    InternalRole,
+    #[error("ttlSecurityHops says already how far away the router may be")]
+    TwoDistances,
     #[error("{text:?} is not a BGP identifier")]
     RouterId { text: String },
     #[error("source {source_address} and router {router} are of different families")]

@@ -52,6 +52,19 @@ pub struct BgpAdvertisementFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_u32")]
     pub local_pref: Option<u32>,
+    /// The MULTI_EXIT_DISC, of which routers prefer the lowest. Without it, the default, none is sent. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_u32")]
+    pub med: Option<u32>,
+    /// How often the AS number of this side is repeated in the path for external peers, from 0 to 16. Defaults to 0. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::prepend")]
+    pub as_path_prepend: Option<u32>,
+    /// The link bandwidth in Mbit/s that each ready local endpoint stands for, from 1 to 1000000, so that routers weigh nodes by their endpoints.
+    /// Without it, the default, and for Services with externalTrafficPolicy Cluster, no bandwidth is sent. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::megabits")]
+    pub bandwidth_per_endpoint: Option<u32>,
     /// The communities to attach: `asn:value`, `large:global:local1:local2`, or an alias of a Community object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub communities: Option<Vec<String>>,
@@ -78,6 +91,9 @@ impl Default for BgpAdvertisementFields {
             aggregation_length: host_length(),
             aggregation_length_v6: host_length_v6(),
             local_pref: None,
+            med: None,
+            as_path_prepend: None,
+            bandwidth_per_endpoint: None,
             communities: None,
             ip_address_pools: None,
             ip_address_pool_selectors: None,

@@ -28,8 +28,12 @@ use crate::schema;
 #[x_kube(
     validation = Rule::new("(has(self.peerASN) && self.peerASN != 0) != (has(self.dynamicASN) && size(self.dynamicASN) > 0)")
         .message("set exactly one of peerASN and dynamicASN"),
-    validation = Rule::new("(has(self.peerAddress) && size(self.peerAddress) > 0) != (has(self.interface) && size(self.interface) > 0)")
-        .message("set exactly one of peerAddress and interface"),
+    validation = Rule::new("(has(self.peerAddress) && size(self.peerAddress) > 0 ? 1 : 0) + (has(self.peerPrefix) && size(self.peerPrefix) > 0 ? 1 : 0) + (has(self.interface) && size(self.interface) > 0 ? 1 : 0) == 1")
+        .message("set exactly one of peerAddress, peerPrefix and interface"),
+    validation = Rule::new("!(has(self.peerPrefix) && size(self.peerPrefix) > 0) || !has(self.connectionMode) || self.connectionMode == 'passive'")
+        .message("routers of a peerPrefix connect by themselves; set connectionMode to passive or remove it"),
+    validation = Rule::new("!(has(self.ttlSecurityHops) && has(self.ebgpMultiHop) && self.ebgpMultiHop)")
+        .message("set at most one of ttlSecurityHops and ebgpMultiHop"),
     validation = Rule::new("!(has(self.password) && size(self.password) > 0 && has(self.passwordSecret) && has(self.passwordSecret.name) && size(self.passwordSecret.name) > 0)")
         .message("set at most one of password and passwordSecret")
 )]
@@ -49,9 +53,25 @@ pub struct BgpPeerSpec {
     #[serde(rename = "localASN", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::nonzero_u32")]
     pub local_asn: Option<u32>,
-    /// The router's IP address. Exactly one of it and `interface` is set.
+    /// The router's IP address. Exactly one of it, `peerPrefix` and `interface` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_address: Option<String>,
+    /// A prefix in place of one address, as `192.0.2.0/24`: every router in it may connect, up to `peerPrefixLimit`. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_prefix: Option<String>,
+    /// How many routers of `peerPrefix` may be connected to a node at once, from 1 to 1000. Defaults to 100. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::neighbors")]
+    pub peer_prefix_limit: Option<u32>,
+    /// Which side opens the connection: `active` (this one), `passive` (the router) or `both`. Defaults to `active`, with `peerPrefix` to
+    /// `passive`. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_mode: Option<ConnectionMode>,
+    /// The TCP port of this side that the router connects to unless `connectionMode` is `active`. Defaults to 179, which 0 means as well; ports
+    /// below 1024 need the capability NET_BIND_SERVICE. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::port")]
+    pub listen_port: Option<u16>,
     /// The interface the router is found on by its link-local address (an unnumbered session).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -99,6 +119,19 @@ pub struct BgpPeerSpec {
     /// Whether an external router may be more than one hop away. Defaults to false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ebgp_multi_hop: Option<bool>,
+    /// How many hops away the router may be at most, from 1 to 254, proved by the TTL of its packets (GTSM, RFC 5082): it must send with TTL 255.
+    /// Without it, the default, their TTL does not matter. Not together with `ebgpMultiHop`. An extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::hops")]
+    pub ttl_security_hops: Option<u32>,
+    /// Where the router shall send traffic in place of this side's address on the session: at most one address of each family. An extension to
+    /// MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_hops: Option<Vec<String>>,
+    /// What this side is to an external router (RFC 9234), which the router must agree with if it has a role itself. None by default. An
+    /// extension to MetalLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The VRF device the session is opened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vrf: Option<String>,
@@ -118,6 +151,34 @@ pub enum DynamicAsn {
     Internal,
     /// The router's AS number must differ from this side's.
     External,
+}
+
+/// Which side opens the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionMode {
+    /// This side connects and accepts nothing.
+    Active,
+    /// The router connects.
+    Passive,
+    /// Whoever comes first; of two connections one is closed (RFC 4271 §6.8).
+    Both,
+}
+
+/// What a side of a session is to the other (RFC 9234 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Sells transit to the other side.
+    Provider,
+    /// Serves routes to the other side.
+    RouteServer,
+    /// Takes routes from the other side, a route server.
+    RouteServerClient,
+    /// Buys transit from the other side.
+    Customer,
+    /// Exchanges its own routes with the other side.
+    Peer,
 }
 
 fn bgp_port() -> Option<u16> {

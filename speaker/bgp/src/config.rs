@@ -72,8 +72,14 @@ impl Config {
         }
     }
 
-    /// Returns the TTL that connections to this peer use, given whether it is in our autonomous system.
-    pub(crate) fn time_to_live(&self, internal: bool) -> TimeToLive {
+    /// Returns the TTL settings for connections with such a peer, whoever opens them.
+    #[must_use]
+    pub fn time_to_live(&self) -> TimeToLive {
+        let internal = match self.remote_as {
+            RemoteAs::Exactly(asn) => asn == self.local_as,
+            RemoteAs::Internal => true,
+            RemoteAs::External => false,
+        };
         let hops = match self.distance {
             Distance::Direct => NonZeroU8::MIN,
             Distance::MultiHop { hops } => hops,

@@ -4,6 +4,7 @@
 
 mod connection;
 mod ends;
+mod opening;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,16 +12,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use announce::PeerName;
-use bgp::{ConnId, Input, Output, Peer, Routes, Stop, TimeToLive};
+use bgp::{ConnId, Input, Output, Peer, Routes, Stop};
 use rand::Rng as _;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bfd::PathState;
 use super::routing::SessionObserved;
 use crate::net::links::Links;
-use crate::net::tcp::{self, Dial, Md5Key};
+use crate::net::tcp::Md5Key;
 use connection::{Connection, Progress};
-use ends::ends;
 
 /// How long a router may take for the withdrawals before the session ends.
 const WITHDRAWAL: Duration = Duration::from_millis(500);
@@ -74,13 +75,19 @@ pub(super) struct Driver {
     ending: Ending,
     failures_seen: u64,
     local: Option<IpAddr>,
+    /// How many connections of the router were accepted.
+    accepted: u64,
+    /// How long a router that is known only by its prefix may be away before it is forgotten, and since when it is.
+    patience: Option<Duration>,
+    away: Option<Instant>,
     /// Why the latest attempt could not even begin.
     refused: Option<String>,
     told: Option<String>,
 }
 
 impl Driver {
-    pub(super) fn new(name: PeerName, endpoint: Endpoint, config: bgp::Config) -> Self {
+    /// Makes a driver that serves its router for good, or until the router has been away for `patience`.
+    pub(super) fn new(name: PeerName, endpoint: Endpoint, config: bgp::Config, patience: Option<Duration>) -> Self {
         Self {
             name,
             endpoint,
@@ -90,6 +97,9 @@ impl Driver {
             ending: Ending::Not,
             failures_seen: 0,
             local: None,
+            accepted: 0,
+            patience,
+            away: None,
             refused: None,
             told: None,
         }
@@ -100,6 +110,7 @@ impl Driver {
         mut self,
         mut orders: watch::Receiver<Orders>,
         mut path: Option<watch::Receiver<PathState>>,
+        mut incoming: mpsc::Receiver<TcpStream>,
         mut questions: mpsc::Receiver<oneshot::Sender<SessionObserved>>,
     ) {
         self.failures_seen = path.as_ref().map_or(0, |path| path.borrow().failures);
@@ -122,6 +133,7 @@ impl Driver {
                 }
                 state = next(&mut path) => self.on_path(state),
                 () = self.ready() => {}
+                Some(stream) = incoming.recv() => self.accept(stream),
                 Some(answer) = questions.recv() => {
                     // The asker may have gone; nobody else wants the answer.
                     drop(answer.send(self.observed()));
@@ -131,11 +143,22 @@ impl Driver {
             // What waits in the sockets comes first, or a process that stood still reports an outage of its own making.
             self.serve();
             self.on_time();
+            self.note_absence();
         }
     }
 
     fn is_over(&self) -> bool {
-        self.ending == Ending::Ended && self.connections.is_empty()
+        let forgotten = self.forgotten_at().is_some_and(|at| at <= Instant::now());
+        self.connections.is_empty() && (forgotten || self.ending == Ending::Ended)
+    }
+
+    fn forgotten_at(&self) -> Option<Instant> {
+        self.away.zip(self.patience).map(|(since, patience)| since + patience)
+    }
+
+    fn note_absence(&mut self) {
+        let away = self.patience.is_some() && self.connections.is_empty();
+        self.away = if away { self.away.or_else(|| Some(Instant::now())) } else { None };
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -144,7 +167,8 @@ impl Driver {
             Ending::Not | Ending::Ended => None,
         };
         let connections = self.connections.iter().filter_map(Connection::deadline);
-        connections.map(tokio::time::Instant::into_std).chain(ending).chain(self.machine.poll_timeout()).min()
+        let own = ending.into_iter().chain(self.forgotten_at()).chain(self.machine.poll_timeout());
+        connections.map(tokio::time::Instant::into_std).chain(own).min()
     }
 
     /// Waits until a connection can be served.
@@ -290,38 +314,11 @@ impl Driver {
         }
     }
 
-    fn dial(&mut self, conn: ConnId, ttl: TimeToLive) {
-        let key = self.orders.as_ref().and_then(|orders| orders.key.as_ref());
-        let hold = u64::from(self.machine.config().hold_time.seconds());
-        let Endpoint { remote, source, device } = &self.endpoint;
-        let dialed = tcp::dial(&Dial {
-            remote: *remote,
-            source: *source,
-            device: device.as_deref(),
-            key,
-            ttl: ttl.send,
-            minimum_ttl: ttl.minimum,
-            patience: (hold > 0).then(|| Duration::from_secs(hold)),
-        });
-        match dialed {
-            Ok(stream) => {
-                self.refused = None;
-                self.connections.push(Connection::dialing(conn, stream));
-            }
-            Err(error) => {
-                let kind = error.kind();
-                self.refused = Some(format!("{:#}", anyhow::Error::new(error)));
-                self.machine.handle(Instant::now(), Input::ConnectFailed { conn, error: kind });
-            }
-        }
-    }
-
     fn report(&mut self, conn: ConnId, progress: Progress) {
         let input = match progress {
             Progress::Opened { local, remote } => {
                 self.local = Some(local.ip());
-                let links = self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default();
-                Input::Connected { conn, link: ends(local, remote, &links) }
+                Input::Connected { conn, link: self.ends(local, remote) }
             }
             Progress::Refused(error) => Input::ConnectFailed { conn, error },
             Progress::Sent(bytes) => Input::Sent { conn, bytes },

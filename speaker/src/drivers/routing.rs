@@ -3,7 +3,10 @@
 //! The supervisor starts and ends the sessions and passes on what the node should announce. It resets no session that an edit does
 //! not concern: only another address, port, source or device makes a peer a new one.
 
+mod admission;
+mod doors;
 mod observed;
+mod paths;
 mod supervisor;
 mod tables;
 

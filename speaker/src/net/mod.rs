@@ -9,6 +9,7 @@ pub mod groups;
 pub mod heartbeat;
 pub mod icmpv6;
 pub mod links;
+pub mod listen;
 pub mod packet;
 pub mod tcp;
 pub mod udp;

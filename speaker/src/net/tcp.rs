@@ -1,4 +1,8 @@
 //! TCP connections to routers, with everything set before the first packet leaves.
+//!
+//! Connections are authenticated by TCP MD5 (RFC 2385) alone. TCP-AO (RFC 5925) is left out: kernels know it from Linux 6.7 on
+//! and may be built without it, routers such as FRR do not speak it, and a key that no router of the tests can check would be a promise
+//! that nobody has seen kept.
 
 use std::io;
 use std::mem::size_of;
@@ -7,6 +11,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 use std::{fmt, ptr};
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -15,6 +20,10 @@ use tokio::net::TcpStream;
 const INTERNETWORK_CONTROL: u32 = 0xc0;
 /// The longest key that the kernel takes (`TCP_MD5SIG_MAXKEYLEN`).
 const LONGEST_KEY: usize = 80;
+
+/// `TCP_MD5SIG_EXT` and `TCP_MD5SIG_FLAG_PREFIX` of the kernel's `linux/tcp.h`, which the libc crate lacks.
+const MD5_EXTENDED: libc::c_int = 32;
+const MD5_PREFIX: u8 = 1;
 
 /// A TCP MD5 password (RFC 2385) of 1 to 80 bytes; its text is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -156,13 +165,13 @@ pub fn dial(dial: &Dial<'_>) -> Result<TcpStream, DialError> {
     TcpStream::from_std(socket.into()).map_err(DialError::Socket)
 }
 
-fn tune(socket: &Socket, remote: SocketAddr, patience: Option<Duration>) -> io::Result<()> {
+pub(super) fn tune(socket: &Socket, remote: SocketAddr, patience: Option<Duration>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(patience)?;
     if remote.is_ipv4() { socket.set_tos_v4(INTERNETWORK_CONTROL) } else { socket.set_tclass_v6(INTERNETWORK_CONTROL) }
 }
 
-fn set_ttl(socket: &Socket, remote: SocketAddr, ttl: u8, minimum: Option<u8>) -> io::Result<()> {
+pub(super) fn set_ttl(socket: &Socket, remote: SocketAddr, ttl: u8, minimum: Option<u8>) -> io::Result<()> {
     let (level, name) = match remote {
         SocketAddr::V4(_) => {
             socket.set_ttl_v4(ttl.into())?;
@@ -191,6 +200,18 @@ struct TcpMd5Sig {
 }
 
 fn set_key(socket: &Socket, remote: SocketAddr, key: &Md5Key) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_MD5SIG, &md5_option(remote, key))
+}
+
+/// Sets the password of every address in a prefix.
+pub(super) fn set_prefix_key(socket: &Socket, sources: IpNet, key: &Md5Key) -> io::Result<()> {
+    let mut option = md5_option(SocketAddr::new(sources.network(), 0), key);
+    option.flags = MD5_PREFIX;
+    option.prefix_length = sources.prefix_len();
+    set_option(socket, libc::IPPROTO_TCP, MD5_EXTENDED, &option)
+}
+
+fn md5_option(remote: SocketAddr, key: &Md5Key) -> TcpMd5Sig {
     let address = SockAddr::from(remote);
     // SAFETY: all fields are integers or arrays of them, for which zeroes are valid.
     let mut option: TcpMd5Sig = unsafe { std::mem::zeroed() };
@@ -205,7 +226,7 @@ fn set_key(socket: &Socket, remote: SocketAddr, key: &Md5Key) -> io::Result<()> 
     }
     option.key_length = key.length;
     option.key = key.bytes;
-    set_option(socket, libc::IPPROTO_TCP, libc::TCP_MD5SIG, &option)
+    option
 }
 
 fn set_option<T>(socket: &Socket, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {

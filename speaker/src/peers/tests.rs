@@ -53,17 +53,46 @@ fn every_setting_reaches_the_session() {
         "myASN": 65001, "localASN": 65010, "peerASN": 65000, "peerAddress": "192.0.2.1", "peerPort": 1179,
         "sourceAddress": "192.0.2.9", "holdTime": "9s", "keepaliveTime": "2s", "connectTime": "5s", "routerID": "10.0.0.1",
         "enableGracefulRestart": true, "ebgpMultiHop": true, "vrf": "red", "dualStackAddressFamily": true,
-        "password": "secret",
+        "password": "secret", "connectionMode": "both", "listenPort": 1790, "nextHops": ["192.0.2.99"], "role": "customer",
     }));
-    let PeerDesired { config, port, source, vrf, key, router: _, bfd: _ } = &*convert(peer, &[]).unwrap();
+    let PeerDesired { config, port, listen, source, vrf, key, router: _, limit: _, bfd: _ } =
+        &*convert(peer, &[]).unwrap();
     assert_eq!((config.local_as.get(), config.router_id.to_string().as_str()), (65010, "10.0.0.1"));
     assert_eq!((config.hold_time.seconds(), config.keepalive_time), (9, Some(Duration::from_secs(2))));
     assert_eq!((config.retry.shortest, config.retry.longest), (Duration::from_secs(1), Duration::from_secs(5)));
     assert!(config.graceful_restart.is_some_and(|restart| restart.restart_time == RESTART_TIME));
     assert_eq!(config.distance, Distance::MultiHop { hops: NonZeroU8::MAX });
     assert_eq!(config.families.len(), 2);
+    assert_eq!((config.connecting, *listen), (Connecting::Both, Some(1790)));
+    assert_eq!(config.next_hop_ipv4, Some(Ipv4Addr::new(192, 0, 2, 99)));
+    assert_eq!(config.role.map(|role| role.role), Some(bgp::Role::Customer));
     assert_eq!((*port, *source, vrf.as_deref()), (1179, Some(Ipv4Addr::new(192, 0, 2, 9).into()), Some("red")));
     assert_eq!(*key, Some(Md5Key::new(b"secret").unwrap()));
+}
+
+#[test]
+fn a_distance_that_ttl_proves_is_asked_of_both_ends() {
+    let settings = |hops: Option<u8>| {
+        let spec =
+            serde_json::json!({"myASN": 65001, "peerASN": 65000, "peerAddress": "192.0.2.1", "ttlSecurityHops": hops});
+        let config = convert(checked(spec), &[]).unwrap().config.clone();
+        (config.distance, config.time_to_live())
+    };
+    let ttl = |send, minimum| bgp::TimeToLive { send, minimum };
+    assert_eq!(settings(None), (Distance::Direct, ttl(1, None)));
+    assert_eq!(settings(Some(1)), (Distance::Direct, ttl(255, Some(255))));
+    let two = Distance::MultiHop { hops: NonZeroU8::new(2).unwrap() };
+    assert_eq!(settings(Some(2)), (two, ttl(255, Some(254))));
+}
+
+#[test]
+fn routers_of_a_prefix_connect_by_themselves_and_have_its_family() {
+    let spec = serde_json::json!({
+        "myASN": 65001, "dynamicASN": "external", "peerPrefix": "2001:db8::/64", "peerPrefixLimit": 7,
+    });
+    let peer = convert(checked(spec), &[]).unwrap();
+    assert_eq!((peer.listen, peer.limit, peer.config.connecting), (Some(179), 7, Connecting::Listen));
+    assert_eq!(peer.config.families, BTreeSet::from([Family::Ipv6]));
 }
 
 #[test]

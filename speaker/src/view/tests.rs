@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use announce::{Endpoint, TrafficPolicy};
 use serde_json::{Value, json};
@@ -114,6 +115,9 @@ fn a_bgp_advertisement_keeps_its_attributes_and_means_the_nodes_and_peers_that_m
         aggregation_length: 24,
         aggregation_length_v6: 64,
         local_pref: Some(150),
+        med: Some(20),
+        prepend: 3,
+        bandwidth_per_endpoint: NonZeroU64::new(125_000),
         communities: [CommunityValue::Standard(64512, 7), CommunityValue::Large(64512, 1, 2)].into(),
         node_selectors: vec![selector(json!({"rack": "b"}))],
         peers: ["tor".to_owned()].into(),
@@ -129,9 +133,11 @@ fn a_bgp_advertisement_keeps_its_attributes_and_means_the_nodes_and_peers_that_m
         ipv4_length: 24,
         ipv6_length: 64,
         local_pref: Some(150),
+        med: Some(20),
+        prepend: 3,
+        bandwidth_per_endpoint: NonZeroU64::new(125_000),
         communities: [Community::new(64512, 7)].into(),
         large_communities: [LargeCommunity { global: 64512, local_1: 1, local_2: 2 }].into(),
-        ..BgpAdvertisement::default()
     };
     let view = view(&config, &BTreeMap::new(), &Links::new());
     assert_eq!(view.bgp_advertisements, [("bgp".into(), expected)].into());
@@ -154,6 +160,8 @@ fn a_session_carries_the_family_of_its_address_unless_both_were_asked_for() {
     assert_eq!(peer(json!({"peerAddress": "192.0.2.1"})), BgpPeer { nodes: Scope::All, families: only(Family::Ipv4) });
     assert_eq!(peer(json!({"peerAddress": "2001:db8::1"})).families, only(Family::Ipv6));
     assert_eq!(peer(json!({"peerAddress": "192.0.2.1", "dualStackAddressFamily": true})).families, Scope::All);
+    assert_eq!(peer(json!({"peerPrefix": "192.0.2.0/24"})).families, only(Family::Ipv4));
+    assert_eq!(peer(json!({"peerPrefix": "192.0.2.0/24", "dualStackAddressFamily": true})).families, Scope::All);
     assert_eq!(peer(json!({"interface": "eth1"})).families, Scope::All);
     let selective = peer(json!({"interface": "eth1", "nodeSelectors": [{"matchLabels": {"rack": "a"}}]}));
     assert_eq!(selective.nodes, Scope::Only(["n1".into()].into()));

@@ -21,6 +21,23 @@ fn a_local_preference_of_0_is_none() {
 }
 
 #[test]
+fn attributes_are_kept_and_bandwidth_is_told_in_bytes() {
+    let spec = json!({ "med": 0, "asPathPrepend": 16, "bandwidthPerEndpoint": 8 });
+    let (advertisement, faults) = BgpAdvertisement::check(&named("core", spec));
+    let advertisement = advertisement.unwrap();
+    assert_eq!(faults, []);
+    assert_eq!((advertisement.med, advertisement.prepend), (Some(0), 16));
+    assert_eq!(advertisement.bandwidth_per_endpoint.map(NonZeroU64::get), Some(1_000_000));
+    let (_, faults) =
+        BgpAdvertisement::check(&named("core", json!({ "asPathPrepend": 17, "bandwidthPerEndpoint": 0 })));
+    let expected = [
+        ("spec.asPathPrepend", Problem::OutOfRange { value: 17, minimum: 0, maximum: 16 }),
+        ("spec.bandwidthPerEndpoint", Problem::OutOfRange { value: 0, minimum: 1, maximum: 1_000_000 }),
+    ];
+    assert_eq!(problems(&faults), expected);
+}
+
+#[test]
 fn every_fault_is_named_with_its_path() {
     let (advertisement, faults) = BgpAdvertisement::check(&named(
         "core",

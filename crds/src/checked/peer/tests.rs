@@ -29,6 +29,9 @@ fn a_minimal_peer_leaves_the_rest_to_the_session() {
         router: Router::Address("192.0.2.1".parse().unwrap()),
         source_address: None,
         port: 179,
+        prefix_limit: 100,
+        connecting: ConnectionMode::Active,
+        listen_port: 179,
         timers: None,
         connect_time: None,
         router_id: None,
@@ -37,6 +40,10 @@ fn a_minimal_peer_leaves_the_rest_to_the_session() {
         bfd: None,
         graceful_restart: false,
         multi_hop: false,
+        ttl_security_hops: None,
+        next_hop_ipv4: None,
+        next_hop_ipv6: None,
+        role: None,
         vrf: None,
         dual_stack: false,
     };
@@ -49,7 +56,8 @@ fn a_full_peer_keeps_every_field() {
         "peerASN": null, "dynamicASN": "external", "localASN": 64_999, "peerAddress": null, "interface": "eth1",
         "peerPort": 1179, "routerID": "10.0.0.1", "vrf": "red", "connectTime": "10s", "sourceAddress": "2001:db8::2",
         "nodeSelectors": [{ "matchLabels": { "rack": "1" } }], "passwordSecret": { "name": "tor" },
-        "enableGracefulRestart": true, "ebgpMultiHop": true, "dualStackAddressFamily": true
+        "enableGracefulRestart": true, "ebgpMultiHop": true, "dualStackAddressFamily": true, "connectionMode": "both",
+        "listenPort": 1790, "nextHops": ["192.0.2.9", "2001:db8::9"], "role": "routeServerClient"
     }));
     assert_eq!(faults, []);
     let peer = peer.unwrap();
@@ -59,6 +67,10 @@ fn a_full_peer_keeps_every_field() {
     assert_eq!((peer.connect_time, peer.node_selectors.len()), (Some(seconds(10)), 1));
     assert_eq!(peer.password, Some(PasswordSource::Secret("tor".into())));
     assert!(peer.graceful_restart && peer.multi_hop && peer.dual_stack);
+    assert_eq!((peer.connecting, peer.listen_port), (ConnectionMode::Both, 1790));
+    assert_eq!(peer.next_hop_ipv4.map(IpAddr::from), Some("192.0.2.9".parse().unwrap()));
+    assert_eq!(peer.next_hop_ipv6.map(IpAddr::from), Some("2001:db8::9".parse().unwrap()));
+    assert_eq!(peer.role, Some(Role::RouteServerClient));
 }
 
 #[test]
@@ -92,12 +104,65 @@ fn each_contradiction_has_its_own_reason() {
         (json!({ "connectTime": "0s" }), "spec.connectTime", Problem::ConnectTime { text: "0ns".into() }),
         (json!({ "connectTime": "1500ms" }), "spec.connectTime", Problem::ConnectTime { text: "1.5s".into() }),
         (json!({ "connectTime": "65536s" }), "spec.connectTime", Problem::ConnectTime { text: "65536s".into() }),
+        (json!({ "ttlSecurityHops": 1, "ebgpMultiHop": true }), "spec.ebgpMultiHop", Problem::TwoDistances),
+        (
+            json!({ "ttlSecurityHops": 255 }),
+            "spec.ttlSecurityHops",
+            Problem::OutOfRange { value: 255, minimum: 1, maximum: 254 },
+        ),
+        (json!({ "peerASN": 64_500, "role": "customer" }), "spec.role", Problem::InternalRole),
+        (json!({ "nextHops": ["192.0.2.1", "192.0.2.2"] }), "spec.nextHops[1]", Problem::TwoNextHops),
+        (json!({ "nextHops": ["::"] }), "spec.nextHops[0]", Problem::NextHop { address: ip("::") }),
+        (json!({ "nextHops": ["tor"] }), "spec.nextHops[0]", Problem::NotAnAddress { text: "tor".into() }),
+        (json!({ "peerPrefix": "192.0.2.0/24" }), "spec.peerPrefix", Problem::TwoRouters),
+        (
+            json!({ "peerAddress": null, "peerPrefix": "192.0.2.0/24", "interface": "eth1" }),
+            "spec.interface",
+            Problem::TwoRouters,
+        ),
+        (
+            json!({ "peerAddress": null, "peerPrefix": "192.0.2.0" }),
+            "spec.peerPrefix",
+            Problem::NotAPrefix { text: "192.0.2.0".into() },
+        ),
+        (
+            json!({ "peerAddress": null, "peerPrefix": "192.0.2.1/24" }),
+            "spec.peerPrefix",
+            Problem::PrefixBits { text: "192.0.2.1/24".into(), network: "192.0.2.0/24".parse().unwrap() },
+        ),
+        (
+            json!({ "peerAddress": null, "peerPrefix": "192.0.2.0/24", "connectionMode": "both" }),
+            "spec.connectionMode",
+            Problem::PrefixDials,
+        ),
+        (
+            json!({ "peerAddress": null, "peerPrefix": "192.0.2.0/24", "peerPrefixLimit": 0 }),
+            "spec.peerPrefixLimit",
+            Problem::OutOfRange { value: 0, minimum: 1, maximum: 1000 },
+        ),
         (json!({ "holdTime": "soon" }), "spec.holdTime", Problem::NotADuration { text: "soon".into() }),
     ];
     for (changes, path, problem) in table {
         let (peer, faults) = check(changes.clone());
         assert_eq!((peer, faults), (None, vec![(path.to_owned(), problem)]), "{changes}");
     }
+}
+
+#[test]
+fn routers_of_a_prefix_connect_by_themselves() {
+    let prefix = |changes: Value| {
+        let mut spec = json!({ "peerAddress": null, "peerPrefix": "2001:db8::/64" });
+        spec.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        check(spec)
+    };
+    let (peer, faults) = prefix(json!({ "peerPrefixLimit": 3, "ttlSecurityHops": 2 }));
+    let peer = peer.unwrap();
+    assert_eq!(faults, []);
+    assert_eq!(peer.router, Router::Prefix("2001:db8::/64".parse().unwrap()));
+    assert_eq!((peer.connecting, peer.prefix_limit, peer.listen_port), (ConnectionMode::Passive, 3, 179));
+    assert_eq!(peer.ttl_security_hops.map(NonZeroU8::get), Some(2));
+    assert_eq!(prefix(json!({ "connectionMode": "passive", "listenPort": 0 })).1, []);
+    assert_eq!(prefix(json!({ "sourceAddress": "192.0.2.2" })).1.len(), 1, "the source is of the prefix's family");
 }
 
 #[test]

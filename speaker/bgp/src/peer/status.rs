@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use super::{Peer, State, Stats, connection::Connection, why::Why};
-use crate::{Config, Family, Impact, Prefix, Session, Setting, TimeToLive, config::RemoteAs};
+use crate::{Config, Family, Impact, Prefix, Session, Setting, TimeToLive};
 
 /// A peer at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -107,11 +107,7 @@ impl Peer {
     /// Returns the TTL settings for connections with this peer, also for those the peer opens.
     #[must_use]
     pub fn time_to_live(&self) -> TimeToLive {
-        self.config.time_to_live(match self.config.remote_as {
-            RemoteAs::Exactly(asn) => asn == self.config.local_as,
-            RemoteAs::Internal => true,
-            RemoteAs::External => false,
-        })
+        self.config.time_to_live()
     }
 
     /// Returns what new settings would do to this peer as it is; like [`Config::impact`], but a peer that is there and

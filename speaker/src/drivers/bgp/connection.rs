@@ -63,6 +63,10 @@ impl Connection {
         Self { id, stream, phase: Phase::Dialing, queue: VecDeque::new(), taken: 0 }
     }
 
+    pub(super) fn accepted(id: ConnId, stream: TcpStream) -> Self {
+        Self { id, stream, phase: Phase::Open, queue: VecDeque::new(), taken: 0 }
+    }
+
     /// Returns whether the peer's machine still knows the connection.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Dialing | Phase::Open)

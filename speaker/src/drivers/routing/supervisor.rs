@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use announce::PeerName;
 use crds::checked::Router;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::doors::{Door, Doors, Guest};
+use super::paths::{echo_link, path_of};
 use super::tables::Tables;
 use super::{Config, Desired, Order, PeerObserved, SessionObserved};
-use crate::drivers::bfd::{BfdThread, EchoLink, PathState, Watched};
+use crate::drivers::bfd::{BfdThread, PathState, Watched};
 use crate::drivers::bgp::{Driver, End, Endpoint, Orders};
 use crate::drivers::neighbours::Neighbours;
 use crate::net::links::Links;
@@ -23,27 +26,41 @@ use crate::peers::{self, PeerDesired, PeerFault};
 /// A session whose task ended by a fault is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// One session of a peer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SessionName {
+    pub(super) peer: PeerName,
+    /// The router, where the peer knows only its prefix.
+    pub(super) neighbor: Option<IpAddr>,
+}
+
 /// The tasks of the sessions, one each.
 pub(super) struct Supervisor {
     config: Config,
     bfd: BfdThread,
-    running: BTreeMap<PeerName, Running>,
-    /// Peers whose former session is still being ended.
-    ending: BTreeMap<task::Id, PeerName>,
-    /// Peers whose task ended by a fault, and when to try them again.
-    resting: BTreeMap<PeerName, Instant>,
+    pub(super) running: BTreeMap<SessionName, Running>,
+    /// Sessions that are still being ended.
+    ending: BTreeMap<task::Id, SessionName>,
+    /// Sessions whose task ended by a fault, and when to try them again.
+    resting: BTreeMap<SessionName, Instant>,
     tasks: JoinSet<()>,
-    neighbours: Neighbours,
+    pub(super) neighbours: Neighbours,
+    pub(super) doors: Doors,
+    /// Who may connect for which peer; a peer with a fault keeps its guests.
+    pub(super) guests: BTreeMap<PeerName, (Door, Guest)>,
+    /// Who was turned away last, where all sessions of a prefix are taken.
+    pub(super) turned_away: BTreeMap<PeerName, IpAddr>,
     tables: Tables,
     reports: BTreeMap<bfd::Endpoint, watch::Sender<PathState>>,
     was_ready: bool,
 }
 
-struct Running {
+pub(super) struct Running {
     task: task::Id,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     path: Option<bfd::Endpoint>,
     orders: watch::Sender<Orders>,
+    pub(super) incoming: mpsc::Sender<TcpStream>,
     queries: mpsc::Sender<oneshot::Sender<SessionObserved>>,
 }
 
@@ -57,6 +74,9 @@ impl Supervisor {
             resting: BTreeMap::new(),
             tasks: JoinSet::new(),
             neighbours: Neighbours::default(),
+            doors: Doors::default(),
+            guests: BTreeMap::new(),
+            turned_away: BTreeMap::new(),
             tables: Tables::new(config.drain_time),
             reports: BTreeMap::new(),
             was_ready: false,
@@ -75,11 +95,14 @@ impl Supervisor {
             if now.leave && self.tasks.is_empty() {
                 break;
             }
-            let next = self.resting.values().copied().chain(self.tables.next_change()).min();
+            let next = self.resting.values().copied().chain(self.tables.next_change()).chain(self.doors.retry()).min();
             tokio::select! {
                 changed = order.changed() => if changed.is_err() { break },
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
                 () = self.neighbours.changed() => {}
+                accepted = self.doors.accept() => if let Some((door, stream, remote)) = accepted {
+                    self.admit(&door, stream, remote, &now.desired);
+                },
                 Some(answer) = questions.recv() => {
                     let observed = self.observe(&now.desired).await;
                     // The asker may have gone; nobody else wants the answer.
@@ -97,34 +120,42 @@ impl Supervisor {
         let Order { desired, leave } = order;
         self.was_ready |= desired.ready;
         let now = Instant::now();
-        self.resting.retain(|name, until| desired.peers.contains_key(name) && *until > now);
-        let gone: Vec<_> = self.running.keys().filter(|name| !desired.peers.contains_key(name)).cloned().collect();
-        for name in gone {
+        self.resting.retain(|name, until| desired.peers.contains_key(&name.peer) && *until > now);
+        let gone = self.running.keys().filter(|name| !desired.peers.contains_key(&name.peer));
+        for name in gone.cloned().collect::<Vec<_>>() {
             self.end(&name, End::Deconfigured);
         }
         let unnumbered = desired.peers.values().flatten().filter_map(|peer| match &peer.router {
             Router::Interface(link) => Some(link.as_str()),
-            Router::Address(_) => None,
+            Router::Address(_) | Router::Prefix(_) => None,
         });
         self.neighbours.update(unnumbered.collect(), &desired.links);
         self.tables.update(desired, self.was_ready, now);
         for (name, peer) in &desired.peers {
             // A peer with a fault keeps the session it has: a slip of the hand withdraws nothing.
             let Ok(peer) = peer else { continue };
-            self.apply_peer(name, peer, desired, *leave);
+            let mut sessions: Vec<_> = self.running.keys().filter(|session| session.peer == *name).cloned().collect();
+            let own = SessionName { peer: name.clone(), neighbor: None };
+            if fits(&peer.router, &own) && !sessions.contains(&own) {
+                sessions.push(own);
+            }
+            for session in sessions {
+                self.apply_session(&session, peer, desired, *leave);
+            }
         }
+        self.open_doors(desired, *leave);
         self.watch_paths(desired);
     }
 
-    fn apply_peer(&mut self, name: &PeerName, peer: &Arc<PeerDesired>, desired: &Desired, leave: bool) {
-        let endpoint = self.endpoint(peer, &desired.links);
+    fn apply_session(&mut self, name: &SessionName, peer: &Arc<PeerDesired>, desired: &Desired, leave: bool) {
+        if !fits(&peer.router, name) {
+            return self.end(name, End::Changed);
+        }
+        let endpoint = self.endpoint(name, peer, &desired.links);
         let path = endpoint.as_ref().and_then(|endpoint| path_of(peer, endpoint, &desired.links));
         let orders = Orders {
-            config: bgp::Config { export: self.tables.export(), ..peer.config.clone() },
-            routes: self.tables.routes(name),
-            key: peer.key.clone(),
-            links: desired.links.clone(),
             end: leave.then_some(End::Leave { demotion: self.config.leave_time }),
+            ..self.orders(name, peer, desired)
         };
         if let Some(running) = self.running.get(name) {
             // While a router on an unnumbered link is not heard, the session may still live.
@@ -137,23 +168,47 @@ impl Supervisor {
             return;
         }
         let Some(endpoint) = endpoint else { return };
-        let busy = self.ending.values().any(|ending| ending == name) || self.resting.contains_key(name);
-        if !leave && !busy {
+        if !leave && !self.is_busy(name) {
             self.start(name, endpoint, path, orders);
         }
     }
 
-    fn start(&mut self, name: &PeerName, endpoint: Endpoint, path: Option<bfd::Endpoint>, orders: Orders) {
-        let driver = Driver::new(name.clone(), endpoint.clone(), orders.config.clone());
+    /// Returns whether a former session of this name has not ended yet, or ended by a fault a moment ago.
+    pub(super) fn is_busy(&self, name: &SessionName) -> bool {
+        self.ending.values().any(|ending| ending == name) || self.resting.contains_key(name)
+    }
+
+    pub(super) fn orders(&self, name: &SessionName, peer: &PeerDesired, desired: &Desired) -> Orders {
+        Orders {
+            config: bgp::Config { export: self.tables.export(), ..peer.config.clone() },
+            routes: self.tables.routes(&name.peer),
+            key: peer.key.clone(),
+            links: desired.links.clone(),
+            end: None,
+        }
+    }
+
+    pub(super) fn start(
+        &mut self,
+        name: &SessionName,
+        endpoint: Endpoint,
+        path: Option<bfd::Endpoint>,
+        orders: Orders,
+    ) {
+        // A router that nobody named is forgotten once it had time for its next try.
+        let patience = name.neighbor.map(|_| orders.config.retry.longest);
+        let driver = Driver::new(name.peer.clone(), endpoint.clone(), orders.config.clone(), patience);
         let (orders, receiver) = watch::channel(orders);
+        // A router opens one connection at a time; one that finds the channel full is turned away and tries again.
+        let (incoming, connections) = mpsc::channel(4);
         // The supervisor asks one question at a time and waits for the answer.
         let (queries, questions) = mpsc::channel(1);
         let reports = path.map(|path| self.reports.entry(path).or_default().subscribe());
-        let task = self.tasks.spawn(driver.run(receiver, reports, questions)).id();
-        self.running.insert(name.clone(), Running { task, endpoint, path, orders, queries });
+        let task = self.tasks.spawn(driver.run(receiver, reports, connections, questions)).id();
+        self.running.insert(name.clone(), Running { task, endpoint, path, orders, incoming, queries });
     }
 
-    fn end(&mut self, name: &PeerName, end: End) {
+    fn end(&mut self, name: &SessionName, end: End) {
         if let Some(running) = self.running.remove(name) {
             running.orders.send_modify(|orders| orders.end = Some(end));
             self.ending.insert(running.task, name.clone());
@@ -169,14 +224,19 @@ impl Supervisor {
         };
         self.running.remove(&name);
         if let Err(error) = ended {
-            tracing::error!(peer = %name, %error, "the session's task ended by a fault; starting it again in {RETRY:?}");
+            tracing::error!(peer = %name.peer, %error, "the session's task ended by a fault; starting it again in {RETRY:?}");
             self.resting.insert(name, Instant::now() + RETRY);
         }
     }
 
     /// Returns the ends of the session; none while the router of an unnumbered link is not known.
-    fn endpoint(&self, peer: &PeerDesired, links: &Links) -> Option<Endpoint> {
+    fn endpoint(&self, name: &SessionName, peer: &PeerDesired, links: &Links) -> Option<Endpoint> {
         match &peer.router {
+            Router::Prefix(_) => {
+                let mut remote = self.running.get(name)?.endpoint.remote;
+                remote.set_port(peer.port);
+                Some(Endpoint { remote, source: peer.source, device: peer.vrf.clone() })
+            }
             Router::Address(address) => {
                 let remote = SocketAddr::new(*address, peer.port);
                 Some(Endpoint { remote, source: peer.source, device: peer.vrf.clone() })
@@ -198,7 +258,7 @@ impl Supervisor {
                 continue;
             };
             let profile =
-                desired.peers.get(name).and_then(|peer| peer.as_ref().ok()).and_then(|peer| peer.bfd.as_ref());
+                desired.peers.get(&name.peer).and_then(|peer| peer.as_ref().ok()).and_then(|peer| peer.bfd.as_ref());
             let watched = match profile {
                 Some(profile) => Some(Watched {
                     config: peers::bfd_config(profile, path.hops, path.neighbor.is_ipv4()),
@@ -222,30 +282,38 @@ impl Supervisor {
         let paths = self.bfd.observe().await;
         let mut observed = Vec::with_capacity(desired.peers.len());
         for (name, peer) in &desired.peers {
-            let running = self.running.get(name);
-            let session = match running {
-                Some(running) => ask(&running.queries).await,
-                None => None,
-            };
-            let path = running.and_then(|running| running.path);
-            let path = paths.iter().find(|observed| Some(observed.endpoint) == path).cloned();
-            observed.push(PeerObserved {
+            let fault = self.fault(name, peer, &desired.links);
+            let vrf = peer.as_ref().ok().and_then(|peer| peer.vrf.clone()).unwrap_or_default();
+            let peer_observed = |session: Option<SessionObserved>, path| PeerObserved {
                 name: name.clone(),
                 router: router_text(peer, session.as_ref()),
-                vrf: peer.as_ref().ok().and_then(|peer| peer.vrf.clone()).unwrap_or_default(),
-                fault: self.fault(peer, &desired.links),
+                vrf: vrf.clone(),
+                fault: fault.clone(),
                 session,
                 path,
-            });
+            };
+            let before = observed.len();
+            for (_, running) in self.running.iter().filter(|(session, _)| session.peer == *name) {
+                let path = paths.iter().find(|observed| Some(observed.endpoint) == running.path).cloned();
+                observed.push(peer_observed(ask(&running.queries).await, path));
+            }
+            if observed.len() == before {
+                observed.push(peer_observed(None, None));
+            }
         }
         observed
     }
 
-    fn fault(&self, peer: &Result<Arc<PeerDesired>, PeerFault>, links: &Links) -> Option<String> {
+    fn fault(&self, name: &PeerName, peer: &Result<Arc<PeerDesired>, PeerFault>, links: &Links) -> Option<String> {
         let peer = match peer {
             Ok(peer) => peer,
             Err(fault) => return Some(fault.to_string()),
         };
+        let closed = self.guests.get(name).and_then(|(door, _)| self.doors.fault(door));
+        closed.or_else(|| self.crowd(name, peer)).or_else(|| self.unnumbered_fault(peer, links))
+    }
+
+    fn unnumbered_fault(&self, peer: &PeerDesired, links: &Links) -> Option<String> {
         let Router::Interface(name) = &peer.router else { return None };
         let exists = links.values().any(|link| link.name == *name);
         if exists {
@@ -270,51 +338,24 @@ fn update(current: &mut Orders, orders: Orders) -> bool {
 
 fn router_text(peer: &Result<Arc<PeerDesired>, PeerFault>, session: Option<&SessionObserved>) -> String {
     match (peer, session) {
-        (Ok(peer), _) => match &peer.router {
-            Router::Address(address) => SocketAddr::new(*address, peer.port).to_string(),
-            Router::Interface(name) => format!("{name}:{}", peer.port),
+        (Ok(peer), session) => match (&peer.router, session) {
+            (Router::Address(address), _) => SocketAddr::new(*address, peer.port).to_string(),
+            (Router::Interface(name), _) => format!("{name}:{}", peer.port),
+            (Router::Prefix(_), Some(session)) => session.remote.to_string(),
+            (Router::Prefix(network), None) => network.to_string(),
         },
         (Err(_), Some(session)) => session.remote.to_string(),
         (Err(_), None) => String::new(),
     }
 }
 
-/// Returns the ends of the BFD session beside a BGP session, where one is wanted.
-fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) -> Option<bfd::Endpoint> {
-    peer.bfd.as_ref()?;
-    let neighbor = endpoint.remote.ip();
-    let internal = match peer.config.remote_as {
-        bgp::RemoteAs::Exactly(asn) => asn == peer.config.local_as,
-        bgp::RemoteAs::Internal => true,
-        bgp::RemoteAs::External => false,
-    };
-    let far = match peer.config.distance {
-        bgp::Distance::MultiHop { .. } => true,
-        // An internal router may be anywhere, so its address tells; FRR decides in the same way.
-        bgp::Distance::Direct => internal && !is_on_link(neighbor, links),
-    };
-    let link = match endpoint.remote {
-        SocketAddr::V6(remote) if remote.scope_id() != 0 => Some(bfd::LinkIndex(remote.scope_id())),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => None,
-    };
-    let hops = if far { bfd::Hops::Multi } else { bfd::Hops::Single };
-    Some(bfd::Endpoint { hops, neighbor, local: endpoint.source, link })
-}
-
-fn is_on_link(address: IpAddr, links: &Links) -> bool {
-    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-    link_local || links.values().flat_map(|link| &link.addresses).any(|net| net.contains(&address))
-}
-
-/// Returns the link in whose subnet the router is.
-fn echo_link(router: IpAddr, links: &Links) -> Option<EchoLink> {
-    links.iter().find_map(|(index, link)| {
-        let net = link.addresses.iter().find(|net| net.contains(&router))?;
-        match net.addr() {
-            IpAddr::V4(local) => Some(EchoLink { index: *index, mac: link.mac?, local }),
-            IpAddr::V6(_) => None,
-        }
-    })
+/// Returns whether a peer has such a session.
+fn fits(router: &Router, session: &SessionName) -> bool {
+    match (router, session.neighbor) {
+        (Router::Prefix(network), Some(neighbor)) => network.contains(&neighbor),
+        (Router::Address(_) | Router::Interface(_), None) => true,
+        (Router::Prefix(_), None) | (Router::Address(_) | Router::Interface(_), Some(_)) => false,
+    }
 }
 
 async fn ask(queries: &mpsc::Sender<oneshot::Sender<SessionObserved>>) -> Option<SessionObserved> {

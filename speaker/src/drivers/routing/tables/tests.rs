@@ -18,7 +18,17 @@ fn desired(table: Arc<RouteTable>, ready: bool) -> Desired {
     let asn = bgp::Asn::new(65001).unwrap();
     let config = bgp::Config::new(asn, bgp::RemoteAs::Internal, RouterId::new(Ipv4Addr::new(1, 1, 1, 1)).unwrap());
     let router = crds::checked::Router::Interface("eth0".to_owned());
-    let peer = PeerDesired { config, router, port: 179, source: None, vrf: None, key: None, bfd: None };
+    let peer = PeerDesired {
+        config,
+        router,
+        port: 179,
+        listen: None,
+        limit: 1,
+        source: None,
+        vrf: None,
+        key: None,
+        bfd: None,
+    };
     let tor = PeerName::from("tor");
     Desired {
         peers: [(tor.clone(), Ok(Arc::new(peer)))].into(),

@@ -1,0 +1,90 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::net::tcp::{Dial, dial};
+
+fn guest(last: u8, key: Option<&str>, ttl: bgp::TimeToLive) -> Guest {
+    let sources = IpNet::from(IpAddr::from([192, 0, 2, last]));
+    Guest { sources, key: key.map(|key| Md5Key::new(key.as_bytes()).unwrap()), ttl }
+}
+
+fn ttl(send: u8, minimum: Option<u8>) -> bgp::TimeToLive {
+    bgp::TimeToLive { send, minimum }
+}
+
+/// Returns a port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn door(port: u16) -> Door {
+    Door { ipv4: true, port, device: None }
+}
+
+fn wanted(port: u16, guests: &[Guest]) -> BTreeMap<Door, Vec<Guest>> {
+    [(door(port), guests.to_vec())].into()
+}
+
+fn knock(port: u16) -> TcpStream {
+    let remote = (Ipv4Addr::LOCALHOST, port).into();
+    dial(&Dial { remote, source: None, device: None, key: None, ttl: 64, minimum_ttl: None, patience: None }).unwrap()
+}
+
+#[test]
+fn a_socket_is_as_strict_as_its_most_lenient_guest_and_knows_every_password() {
+    let near = guest(1, Some("one"), ttl(255, Some(255)));
+    let far = guest(2, Some("two"), ttl(64, Some(250)));
+    let anywhere = guest(3, None, ttl(1, None));
+    let lock = Lock::of(&[near.clone(), far.clone()]);
+    assert_eq!((lock.keys.len(), lock.ttl, lock.minimum_ttl), (2, 255, Some(250)));
+    let lock = Lock::of(&[near, far, anywhere]);
+    assert_eq!((lock.keys.len(), lock.ttl, lock.minimum_ttl), (2, 255, None));
+}
+
+#[tokio::test]
+async fn a_door_is_open_only_while_somebody_is_expected() {
+    let port = free_port();
+    let (mut doors, now) = (Doors::default(), Instant::now());
+    doors.update(&wanted(port, &[guest(1, None, ttl(64, None))]), now);
+    assert_eq!(doors.fault(&door(port)), None);
+    let _stream = knock(port);
+    let (its, stream, remote) = doors.accept().await.unwrap();
+    assert_eq!((its, remote.ip()), (door(port), Ipv4Addr::LOCALHOST.into()));
+    doors.refuse(stream, remote.ip(), "nobody is expected");
+    doors.update(&BTreeMap::new(), now);
+    let refused = knock(port);
+    refused.writable().await.unwrap();
+    assert_eq!(refused.take_error().unwrap().map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
+}
+
+#[tokio::test]
+async fn a_door_that_somebody_else_holds_is_named_and_tried_again() {
+    let held = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let port = held.local_addr().unwrap().port();
+    let (mut doors, now) = (Doors::default(), Instant::now());
+    let guests = wanted(port, &[guest(1, None, ttl(64, None))]);
+    doors.update(&guests, now);
+    assert!(doors.fault(&door(port)).unwrap().contains("another program"));
+    drop(held);
+    doors.update(&guests, now);
+    assert!(doors.fault(&door(port)).is_some(), "it is not tried all the time");
+    assert_eq!(doors.retry(), Some(now + RETRY));
+    doors.update(&guests, now + RETRY);
+    assert_eq!((doors.fault(&door(port)), doors.retry()), (None, None));
+}
+
+#[tokio::test]
+async fn a_new_password_replaces_the_socket_at_once() {
+    let port = free_port();
+    let (mut doors, now) = (Doors::default(), Instant::now());
+    let loopback =
+        |key| Guest { sources: IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST)), ..guest(1, key, ttl(64, None)) };
+    doors.update(&wanted(port, &[loopback(Some("one"))]), now);
+    doors.update(&wanted(port, &[loopback(Some("two"))]), now);
+    let key = Md5Key::new(b"two").unwrap();
+    let remote = (Ipv4Addr::LOCALHOST, port).into();
+    let dialed =
+        Dial { remote, source: None, device: None, key: Some(&key), ttl: 64, minimum_ttl: None, patience: None };
+    let _stream = dial(&dialed).unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(10), doors.accept()).await.unwrap().is_some());
+}

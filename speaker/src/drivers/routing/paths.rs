@@ -1,0 +1,46 @@
+//! Which path BFD watches for a session.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::drivers::bfd::EchoLink;
+use crate::drivers::bgp::Endpoint;
+use crate::net::links::Links;
+use crate::peers::PeerDesired;
+
+/// Returns the ends of the BFD session beside a BGP session, where one is wanted.
+pub(super) fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) -> Option<bfd::Endpoint> {
+    peer.bfd.as_ref()?;
+    let neighbor = endpoint.remote.ip();
+    let internal = match peer.config.remote_as {
+        bgp::RemoteAs::Exactly(asn) => asn == peer.config.local_as,
+        bgp::RemoteAs::Internal => true,
+        bgp::RemoteAs::External => false,
+    };
+    let far = match peer.config.distance {
+        bgp::Distance::MultiHop { .. } => true,
+        // An internal router may be anywhere, so its address tells; FRR decides in the same way.
+        bgp::Distance::Direct => internal && !is_on_link(neighbor, links),
+    };
+    let link = match endpoint.remote {
+        SocketAddr::V6(remote) if remote.scope_id() != 0 => Some(bfd::LinkIndex(remote.scope_id())),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+    };
+    let hops = if far { bfd::Hops::Multi } else { bfd::Hops::Single };
+    Some(bfd::Endpoint { hops, neighbor, local: endpoint.source, link })
+}
+
+fn is_on_link(address: IpAddr, links: &Links) -> bool {
+    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    link_local || links.values().flat_map(|link| &link.addresses).any(|net| net.contains(&address))
+}
+
+/// Returns the link in whose subnet the router is.
+pub(super) fn echo_link(router: IpAddr, links: &Links) -> Option<EchoLink> {
+    links.iter().find_map(|(index, link)| {
+        let net = link.addresses.iter().find(|net| net.contains(&router))?;
+        match net.addr() {
+            IpAddr::V4(local) => Some(EchoLink { index: *index, mac: link.mac?, local }),
+            IpAddr::V6(_) => None,
+        }
+    })
+}
