@@ -51,7 +51,8 @@ pub struct BfdProfileFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bfd_interval")]
     pub echo_interval: Option<u32>,
-    /// Whether echo packets are used, on IPv4 sessions only. Defaults to false.
+    /// Whether echo packets are used, on IPv4 sessions only; each end must then forward IPv4, for it sends back the echoes of the other. Defaults to
+    /// false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub echo_mode: Option<bool>,
     /// Whether to wait for the router's first packet before sending any. Defaults to false.
