@@ -197,8 +197,13 @@ fn with_graceful_restart_no_probe_is_lost_while_every_speaker_is_replaced() {
 #[test]
 fn a_speaker_that_stops_in_order_loses_no_probe_and_one_that_is_killed_few() {
     let Some(mut fabric) = Fabric::start("", "") else { return };
-    let (stopped, reports) = fabric.strike(Node::leave);
+    let (stopped, reports) = fabric.strike(|node| {
+        node.leave();
+        // Whatever were still sent here would be lost.
+        node.cut();
+    });
     assert_nothing_lost(&reports);
+    fabric.scene.nodes[stopped].heal();
     fabric.scene.start_node(stopped, &[]);
     fabric.expect_legs(NODES.len());
 
@@ -223,5 +228,8 @@ fn a_node_that_is_drained_is_avoided_first_then_left_out_and_no_probe_is_lost() 
     fabric.expect_legs(NODES.len() - 1);
     scene.lab.eventually(SOON, "the routes are withdrawn", || !known(&format!("{FOUR}/32")).contains("BGP"));
     assert!(fabric.bird.is_up("n2"), "the session stays");
+    // Whatever were still sent here would be lost.
+    scene.nodes[1].cut();
+    thread::sleep(MARGIN);
     assert_nothing_lost(&stop(probers));
 }
