@@ -140,6 +140,11 @@ enum State {
         transitions: u32,
         renewal: Renewal,
     },
+    /// We leave as soon as we know what is to be given up: a renewal is out, or the Lease is being read.
+    Leaving {
+        until: Instant,
+        transitions: u32,
+    },
     /// Our last write is out.
     Releasing {
         until: Instant,
@@ -189,6 +194,11 @@ impl Election {
         matches!(&self.state, State::Leading { until, .. } if now < *until)
     }
 
+    /// Says whether the answer that is out is still wanted although the program is to end.
+    pub fn awaits_answer(&self) -> bool {
+        matches!(self.state, State::Leaving { .. })
+    }
+
     /// Returns what to do next; drain it after every [`Election::handle`].
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -199,7 +209,7 @@ impl Election {
         match &self.state {
             State::Waiting { look: Look::At(at), .. } => Some(*at),
             State::Leading { until, renewal: Renewal::At(at), .. } => Some(*until.min(at)),
-            State::Leading { until, .. } | State::Releasing { until } => Some(*until),
+            State::Leading { until, .. } | State::Leaving { until, .. } | State::Releasing { until } => Some(*until),
             State::Waiting { look: Look::Out, .. } | State::Acquiring { .. } | State::Done => None,
         }
     }
@@ -237,10 +247,11 @@ impl Election {
                     self.outputs.push_back(Output::Write { replaces, claim: Claim::Renew, transitions });
                 }
             }
-            State::Releasing { until } if now >= *until => self.end(),
+            State::Leaving { until, .. } | State::Releasing { until } if now >= *until => self.end(),
             State::Waiting { .. }
             | State::Acquiring { .. }
             | State::Leading { .. }
+            | State::Leaving { .. }
             | State::Releasing { .. }
             | State::Done => {}
         }
@@ -248,14 +259,16 @@ impl Election {
 
     fn on_stop(&mut self) {
         match &self.state {
-            // With a renewal out, the version is not known, and so the lease cannot be given up safely; it runs out.
             State::Leading { until, version, transitions, renewal: Renewal::At(_) } => {
-                let (replaces, transitions, until) = (Some(version.clone()), *transitions, *until);
-                self.outputs.push_back(Output::Write { replaces, claim: Claim::Release, transitions });
-                self.state = State::Releasing { until };
+                let (version, transitions, until) = (version.clone(), *transitions, *until);
+                self.release(version, transitions, until);
             }
-            State::Waiting { .. } | State::Acquiring { .. } | State::Leading { .. } => self.end(),
-            State::Releasing { .. } | State::Done => {}
+            // With a renewal out nobody knows the version, and so the lease cannot be given up safely.
+            State::Leading { until, transitions, renewal: Renewal::Out { .. } | Renewal::Reading, .. } => {
+                self.state = State::Leaving { until: *until, transitions: *transitions };
+            }
+            State::Waiting { .. } | State::Acquiring { .. } => self.end(),
+            State::Leaving { .. } | State::Releasing { .. } | State::Done => {}
         }
     }
 
@@ -285,6 +298,11 @@ impl Election {
                 // An earlier renewal whose answer got lost, or somebody's label.
                 (*version, *renewal) = (lease.version, Renewal::At(now));
             }
+            (State::Leaving { until, transitions }, Some(lease)) if lease.holder == self.identity => {
+                let (until, transitions) = (*until, *transitions);
+                self.release(lease.version, transitions, until);
+            }
+            (State::Leaving { .. }, _) => self.end(),
             (State::Acquiring { .. } | State::Leading { .. } | State::Releasing { .. } | State::Done, _) => {}
         }
     }
@@ -294,6 +312,7 @@ impl Election {
         match &mut self.state {
             State::Waiting { look, .. } => *look = Look::At(retry),
             State::Leading { renewal: renewal @ Renewal::Reading, .. } => *renewal = Renewal::At(retry),
+            State::Leaving { .. } => self.end(),
             State::Acquiring { .. } | State::Leading { .. } | State::Releasing { .. } | State::Done => {}
         }
     }
@@ -315,6 +334,10 @@ impl Election {
                 let Renewal::Out { sent } = *renewal else { return };
                 (*until, *version, *renewal) = (sent + renew_deadline, written, Renewal::At(sent + retry_period));
             }
+            State::Leaving { until, transitions } => {
+                let (until, transitions) = (*until, *transitions);
+                self.release(written, transitions, until);
+            }
             State::Releasing { .. } => self.end(),
             State::Waiting { .. } | State::Done => {}
         }
@@ -327,6 +350,7 @@ impl Election {
                 *renewal = Renewal::Reading;
                 self.outputs.push_back(Output::Read);
             }
+            State::Leaving { .. } => self.outputs.push_back(Output::Read),
             State::Releasing { .. } => self.end(),
             State::Waiting { .. } | State::Done => {}
         }
@@ -336,6 +360,8 @@ impl Election {
         match &mut self.state {
             State::Acquiring { .. } => self.wait(now + self.timing.retry_period),
             State::Leading { renewal, .. } => *renewal = Renewal::At(now + self.timing.retry_period),
+            // It may have been carried out, so that the version is another one.
+            State::Leaving { .. } => self.outputs.push_back(Output::Read),
             State::Releasing { .. } => self.end(),
             State::Waiting { .. } | State::Done => {}
         }
@@ -344,6 +370,11 @@ impl Election {
     fn acquire(&mut self, now: Instant, replaces: Option<String>, transitions: u32) {
         self.state = State::Acquiring { sent: now, transitions };
         self.outputs.push_back(Output::Write { replaces, claim: Claim::Acquire, transitions });
+    }
+
+    fn release(&mut self, version: String, transitions: u32, until: Instant) {
+        self.outputs.push_back(Output::Write { replaces: Some(version), claim: Claim::Release, transitions });
+        self.state = State::Releasing { until };
     }
 
     fn wait(&mut self, at: Instant) {

@@ -108,13 +108,20 @@ pub(super) async fn stand(
                 None => std::future::pending().await,
             }
         };
-        let input = tokio::select! {
-            biased;
-            () = expiry => Input::Timeout,
-            input = answer => input,
-            _ = &mut stop, if !stopping => {
-                stopping = true;
-                Input::Stop
+        tokio::pin!(expiry, answer);
+        let input = loop {
+            tokio::select! {
+                biased;
+                () = &mut expiry => break Input::Timeout,
+                input = &mut answer => break input,
+                _ = &mut stop, if !stopping => {
+                    stopping = true;
+                    election.handle(Instant::now(), Input::Stop);
+                    if !election.awaits_answer() {
+                        // Harmless at any moment; the outputs are what matters.
+                        break Input::Timeout;
+                    }
+                }
             }
         };
         if let Input::Read(_) = input {

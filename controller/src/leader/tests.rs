@@ -139,3 +139,42 @@ fn a_claim_answered_after_a_pause_is_made_anew() {
     assert!(!election.leads(start + s(30)));
     assert_eq!(tick(&mut election, start + s(30)), [Output::Read]);
 }
+
+/// Returns a leader whose renewal is out when it is asked to stop.
+fn stopped_in_a_renewal(now: Instant) -> Election {
+    let mut leader = leading(now);
+    assert_eq!(tick(&mut leader, now + s(2)), claim(Some("1"), Claim::Renew, 0));
+    assert_eq!(give(&mut leader, now + s(2), Input::Stop), []);
+    assert!(leader.awaits_answer() && !leader.leads(now + s(2)));
+    leader
+}
+
+#[test]
+fn a_leader_that_stops_during_a_renewal_gives_up_what_the_renewal_made() {
+    let start = Instant::now();
+    let (now, release) = (start + s(2), |version| claim(Some(version), Claim::Release, 0));
+    let mut renewed = stopped_in_a_renewal(start);
+    assert_eq!(give(&mut renewed, now, Input::Wrote("2".to_owned())), release("2"));
+    assert!(!renewed.awaits_answer());
+    assert_eq!(give(&mut renewed, now, Input::Wrote("3".to_owned())), [Output::Done]);
+
+    for unknown in [Input::WriteFailed, Input::Conflict] {
+        let mut looking = stopped_in_a_renewal(start);
+        assert_eq!(give(&mut looking, now, unknown.clone()), [Output::Read]);
+        assert_eq!(give(&mut looking, now, lease("7", ME)), release("7"), "{unknown:?}");
+    }
+}
+
+#[test]
+fn a_leader_that_stops_and_cannot_learn_what_it_holds_lets_it_run_out() {
+    let start = Instant::now();
+    let now = start + s(2);
+    for last in [lease("7", "other"), Input::Read(None), Input::ReadFailed] {
+        let mut leader = stopped_in_a_renewal(start);
+        assert_eq!(give(&mut leader, now, Input::WriteFailed), [Output::Read]);
+        assert_eq!(give(&mut leader, now, last.clone()), [Output::Done], "{last:?}");
+    }
+    let mut silent = stopped_in_a_renewal(start);
+    let until = silent.poll_timeout().expect("it does not wait for ever");
+    assert_eq!(give(&mut silent, until, Input::Timeout), [Output::Done]);
+}

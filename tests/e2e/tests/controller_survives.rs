@@ -43,6 +43,22 @@ fn a_replica_that_leaves_hands_over_at_once() {
 }
 
 #[test]
+fn a_replica_that_leaves_while_it_renews_gives_the_lease_up() {
+    let Some(mut cluster) = Cluster::build() else { return };
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &Cluster::identity());
+    cluster.controller_with("one", kubeconfig, &["--retry-period=1"]);
+    cluster.wait_until_ready("one");
+    let renewals = Matching::verb("PATCH").resource("leases");
+    let late = Fault::Delay(Duration::from_secs(1));
+    proxy.set(Faults { rules: vec![Rule::next(1, renewals, late)], ..Faults::default() });
+    cluster.lab.eventually(SOON, "a renewal is under way", || proxy.injected() == 1);
+    cluster.leave("one");
+    let holder = cluster.object("lease", "clarion-controller")["spec"]["holderIdentity"].clone();
+    assert_eq!(holder, "", "nobody has to wait for the lease to run out");
+}
+
+#[test]
 fn a_leader_that_stood_still_ends_and_overwrites_nothing() {
     let Some(mut cluster) = Cluster::build() else { return };
     cluster.controller("one", QUICK);
