@@ -45,7 +45,7 @@ pub enum Program {
 
 impl Program {
     /// Returns the name of its object.
-    fn object(&self) -> String {
+    pub fn object(&self) -> String {
         match self {
             Self::Controller => "controller".to_owned(),
             Self::Speaker { node } => format!("speaker-{node}"),

@@ -18,13 +18,17 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
 #[test]
 fn the_table_of_metrics_is_the_programs() {
     let controller = controller::metrics::FAMILIES.iter().map(|(name, labels, help)| row(name, "gauge", labels, help));
+    let counted =
+        controller::kubernetes::OWN_METRICS.iter().map(|(name, kind, labels, help)| row(name, kind, labels, help));
     let own = [clarion::controller::LEADER];
     // The faults of a speaker have the same name as those of manifests.
     let of_speakers = clarion::speaker::FAMILIES.iter().filter(|family| family.name != standalone::FAULTS.name);
     let faults = [standalone::FAULTS];
     let rest = own.iter().chain(speaker::metrics::FAMILIES.iter()).chain(of_speakers).chain(&faults);
-    let rows: Vec<String> =
-        controller.chain(rest.map(|family| row(family.name, family.kind, family.labels, family.help))).collect();
+    let rows: Vec<String> = controller
+        .chain(counted)
+        .chain(rest.map(|family| row(family.name, family.kind, family.labels, family.help)))
+        .collect();
     let readme = readme();
     let written: Vec<&str> =
         readme.lines().filter(|line| line.starts_with("| `metallb_") || line.starts_with("| `clarion_")).collect();

@@ -6,7 +6,12 @@
 mod apply;
 mod clerk;
 mod cluster;
+mod contention;
+mod errands;
+#[cfg(test)]
+mod fixtures;
 mod lease;
+mod meters;
 mod objects;
 mod patch;
 mod report;
@@ -14,6 +19,7 @@ mod run;
 mod secret;
 
 pub use lease::Standing;
+pub use meters::{Meters, OWN as OWN_METRICS};
 pub use run::{Observed, Options, run};
 
 /// Under which name the API server books our writes.

@@ -271,6 +271,8 @@ pub enum EventReason {
     AnnounceFailed,
     /// A configuration object is left out.
     InvalidConfiguration,
+    /// Another program keeps changing what we write into the status of a Service.
+    Contended,
 }
 
 impl EventReason {
@@ -290,6 +292,7 @@ impl EventReason {
             Self::NodeAssigned => "nodeAssigned",
             Self::AnnounceFailed => "announceFailed",
             Self::InvalidConfiguration => "InvalidConfiguration",
+            Self::Contended => "Contended",
         }
     }
 
@@ -307,7 +310,8 @@ impl EventReason {
             | Self::InternalError
             | Self::DeprecatedAnnotation
             | Self::AnnounceFailed
-            | Self::InvalidConfiguration => EventLevel::Warning,
+            | Self::InvalidConfiguration
+            | Self::Contended => EventLevel::Warning,
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use controller::kubernetes::{Observed, Standing};
+use controller::kubernetes::{Meters, Observed, Standing};
 use prometheus::{Gauge, Registry, TextEncoder};
 use serde_json::json;
 use speaker::metrics::Family;
@@ -18,7 +18,7 @@ use crate::speaker::{LOADED, STALE};
 
 type Source = watch::Receiver<Observed>;
 
-/// The one metric that is the controller program's own.
+/// Whether this replica works.
 pub const LEADER: Family = Family {
     name: "clarion_controller_leader",
     kind: "gauge",
@@ -27,8 +27,8 @@ pub const LEADER: Family = Family {
 };
 
 /// Returns what a monitoring system asks for.
-pub(super) fn metrics(source: Source) -> Router {
-    Router::new().route("/metrics", get(render)).with_state(source)
+pub(super) fn metrics(source: Source, meters: Meters) -> Router {
+    Router::new().route("/metrics", get(render)).with_state((source, meters))
 }
 
 /// Returns what the kubelet and `clarion status` ask for.
@@ -69,22 +69,23 @@ async fn status(State(source): State<Source>) -> Response {
     .into_response()
 }
 
-async fn render(State(source): State<Source>) -> Response {
+async fn render(State((source, meters)): State<(Source, Meters)>) -> Response {
     let observed = source.borrow().clone();
-    match encode(&observed) {
+    match encode(&observed, &meters) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-fn encode(observed: &Observed) -> prometheus::Result<String> {
+fn encode(observed: &Observed, meters: &Meters) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     controller::metrics::collect(&registry, &observed.plan)?;
+    meters.collect(&registry)?;
     let leading = observed.standing == Standing::Leading;
-    for (family, holds) in [(LEADER, leading), (LOADED, observed.listed || !leading), (STALE, observed.lost.is_some())]
-    {
+    let stale = observed.lost.is_some() || meters.has_faults();
+    for (family, holds) in [(LEADER, leading), (LOADED, observed.listed || !leading), (STALE, stale)] {
         let gauge = Gauge::new(family.name, family.help)?;
         gauge.set(f64::from(u8::from(holds)));
         registry.register(Box::new(gauge))?;

@@ -4,7 +4,7 @@ mod http;
 mod options;
 
 use anyhow::Context as _;
-use controller::kubernetes::{self, Observed};
+use controller::kubernetes::{self, Meters, Observed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,9 +22,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let checked = options.checked()?;
     let (observed, receiver) = watch::channel(Observed::default());
+    let meters = Meters::new().context("make the metrics")?;
     listen::everywhere("--health-probe-port", options.health_probe_port, http::health(receiver.clone())).await?;
     if options.port != 0 {
-        listen::everywhere("--port", options.port, http::metrics(receiver)).await?;
+        listen::everywhere("--port", options.port, http::metrics(receiver, meters.clone())).await?;
     }
     let stop = async {
         tokio::select! {
@@ -33,5 +34,5 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         }
         tracing::info!("leaving");
     };
-    kubernetes::run(checked, observed, stop).await
+    kubernetes::run(checked, observed, meters, stop).await
 }

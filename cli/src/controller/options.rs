@@ -57,6 +57,9 @@ pub struct Options {
     /// Name of the Secret with the key of the speakers' heartbeats, which is made if there is none
     #[arg(long, value_name = "NAME", default_value = speaker::keys::SECRET)]
     pub ml_secret_name: String,
+    /// Seconds that every speaker is given to see that Secret as it is, twice while the key is changed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub key_rotation_pause: u64,
 }
 
 impl Options {
@@ -92,6 +95,7 @@ impl Options {
                 ..Pacing::default()
             },
             secret: self.ml_secret_name.clone(),
+            key_rotation_pause: Duration::from_secs(self.key_rotation_pause),
         })
     }
 }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use apiserver::{StatusError, Version};
 use ipam::ServiceId;
 
+use super::contention::{Contention, Spent};
 use crate::events::ServiceEvent;
 use crate::ledger::{Ledger, StatusWrite};
 use crate::plan::Change;
-use crate::snapshot::{ResourceVersion, ServiceView};
+use crate::snapshot::{ResourceVersion, ServiceView, Uid};
 
-/// How long a Service rests after the API server refused a write to it; doubles up to the longest.
+/// How long a Service rests after the API server refused a write to it or another program undid too many; doubles up to the longest.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
@@ -22,10 +23,12 @@ pub(super) struct Applier {
     queue: VecDeque<Change>,
     /// The addresses that Services give up by the plan, sent or not.
     planned: BTreeSet<(IpAddr, ServiceId)>,
-    under_way: BTreeSet<ServiceId>,
+    under_way: BTreeMap<ServiceId, Uid>,
     /// The addresses that Services give up by writes whose outcome is open.
     leaving: BTreeMap<ServiceId, Vec<IpAddr>>,
     resting: BTreeMap<ServiceId, Rest>,
+    /// Who writes the same Services.
+    pub contention: Contention,
     /// Services that could not be written because an earlier write is open; they want a new plan when it is settled.
     awaited: BTreeSet<ServiceId>,
 }
@@ -62,6 +65,15 @@ pub(super) enum Outcome {
     Refused(StatusError),
 }
 
+/// What follows from the outcome of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Whether a new plan is needed.
+    pub replan: bool,
+    /// Whether it is to be told that another program keeps changing what we write.
+    pub contended: bool,
+}
+
 impl Applier {
     /// Replaces what is queued by a new plan.
     pub(super) fn replace(&mut self, changes: Vec<Change>) {
@@ -92,7 +104,7 @@ impl Applier {
                 self.queue.remove(index);
                 continue;
             }
-            let Some(base) = ledger.base(view).filter(|_| !self.under_way.contains(&change.service)) else {
+            let Some(base) = ledger.base(view).filter(|_| !self.under_way.contains_key(&change.service)) else {
                 self.awaited.insert(change.service.clone());
                 self.queue.remove(index);
                 continue;
@@ -109,10 +121,8 @@ impl Applier {
 
     /// Says whether an address that the change takes is still another Service's.
     fn must_wait(&self, change: &Change) -> bool {
-        let least = || ServiceId::new("", "");
         let held = |address: &IpAddr| {
-            let mut planned = self.planned.range((*address, least())..).take_while(|(given, _)| given == address);
-            planned.any(|(_, service)| *service != change.service)
+            self.givers(*address).any(|service| *service != change.service)
                 || self.leaving.values().any(|leaving| leaving.contains(address))
         };
         change.takes.iter().any(held)
@@ -120,10 +130,10 @@ impl Applier {
 
     /// Lets one Service give up what it has when Services wait for each other in a circle, as when two swap addresses.
     fn untie(&mut self, services: &BTreeMap<ServiceId, ServiceView>, ledger: &mut Ledger) -> Option<Job> {
-        if !(self.under_way.is_empty() && self.leaving.is_empty() && self.resting.is_empty()) {
+        if !(self.under_way.is_empty() && self.leaving.is_empty()) {
             return None;
         }
-        let index = self.queue.iter().position(|change| !change.gives.is_empty())?;
+        let index = self.in_circle()?;
         let mut change = self.queue.remove(index)?;
         let view = services.get(&change.service)?;
         let base = ledger.base(view)?;
@@ -137,51 +147,107 @@ impl Applier {
         Some(self.send(change, base, view, ledger))
     }
 
+    /// Returns a queued change that waits for itself by way of others. Those that wait for a Service that rests are in no circle.
+    fn in_circle(&self) -> Option<usize> {
+        let places: BTreeMap<&ServiceId, usize> =
+            self.queue.iter().enumerate().map(|(index, change)| (&change.service, index)).collect();
+        let waits_for = |index: usize| {
+            let change = &self.queue[index];
+            let mut givers = change.takes.iter().flat_map(|address| self.givers(*address));
+            places.get(givers.find(|giver| **giver != change.service)?).copied()
+        };
+        (0..self.queue.len()).find_map(|start| {
+            let mut passed = BTreeSet::new();
+            let mut here = start;
+            while passed.insert(here) {
+                here = waits_for(here)?;
+            }
+            Some(here)
+        })
+    }
+
+    /// Returns the Services that give up an address by the plan.
+    fn givers(&self, address: IpAddr) -> impl Iterator<Item = &ServiceId> {
+        let planned = self.planned.range((address, ServiceId::new("", ""))..);
+        planned.take_while(move |(given, _)| *given == address).map(|(_, service)| service)
+    }
+
     fn send(&mut self, change: Change, base: ResourceVersion, view: &ServiceView, ledger: &mut Ledger) -> Job {
-        let Change { service, uid, write, gives, events, takes: _ } = change;
+        let Change { service, uid, write, gives, mut events, takes: _ } = change;
+        if self.contention.rival(&service).is_some() {
+            // It was told once, and the same again after every repair says nothing.
+            events.clear();
+        }
         let current = ledger.overlay(view).into_owned();
         ledger.send(&service, &uid, base, write.clone());
         if !gives.is_empty() {
             self.leaving.insert(service.clone(), gives);
         }
-        self.under_way.insert(service);
+        self.under_way.insert(service, uid);
         Job { view: current, base, write, events }
     }
 
-    /// Takes the outcome of a write in; returns whether a new plan is needed.
-    pub(super) fn settle(&mut self, now: Instant, service: &ServiceId, outcome: &Outcome, ledger: &mut Ledger) -> bool {
-        self.under_way.remove(service);
+    /// Takes the outcome of a write in.
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        service: &ServiceId,
+        outcome: &Outcome,
+        ledger: &mut Ledger,
+    ) -> Settled {
+        let uid = self.under_way.remove(service);
         let awaited = self.awaited.remove(service);
         match outcome {
             Outcome::Accepted(version) => {
                 ledger.accepted(service, ResourceVersion(version.0));
                 self.given(service);
-                self.resting.remove(service);
-                awaited
+                let contended = self.spend(now, service, uid.as_ref(), true);
+                Settled { replan: awaited, contended }
             }
             // The watch will show what it has become, and only then is it safe to plan without this write.
             Outcome::Conflict => {
                 self.awaited.insert(service.clone());
-                awaited
+                let contended = self.spend(now, service, uid.as_ref(), false);
+                Settled { replan: awaited, contended }
             }
             Outcome::Gone => {
                 ledger.forget(service);
                 self.given(service);
-                true
+                Settled { replan: true, contended: false }
             }
             Outcome::Refused(_) => {
                 ledger.refused(service);
                 self.leaving.remove(service);
-                let last = self.resting.get(service).map_or(FIRST_REST, |rest| (rest.last * 2).min(LONGEST_REST));
-                self.resting.insert(service.clone(), Rest { until: Some(now + last), last });
-                true
+                self.rest(now, service);
+                Settled { replan: true, contended: false }
             }
         }
     }
 
+    /// Books a write; returns whether it is to be told that it was one too many.
+    fn spend(&mut self, now: Instant, service: &ServiceId, uid: Option<&Uid>, carried_out: bool) -> bool {
+        let Some(uid) = uid else { return false };
+        match self.contention.spend(now, service, uid, carried_out) {
+            Spent::Within if carried_out => {
+                self.resting.remove(service);
+                false
+            }
+            Spent::Within => false,
+            Spent::Beyond { first } => {
+                self.rest(now, service);
+                first
+            }
+        }
+    }
+
+    fn rest(&mut self, now: Instant, service: &ServiceId) {
+        let last = self.resting.get(service).map_or(FIRST_REST, |rest| (rest.last * 2).min(LONGEST_REST));
+        self.resting.insert(service.clone(), Rest { until: Some(now + last), last });
+    }
+
     /// Says whether a Service that was just seen had to be waited for.
     pub(super) fn was_awaited(&mut self, view: &ServiceView, ledger: &Ledger) -> bool {
-        !self.under_way.contains(&view.id) && ledger.base(view).is_some() && self.awaited.remove(&view.id)
+        !self.under_way.contains_key(&view.id) && ledger.base(view).is_some() && self.awaited.remove(&view.id)
     }
 
     /// Returns when a Service has rested long enough.
@@ -201,8 +267,16 @@ impl Applier {
         self.planned.retain(|(_, giver)| giver != service);
     }
 
+    /// Returns how many planned writes have not gone out.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Returns how many writes are under way.
     pub(super) fn under_way(&self) -> usize {
         self.under_way.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

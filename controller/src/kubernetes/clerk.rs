@@ -10,12 +10,15 @@ use apiserver::{
 };
 use crds::core::Secret;
 use crds::fault::ObjectRef;
+use crds::kinds::GROUP;
 use crds::reasons::EventReason;
 use jiff::Timestamp;
 use rand::RngExt as _;
+use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::meters::{Kind, Meters};
 use super::report::{Saying, Situation, Statement};
 use super::secret::{self, Step};
 
@@ -23,7 +26,7 @@ use super::secret::{self, Step};
 const PACE: Duration = Duration::from_secs(1);
 /// How long a write may take to come back by the watch before it is repeated.
 const ECHO: Duration = Duration::from_secs(10);
-/// Events of the watch that wait; it follows one object.
+/// Events of the watches that wait; each follows one object.
 const HEARD: usize = 16;
 
 /// Whom the clerk works for.
@@ -31,15 +34,29 @@ pub(super) struct Desk {
     pub namespace: String,
     /// The name of the heartbeat Secret.
     pub secret: String,
+    /// How long every speaker is given to see a change of it.
+    pub key_rotation_pause: Duration,
     pub situation: watch::Receiver<Situation>,
     pub occurrences: mpsc::Sender<Occurrence>,
+    pub meters: Meters,
 }
+
+/// A change of one of the two objects that the clerk looks after.
+enum Heard {
+    Secret(Event<Secret>),
+    Verdict(Event<Existing>),
+}
+
+/// An object of which only its existence matters.
+#[derive(Deserialize, PartialEq)]
+struct Existing {}
 
 struct Clerk {
     desk: Desk,
     writer: Arc<Writer>,
     reporter: Reporter,
     secrets: Table<Secret>,
+    verdicts: Table<Existing>,
     /// What was written and has not come back yet.
     said: BTreeMap<ObjectRef, (Saying, Instant)>,
     /// The verdict that was written last; a new leader writes its own once.
@@ -52,17 +69,23 @@ struct Clerk {
 pub(super) async fn work(connection: Connection, desk: Desk) {
     let (sender, mut heard) = mpsc::channel(HEARD);
     let mut watches = JoinSet::new();
-    let collection = Collection::within(&desk.namespace, "v1", "secrets");
-    let collection = collection.fields(&format!("metadata.name={}", desk.secret));
-    let watch = Watch { collection, freshness: Freshness::Quorum };
-    watches.spawn(watch.follow(connection.client.clone(), sender, |event: Event<Secret>| event));
+    let reporter = Reporter { namespace: desk.namespace.clone(), program: Program::Controller, pod: None };
+    let one = |group_version: &str, plural: &str, name: &str| {
+        let collection = Collection::within(&desk.namespace, group_version, plural);
+        Watch { collection: collection.fields(&format!("metadata.name={name}")), freshness: Freshness::Quorum }
+    };
+    let secret = one("v1", "secrets", &desk.secret);
+    watches.spawn(secret.follow(connection.client.clone(), sender.clone(), Heard::Secret));
+    let verdict = one(&format!("{GROUP}/v1beta1"), "configurationstates", &reporter.program.object());
+    watches.spawn(verdict.follow(connection.client.clone(), sender, Heard::Verdict));
 
     let pacing = Pacing { in_flight: 8, per_second: 50.0, burst: 200.0, ..Pacing::default() };
     let mut clerk = Clerk {
         writer: Arc::new(Writer::new(connection.client.clone(), pacing)),
-        reporter: Reporter { namespace: desk.namespace.clone(), program: Program::Controller, pod: None },
+        reporter,
         desk,
         secrets: Table::default(),
+        verdicts: Table::default(),
         said: BTreeMap::new(),
         judged: None,
         acted: None,
@@ -78,16 +101,30 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
         };
         tokio::select! {
             changed = clerk.desk.situation.changed() => if changed.is_err() { return },
-            Some(event) = heard.recv() => drop(clerk.secrets.take(event)),
+            Some(event) = heard.recv() => clerk.take(event),
             () = later => {}
         }
         while let Ok(event) = heard.try_recv() {
-            clerk.secrets.take(event);
+            clerk.take(event);
         }
     }
 }
 
 impl Clerk {
+    fn take(&mut self, event: Heard) {
+        match event {
+            Heard::Secret(event) => drop(self.secrets.take(event)),
+            Heard::Verdict(event) => {
+                let existed = !self.verdicts.is_empty();
+                self.verdicts.take(event);
+                if existed && self.verdicts.is_empty() {
+                    // Somebody has deleted it, so it is to be written again.
+                    self.judged = None;
+                }
+            }
+        }
+    }
+
     /// Writes what is to be written; returns when to look again at the latest.
     async fn pass(&mut self) -> Option<Duration> {
         let situation = self.desk.situation.borrow_and_update().clone();
@@ -118,6 +155,7 @@ impl Clerk {
         }
         while let Some(written) = writes.join_next().await {
             let Ok((statement, result)) = written else { continue };
+            self.desk.meters.wrote(Kind::Configuration, &result);
             self.conclude(statement, result);
         }
         open
@@ -149,7 +187,9 @@ impl Clerk {
         if self.judged.as_ref() == Some(&verdict) {
             return false;
         }
-        match self.reporter.report(&self.writer, &verdict, Timestamp::now()).await {
+        let result = self.reporter.report(&self.writer, &verdict, Timestamp::now()).await;
+        self.desk.meters.wrote(Kind::ConfigurationState, &result);
+        match result {
             Ok(()) => self.judged = Some(verdict.clone()),
             Err(error) => tracing::warn!(%error, "the ConfigurationState cannot be written"),
         }
@@ -161,18 +201,20 @@ impl Clerk {
         if !self.secrets.is_listed() {
             return None;
         }
-        let Desk { namespace, secret: name, .. } = &self.desk;
+        let Desk { namespace, secret: name, key_rotation_pause: pause, .. } = &self.desk;
         let row = self.secrets.rows().next();
         let current = row.and_then(|(_, row)| Some((row.value.as_ref()?, row.version)));
         let version = current.map(|(_, version)| version);
         let now = Timestamp::now();
-        let step = secret::next_step(current, rand::rng().random(), now);
+        let step = secret::next_step(current, rand::rng().random(), *pause, now);
         if let Step::Wait(due) = step {
             return Some(Duration::try_from(due.duration_since(now)).unwrap_or_default());
         }
         let request = secret::request(&step, namespace, name)?;
         if self.acted.as_ref().is_none_or(|(acted, at)| *acted != version || at.elapsed() >= ECHO) {
-            match self.writer.send(request).await {
+            let result = self.writer.send(request).await;
+            self.desk.meters.wrote(Kind::Secret, &result);
+            match result {
                 Ok(_) => tracing::info!(secret = %name, "the key of the heartbeats was made or changed"),
                 Err(error) => tracing::warn!(secret = %name, %error, "the key of the heartbeats cannot be written"),
             }

@@ -24,6 +24,15 @@ pub(super) enum ClusterEvent {
     Configuration(ConfigurationEvent),
 }
 
+/// A Service that was just seen.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The Service.
+    pub service: ServiceId,
+    /// The program that has changed what we wrote into its status, as it calls itself, if one has.
+    pub changed_by: Option<String>,
+}
+
 /// The cluster as far as it is known.
 pub(super) struct Cluster {
     lb_class: String,
@@ -76,7 +85,7 @@ impl Cluster {
     }
 
     /// Takes a change in; returns the Service that was seen, if it was one.
-    pub(super) fn take(&mut self, event: ClusterEvent) -> Option<ServiceId> {
+    pub(super) fn take(&mut self, event: ClusterEvent) -> Option<Seen> {
         match event {
             ClusterEvent::Service(event) => return self.take_service(event),
             ClusterEvent::Namespace(event) => self.stale.pools |= self.namespaces.take(event),
@@ -139,22 +148,20 @@ impl Cluster {
         (&self.snapshot.services, &mut self.snapshot.ledger)
     }
 
-    fn take_service(&mut self, event: Event<ServiceObject>) -> Option<ServiceId> {
+    fn take_service(&mut self, event: Event<ServiceObject>) -> Option<Seen> {
         match event {
             Event::Relisting => self.services.unmentioned = self.snapshot.services.keys().cloned().collect(),
             Event::Applied(object) => {
                 let id = ServiceId::new(&object.name.namespace, &object.name.name);
                 self.services.unmentioned.remove(&id);
-                match object.value {
-                    Ok(service) => match service.view(ResourceVersion(object.version.0), &self.lb_class) {
-                        Some(view) => self.put(view),
-                        None => self.remove(&id),
-                    },
+                let changed_by = match object.value {
+                    Ok(service) => self.take_version(&id, service, ResourceVersion(object.version.0)),
                     Err(reason) => {
-                        tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was")
+                        tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was");
+                        None
                     }
-                }
-                return Some(id);
+                };
+                return Some(Seen { service: id, changed_by });
             }
             Event::Deleted(name, _) => self.remove(&ServiceId::new(&name.namespace, &name.name)),
             Event::Listed => {
@@ -170,15 +177,31 @@ impl Cluster {
         None
     }
 
-    fn put(&mut self, view: ServiceView) {
+    /// Takes a readable Service in; returns who has changed what we wrote into its status, if somebody has.
+    fn take_version(&mut self, id: &ServiceId, service: ServiceObject, version: ResourceVersion) -> Option<String> {
+        let writer = service.last_writer().to_owned();
+        match service.view(version, &self.lb_class) {
+            Some(view) => self.put(view).then_some(writer),
+            None => {
+                self.remove(id);
+                None
+            }
+        }
+    }
+
+    /// Keeps a Service as it is; returns whether its status is not what it was with our writes carried out.
+    fn put(&mut self, view: ServiceView) -> bool {
         let selects = self.selects_services();
         let Snapshot { services, ledger, .. } = &mut self.snapshot;
         let before = services.get(&view.id).map(|old| ledger.overlay(old).into_owned());
         ledger.observe(&view);
+        let after = ledger.overlay(&view);
+        let changed = before.as_ref().is_some_and(|before| before.uid == after.uid && !has_same_status(before, &after));
         // Our own writes come back by the watch and change nothing that was planned with.
-        self.stale.plan |= before.as_ref().is_none_or(|before| !is_same(before, &ledger.overlay(&view)));
+        self.stale.plan |= before.as_ref().is_none_or(|before| !is_same(before, &after));
         self.stale.pools |= selects && before.is_none_or(|before| before.labels != view.labels);
         services.insert(view.id.clone(), view);
+        changed
     }
 
     fn remove(&mut self, id: &ServiceId) {
@@ -234,3 +257,12 @@ impl Cluster {
 fn is_same(before: &ServiceView, after: &ServiceView) -> bool {
     *before == ServiceView { version: before.version, ..after.clone() }
 }
+
+/// Says whether two versions of a Service agree in what we write.
+fn has_same_status(before: &ServiceView, after: &ServiceView) -> bool {
+    let status = |view: &ServiceView| (view.ingress.clone(), view.pool_annotation.clone(), view.condition.clone());
+    status(before) == status(after)
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
+use super::meters::Meters;
 use crate::leader::{Claim, Election, Input, Lease, Loss, Output, Timing};
 
 /// Whether this replica may write.
@@ -34,6 +35,7 @@ pub(super) struct Candidacy {
     pub lease: String,
     pub identity: String,
     pub timing: Timing,
+    pub meters: Meters,
 }
 
 /// The part of a Lease object that is read.
@@ -65,6 +67,18 @@ enum Answer {
     Conflict,
     /// It failed, or nobody knows.
     Failed,
+}
+
+impl Answer {
+    /// Returns what became of the request, for the metrics.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Told(_) => "ok",
+            Self::Missing => "gone",
+            Self::Conflict => "conflict",
+            Self::Failed => "unknown",
+        }
+    }
 }
 
 /// Stands for election until `stop` is told or the lead is lost.
@@ -158,6 +172,7 @@ impl Office {
                     Some(_) => self.ask(Method::PATCH, &self.object_path(), Some(body)).await,
                     None => self.ask(Method::POST, &self.collection().path(), Some(body)).await,
                 };
+                self.candidacy.meters.wrote_lease(answer.word());
                 match answer {
                     Answer::Told(object) => Input::Wrote(object.metadata.resource_version),
                     Answer::Conflict | Answer::Missing => Input::Conflict,

@@ -58,3 +58,6 @@ fn condition(job: &Job, now: Timestamp) -> Value {
     }
     condition
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apiserver::Collection;
 use crds::checked::{ByName, Compiled, Written};
-use crds::fault::{Fault, ObjectRef};
+use crds::fault::{Fault, ObjectRef, Severity};
 use crds::kinds::{GROUP, IpAddressPoolStatus};
 use crds::reasons::{AcceptedReason, ConditionType};
 use http::{Request, header};
@@ -83,6 +83,12 @@ impl Situation {
         all.extend(self.judge("communities", communities, |it| it.status.as_ref()?.conditions.as_deref()));
         all.retain(|statement| statement.wanted != statement.shown);
         all
+    }
+
+    /// Returns how many things are wrong so that what is written is not what is in effect.
+    pub(super) fn faults(&self) -> usize {
+        let errors = self.compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
+        errors.count() + self.unreadable.len()
     }
 
     /// Returns the objects that the API server accepted and this program cannot read, a line for each.
@@ -202,3 +208,6 @@ fn shown_counters(status: &IpAddressPoolStatus) -> Option<PoolStatus> {
         available_v6: status.available_ipv6?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,22 +3,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use apiserver::{
-    Collection, Connection, Freshness, Occurrence, Pacing, Recorder, Regarding, Watch, WriteError, Writer, connect,
-    follow_configuration,
-};
-use ipam::ServiceId;
-use jiff::Timestamp;
+use apiserver::{Collection, Connection, Freshness, Occurrence, Pacing, Watch, Writer, connect, follow_configuration};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::apply::{Applier, Job, Outcome};
+use super::apply::{Applier, Outcome};
 use super::clerk::{self, Desk};
-use super::cluster::{Cluster, ClusterEvent};
+use super::cluster::{Cluster, ClusterEvent, Seen};
+use super::errands::{self, Settlement};
 use super::lease::{Candidacy, Standing, stand};
-use super::patch;
+use super::meters::Meters;
 use super::report::Situation;
-use crate::events::ServiceEvent;
 use crate::leader::{Loss, Timing};
 use crate::plan::Plan;
 
@@ -26,10 +21,6 @@ use crate::plan::Plan;
 const CHANGES: usize = 1_024;
 /// Events that are taken in before the next plan, so that an endless stream of changes cannot hold it up.
 const GATHER: usize = 8_192;
-/// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
-const OCCURRENCES: usize = 8_192;
-/// How long a write that failed for reasons of the server waits before it is sent again.
-const RESEND: Duration = Duration::from_millis(500);
 /// How long writes under way are waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -52,6 +43,8 @@ pub struct Options {
     pub pacing: Pacing,
     /// The name of the Secret with the key of the heartbeats.
     pub secret: String,
+    /// How long every speaker is given to see the Secret as it is, twice while the key is changed.
+    pub key_rotation_pause: Duration,
 }
 
 /// What the controller knows at a moment, for those who ask.
@@ -81,6 +74,7 @@ impl Default for Observed {
 pub async fn run(
     options: Options,
     observed: watch::Sender<Observed>,
+    meters: Meters,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let connection = connect(options.kubeconfig.as_deref()).await?;
@@ -88,7 +82,7 @@ pub async fn run(
     tracing::info!(server = connection.server, namespace, identity = options.identity, "starting");
     let (standing, mut standing_changed) = watch::channel(Standing::Unknown);
     let (resign, resigned) = oneshot::channel();
-    let mut office = tokio::spawn(candidacy(&options, &namespace, standing, resigned));
+    let mut office = tokio::spawn(candidacy(&options, &namespace, &meters, standing, resigned));
     let mut leader: Option<Leader> = None;
     tokio::pin!(stop);
     loop {
@@ -109,7 +103,7 @@ pub async fn run(
                 let standing = *standing_changed.borrow_and_update();
                 observed.send_modify(|observed| observed.standing = standing);
                 if standing == Standing::Leading && leader.is_none() {
-                    leader = Some(Leader::start(&connection, &namespace, &options));
+                    leader = Some(Leader::start(&connection, &namespace, &options, &meters));
                 }
             }
             () = led => {}
@@ -129,6 +123,7 @@ pub async fn run(
 fn candidacy(
     options: &Options,
     namespace: &str,
+    meters: &Meters,
     standing: watch::Sender<Standing>,
     resigned: oneshot::Receiver<()>,
 ) -> impl Future<Output = Result<(), Loss>> + Send + 'static {
@@ -138,6 +133,7 @@ fn candidacy(
         lease: lease.clone(),
         identity: options.identity.clone(),
         timing: options.timing,
+        meters: meters.clone(),
     });
     async move {
         match candidacy {
@@ -159,7 +155,7 @@ struct Leader {
     changes: mpsc::Receiver<ClusterEvent>,
     writer: Arc<Writer>,
     in_flight: usize,
-    writes: JoinSet<(ServiceId, Outcome, Vec<ServiceEvent>)>,
+    writes: JoinSet<Settlement>,
     occurrences: mpsc::Sender<Occurrence>,
     /// The latest plan, its changes taken out.
     planned: Arc<Plan>,
@@ -167,10 +163,11 @@ struct Leader {
     situation: watch::Sender<Situation>,
     /// The watches and the clerk.
     tasks: JoinSet<()>,
+    meters: Meters,
 }
 
 impl Leader {
-    fn start(connection: &Connection, namespace: &str, options: &Options) -> Self {
+    fn start(connection: &Connection, namespace: &str, options: &Options, meters: &Meters) -> Self {
         let (sender, changes) = mpsc::channel(CHANGES);
         let mut tasks = JoinSet::new();
         let watch = |collection| Watch { collection, freshness: Freshness::Quorum };
@@ -185,13 +182,15 @@ impl Leader {
         let nodes = watch(Collection::everywhere("v1", "nodes"));
         tasks.spawn(nodes.follow(client(), sender.clone(), ClusterEvent::Node));
         follow_configuration(&connection.client, namespace, Freshness::Quorum, &sender, ClusterEvent::Configuration);
-        let occurrences = record(client(), &options.identity);
+        let occurrences = errands::record(client(), &options.identity, meters);
         let (situation, receiver) = watch::channel(Situation::default());
         let desk = Desk {
             namespace: namespace.to_owned(),
             secret: options.secret.clone(),
+            key_rotation_pause: options.key_rotation_pause,
             situation: receiver,
             occurrences: occurrences.clone(),
+            meters: meters.clone(),
         };
         tasks.spawn(clerk::work(connection.clone(), desk));
         Self {
@@ -205,6 +204,7 @@ impl Leader {
             planned: Arc::default(),
             situation,
             tasks,
+            meters: meters.clone(),
         }
     }
 
@@ -240,23 +240,31 @@ impl Leader {
     }
 
     fn take(&mut self, change: ClusterEvent) {
-        if let Some(id) = self.cluster.take(change) {
-            let (services, ledger) = self.cluster.statuses();
-            let awaited = services.get(&id).is_some_and(|view| self.applier.was_awaited(view, ledger));
-            if awaited {
-                self.cluster.replan();
-            }
+        self.meters.heard(&change);
+        let Some(Seen { service, changed_by }) = self.cluster.take(change) else { return };
+        let (services, ledger) = self.cluster.statuses();
+        let Some(view) = services.get(&service) else { return };
+        if let Some(by) = changed_by {
+            self.applier.contention.changed(Instant::now(), &service, &view.uid, &by);
+        }
+        if self.applier.was_awaited(view, ledger) {
+            self.cluster.replan();
         }
     }
 
     fn plan(&mut self, observed: &watch::Sender<Observed>) {
+        let began = Instant::now();
         let planned = self.cluster.plan().map(|mut plan| {
+            self.meters.planned(began.elapsed());
             self.applier.replace(std::mem::take(&mut plan.changes));
             self.planned = Arc::new(plan);
         });
         if let Some(situation) = self.cluster.situation(&self.planned, planned.is_some()) {
+            self.meters.faults(situation.faults());
             self.situation.send_replace(situation);
         }
+        self.applier.contention.sweep(Instant::now());
+        self.meters.contended(self.applier.contention.contended());
         let lost = self.cluster.lost().map(ToString::to_string);
         observed.send_if_modified(|observed| {
             let changed = planned.is_some() || observed.lost != lost;
@@ -273,25 +281,34 @@ impl Leader {
         while self.applier.under_way() < self.in_flight {
             let (services, ledger) = self.cluster.statuses();
             let Some(job) = self.applier.next(now, services, ledger) else { break };
-            self.writes.spawn(carry_out(self.writer.clone(), job));
+            self.writes.spawn(errands::carry_out(self.writer.clone(), self.meters.clone(), job));
         }
+        self.meters.waiting(self.applier.queued());
     }
 
-    fn settle(&mut self, written: Result<(ServiceId, Outcome, Vec<ServiceEvent>), tokio::task::JoinError>) {
+    fn settle(&mut self, written: Result<Settlement, tokio::task::JoinError>) {
         let Ok((service, outcome, events)) = written else { return };
         match &outcome {
             Outcome::Accepted(_) => {
                 for event in events {
                     tracing::info!(%service, reason = event.reason.as_str(), "{}", event.message);
                     // When too many wait, this one is not recorded.
-                    let _ = self.occurrences.try_send(occurrence(event));
+                    let _ = self.occurrences.try_send(errands::occurrence(event));
                 }
             }
             Outcome::Conflict | Outcome::Gone => tracing::debug!(%service, ?outcome, "not written"),
             Outcome::Refused(status) => tracing::warn!(%service, %status, "the status cannot be written"),
         }
-        let (_, ledger) = self.cluster.statuses();
-        if self.applier.settle(Instant::now(), &service, &outcome, ledger) {
+        let (services, ledger) = self.cluster.statuses();
+        let settled = self.applier.settle(Instant::now(), &service, &outcome, ledger);
+        if settled.contended
+            && let (Some(view), Some(rival)) = (services.get(&service), self.applier.contention.rival(&service))
+        {
+            let event = errands::contended(view, rival);
+            tracing::warn!(%service, rival, "{}", event.message);
+            let _ = self.occurrences.try_send(errands::occurrence(event));
+        }
+        if settled.replan {
             self.cluster.replan();
         }
     }
@@ -304,50 +321,4 @@ impl Leader {
             tracing::warn!(writes = self.writes.len(), "leaving with writes unanswered");
         }
     }
-}
-
-/// Sends a write until it is settled.
-async fn carry_out(writer: Arc<Writer>, job: Job) -> (ServiceId, Outcome, Vec<ServiceEvent>) {
-    loop {
-        let outcome = match writer.send(patch::request(&job, Timestamp::now())).await {
-            Ok(written) => Outcome::Accepted(written.version),
-            Err(error) if error.is_conflict() => Outcome::Conflict,
-            Err(error) if error.is_not_found() => Outcome::Gone,
-            Err(WriteError::Refused(status)) => Outcome::Refused(status),
-            Err(error @ (WriteError::Busy(_) | WriteError::Unknown { .. })) => {
-                tracing::warn!(service = %job.view.id, %error, "writing again");
-                tokio::time::sleep(RESEND).await;
-                continue;
-            }
-        };
-        return (job.view.id, outcome, job.events);
-    }
-}
-
-/// Records occurrences one after the other, apart from the writes that matter more.
-fn record(client: kube::Client, identity: &str) -> mpsc::Sender<Occurrence> {
-    let (sender, mut receiver) = mpsc::channel::<Occurrence>(OCCURRENCES);
-    let recorder = Recorder::new("clarion-controller", identity);
-    let pacing = Pacing { in_flight: 2, per_second: 50.0, burst: 200.0, ..Pacing::default() };
-    let writer = Writer::new(client, pacing);
-    tokio::spawn(async move {
-        while let Some(occurrence) = receiver.recv().await {
-            if let Err(error) = recorder.record(&writer, &occurrence, Timestamp::now()).await {
-                tracing::warn!(%error, "an event was not recorded");
-            }
-        }
-    });
-    sender
-}
-
-fn occurrence(event: ServiceEvent) -> Occurrence {
-    let ServiceEvent { service, uid, reason, message } = event;
-    let regarding = Regarding {
-        api_version: "v1".to_owned(),
-        kind: "Service".to_owned(),
-        namespace: service.namespace().as_str().to_owned(),
-        name: service.name().to_owned(),
-        uid: uid.0.to_string(),
-    };
-    Occurrence { regarding, reason, message }
 }

@@ -19,8 +19,6 @@ use super::FIELD_MANAGER;
 pub(super) const ROTATE: &str = "metallb.io/rotate-key";
 /// Set by the controller while a change of the key is under way: the phase and since when.
 const ROTATION: &str = "metallb.io/key-rotation";
-/// How long every speaker is given to see the Secret as it is.
-const PHASE: Duration = Duration::from_secs(60);
 /// The entry that speakers send with.
 const PRIMARY: &str = "secretkey";
 /// The entry that they accept as well.
@@ -39,8 +37,8 @@ pub(super) enum Step {
     Change(Value),
 }
 
-/// Returns the next step for the Secret as it is, given a key that was just drawn.
-pub(super) fn next_step(secret: Option<(&Secret, Version)>, fresh: [u8; 16], now: Timestamp) -> Step {
+/// Returns the next step for the Secret as it is, given a key that was just drawn and the time for every speaker to see a change.
+pub(super) fn next_step(secret: Option<(&Secret, Version)>, fresh: [u8; 16], pause: Duration, now: Timestamp) -> Step {
     let Some((secret, version)) = secret else { return Step::Create(json!({ PRIMARY: text(fresh) })) };
     let change = |annotations: Value, data: Value| {
         let metadata = json!({ "resourceVersion": version.to_string(), "annotations": annotations });
@@ -56,7 +54,7 @@ pub(super) fn next_step(secret: Option<(&Secret, Version)>, fresh: [u8; 16], now
         }
         return change(json!({ ROTATE: null, ROTATION: format!("offered {now}") }), json!({ ACCEPTED: text(fresh) }));
     };
-    let due = since + PHASE;
+    let due = since + pause;
     if now < due {
         return Step::Wait(due);
     }
@@ -94,3 +92,6 @@ pub(super) fn request(step: &Step, namespace: &str, name: &str) -> Option<Reques
 fn text(key: [u8; 16]) -> Value {
     json!(ByteString(key.to_vec()))
 }
+
+#[cfg(test)]
+mod tests;

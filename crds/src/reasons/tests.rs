@@ -16,6 +16,7 @@ fn events_keep_the_spelling_and_level_of_metallb() {
         (EventReason::NodeAssigned, "nodeAssigned", "Normal"),
         (EventReason::AnnounceFailed, "announceFailed", "Warning"),
         (EventReason::InvalidConfiguration, "InvalidConfiguration", "Warning"),
+        (EventReason::Contended, "Contended", "Warning"),
     ];
     for (reason, text, level) in table {
         assert_eq!((reason.as_str(), reason.level().as_str()), (text, level));

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -29,7 +29,9 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub const A_WHILE: Duration = Duration::from_secs(3);
 
 /// The health port of the first replica; the next one has the next.
-const FIRST_PORT: u16 = 17472;
+pub const FIRST_PORT: u16 = 17472;
+/// The port of its metrics, in the same way.
+const FIRST_METRICS: u16 = 9120;
 
 /// A cluster with controllers and nothing else.
 #[derive(Debug)]
@@ -42,8 +44,9 @@ pub struct Cluster {
     pub lab: Lab,
 }
 
+/// One `clarion controller`; dropping it kills it.
 #[derive(Debug)]
-struct Replica {
+pub struct Replica {
     child: Child,
     port: u16,
 }
@@ -77,21 +80,8 @@ impl Cluster {
         self.replicas.remove(name);
         let port = FIRST_PORT + self.started;
         self.started += 1;
-        let log = self.lab.directory().join(format!("{name}.controller.log"));
-        let output = File::options().create(true).append(true).open(log).expect("the lab's directory can be written");
-        let errors = output.try_clone().expect("a file has a second handle");
-        let mut command = Command::new(lab::node::binary());
-        command
-            .args(["controller", "--namespace", NAMESPACE, "--pod-name", name, "--port", "0", "--health-probe-port"])
-            .arg(port.to_string())
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors);
-        let child = command.spawn().expect("a controller can be started");
-        self.replicas.insert(name.to_owned(), Replica { child, port });
+        let replica = Replica::start(&self.lab, name, port, &kubeconfig, arguments);
+        self.replicas.insert(name.to_owned(), replica);
     }
 
     /// Returns as whom controllers talk to the API server.
@@ -108,6 +98,13 @@ impl Cluster {
     pub fn page(&self, name: &str, path: &str) -> Option<String> {
         let port = self.replicas.get(name)?.port;
         fetch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), path).ok()
+    }
+
+    /// Returns the value of a metric of a replica, given with its labels; nothing if it is not told.
+    pub fn metric(&self, name: &str, metric: &str) -> Option<f64> {
+        let port = self.replicas.get(name)?.port - FIRST_PORT + FIRST_METRICS;
+        let text = fetch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), "/metrics").ok()?;
+        text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Kills a replica as a power failure does.
@@ -218,12 +215,17 @@ impl Cluster {
 
     /// Returns the reasons of the events of a Service, in the order they were recorded.
     pub fn events(&self, name: &str) -> Vec<String> {
+        self.told(name).into_iter().filter_map(|event| event.reason).collect()
+    }
+
+    /// Returns the events of a Service, in the order they were recorded.
+    pub fn told(&self, name: &str) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.control_plane.admin(), "shop");
         let all = self.control_plane.run(events.list(&ListParams::default())).expect("the API server answers");
         let of = |event: &Event| event.involved_object.name.as_deref() == Some(name);
         let mut found: Vec<Event> = all.items.into_iter().filter(of).collect();
         found.sort_by_key(|event| event.metadata.name.clone());
-        found.into_iter().filter_map(|event| event.reason).collect()
+        found
     }
 
     /// Returns an object of ours as the API server has it.
@@ -251,6 +253,30 @@ impl Cluster {
 }
 
 impl Replica {
+    /// Starts a replica that says how it is at a port.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(lab: &Lab, name: &str, port: u16, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let log = lab.directory().join(format!("{name}.controller.log"));
+        let output = File::options().create(true).append(true).open(log).expect("the lab's directory can be written");
+        let errors = output.try_clone().expect("a file has a second handle");
+        let mut command = Command::new(lab::node::binary());
+        command
+            .args(["controller", "--namespace", NAMESPACE, "--pod-name", name, "--health-probe-port"])
+            .arg(port.to_string())
+            .arg("--port")
+            .arg((port - FIRST_PORT + FIRST_METRICS).to_string())
+            .arg("--kubeconfig")
+            .arg(kubeconfig)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors);
+        Self { child: command.spawn().expect("a controller can be started"), port }
+    }
+
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
         kill(Pid::from_raw(id), signal).expect("a child that was not waited for can be signalled");

@@ -98,3 +98,37 @@ fn the_key_of_the_heartbeats_is_made_once_and_changed_when_asked() {
     cluster.lab.eventually(SOON, "a second key is offered", || key(&cluster, "secretkey-accepted").is_some());
     assert_eq!(key(&cluster, "secretkey"), first, "speakers accept the new key before anybody sends with it");
 }
+
+#[test]
+fn a_verdict_that_somebody_deletes_is_written_again() {
+    let Some(cluster) = Cluster::start() else { return };
+    let state = || cluster.object("configurationstate", "controller");
+    cluster.lab.eventually(SOON, "the verdict", || state()["status"]["result"] == "Valid");
+    let first = state()["metadata"]["uid"].clone();
+    cluster.delete("configurationstate", NAMESPACE, "controller");
+    cluster.lab.eventually(SOON, "another verdict", || {
+        let state = state();
+        state["status"]["result"] == "Valid" && state["metadata"]["uid"] != first
+    });
+}
+
+#[test]
+fn metrics_tell_of_writes_changes_and_faults() {
+    let Some(cluster) = Cluster::start() else { return };
+    let metric = |name: &str| cluster.metric("one", name).unwrap_or_default();
+    cluster.pool("lan", "192.0.2.0/28");
+    cluster.service("web");
+    cluster.expect("web", &["192.0.2.0"]);
+    let written = "clarion_controller_writes_total{kind=\"service\",result=\"ok\"}";
+    cluster.lab.eventually(SOON, "the write is counted", || metric(written) == 1.0);
+    assert!(metric("clarion_controller_plan_seconds_count") >= 1.0);
+    assert!(metric("metallb_k8s_client_updates_total") >= 2.0);
+    assert_eq!(metric("metallb_k8s_client_update_errors_total"), 0.0);
+    assert_eq!((metric("clarion_controller_leader"), metric("metallb_k8s_client_config_loaded_bool")), (1.0, 1.0));
+    assert_eq!(metric("metallb_k8s_client_config_stale_bool"), 0.0);
+    cluster.pool("slip", "192.0.2.9-192.0.2.1");
+    let stale = || metric("metallb_k8s_client_config_stale_bool") == 1.0;
+    cluster.lab.eventually(SOON, "the slip makes the configuration stale", stale);
+    cluster.delete("ipaddresspool", NAMESPACE, "slip");
+    cluster.lab.eventually(SOON, "it is as written again", || !stale());
+}

@@ -1,0 +1,90 @@
+//! What the leader has others do: single writes to Services, and the record of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiserver::{Occurrence, Pacing, Recorder, Regarding, WriteError, Writer};
+use crds::reasons::EventReason;
+use ipam::ServiceId;
+use jiff::Timestamp;
+use kube::Client;
+use tokio::sync::mpsc;
+
+use super::apply::{Job, Outcome};
+use super::meters::{Kind, Meters};
+use super::patch;
+use crate::events::ServiceEvent;
+use crate::snapshot::ServiceView;
+
+/// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
+const OCCURRENCES: usize = 8_192;
+/// How long a write that failed for reasons of the server waits before it is sent again.
+const RESEND: Duration = Duration::from_millis(500);
+
+/// A write that was settled, and what to report of it.
+pub(super) type Settlement = (ServiceId, Outcome, Vec<ServiceEvent>);
+
+/// Sends a write until it is settled.
+pub(super) async fn carry_out(writer: Arc<Writer>, meters: Meters, job: Job) -> Settlement {
+    loop {
+        let result = writer.send(patch::request(&job, Timestamp::now())).await;
+        meters.wrote(Kind::Service, &result);
+        let outcome = match result {
+            Ok(written) => Outcome::Accepted(written.version),
+            Err(error) if error.is_conflict() => Outcome::Conflict,
+            Err(error) if error.is_not_found() => Outcome::Gone,
+            Err(WriteError::Refused(status)) => Outcome::Refused(status),
+            Err(error @ (WriteError::Busy(_) | WriteError::Unknown { .. })) => {
+                tracing::warn!(service = %job.view.id, %error, "writing again");
+                tokio::time::sleep(RESEND).await;
+                continue;
+            }
+        };
+        return (job.view.id, outcome, job.events);
+    }
+}
+
+/// Records occurrences one after the other, apart from the writes that matter more.
+pub(super) fn record(client: Client, identity: &str, meters: &Meters) -> mpsc::Sender<Occurrence> {
+    let (sender, mut receiver) = mpsc::channel::<Occurrence>(OCCURRENCES);
+    let recorder = Recorder::new("clarion-controller", identity);
+    let pacing = Pacing { in_flight: 2, per_second: 50.0, burst: 200.0, ..Pacing::default() };
+    let writer = Writer::new(client, pacing);
+    let meters = meters.clone();
+    tokio::spawn(async move {
+        while let Some(occurrence) = receiver.recv().await {
+            let result = recorder.record(&writer, &occurrence, Timestamp::now()).await;
+            meters.wrote(Kind::Event, &result);
+            if let Err(error) = result {
+                tracing::warn!(%error, "an event was not recorded");
+            }
+        }
+    });
+    sender
+}
+
+/// Returns the record of an event of a Service.
+pub(super) fn occurrence(event: ServiceEvent) -> Occurrence {
+    let ServiceEvent { service, uid, reason, message } = event;
+    let regarding = Regarding {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        namespace: service.namespace().as_str().to_owned(),
+        name: service.name().to_owned(),
+        uid: uid.0.to_string(),
+    };
+    Occurrence { regarding, reason, message }
+}
+
+/// Returns the event of a Service that another program keeps changing.
+pub(super) fn contended(view: &ServiceView, rival: &str) -> ServiceEvent {
+    let rival = match rival {
+        "" => "another program, which metadata.managedFields may name,".to_owned(),
+        name => format!("the field manager {name:?}"),
+    };
+    let message = format!(
+        "{rival} keeps changing this Service while its status is being written, so it is written at most once a minute until that ends; \
+         let one program serve it alone, such as by spec.loadBalancerClass"
+    );
+    ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), reason: EventReason::Contended, message }
+}

@@ -1,0 +1,235 @@
+//! What the controller counts while it works.
+
+use std::time::Duration;
+
+use apiserver::{ConfigurationEvent, Event, WriteError};
+use ipam::ServiceId;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::cluster::ClusterEvent;
+
+/// Name, type, labels and help of a metric.
+type Family = (&'static str, &'static str, &'static [&'static str], &'static str);
+
+const WRITES: Family = (
+    "clarion_controller_writes_total",
+    "counter",
+    &["kind", "result"],
+    "Writes to the API server; the result is `ok`, `conflict`, `gone`, `refused`, `busy` or `unknown`",
+);
+const PLAN: Family =
+    ("clarion_controller_plan_seconds", "histogram", &[], "Time that a plan of the whole cluster took");
+const WAITING: Family =
+    ("clarion_controller_writes_waiting", "gauge", &[], "Planned writes to Services that have not been sent");
+const CONTENDED: Family = (
+    "clarion_controller_contended",
+    "gauge",
+    &["service", "by"],
+    "Services that another program keeps changing, so that they are written once a minute",
+);
+const UPDATES: Family = ("metallb_k8s_client_updates_total", "counter", &[], "Changes that the API server told of");
+const ERRORS: Family =
+    ("metallb_k8s_client_update_errors_total", "counter", &[], "Changes to objects that cannot be read");
+
+/// Name, type, labels and help of the metrics that only the controller has.
+pub const OWN: [(&str, &str, &[&str], &str); 4] = [WRITES, PLAN, WAITING, CONTENDED];
+
+/// The bounds of the histogram, in seconds: a plan of 10,000 Services takes about 20 ms.
+const BOUNDS: [f64; 9] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+/// Counters and gauges; cloning them shares the values.
+#[derive(Debug, Clone)]
+pub struct Meters {
+    writes: IntCounterVec,
+    plan: Histogram,
+    waiting: IntGauge,
+    contended: IntGaugeVec,
+    updates: IntCounter,
+    errors: IntCounter,
+    /// Not told as it is, but as part of whether the configuration is stale.
+    faults: IntGauge,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The status of a Service.
+    Service,
+    /// The status of a configuration object.
+    Configuration,
+    /// The verdict over the configuration.
+    ConfigurationState,
+    /// The key of the heartbeats.
+    Secret,
+    /// An event.
+    Event,
+    /// The Lease of the election.
+    Lease,
+}
+
+impl Meters {
+    /// Returns meters that stand at zero.
+    ///
+    /// # Errors
+    /// Fails only when a name is no name of a metric.
+    pub fn new() -> prometheus::Result<Self> {
+        let options = |(name, _, _, help): Family| Opts::new(name, help);
+        let plan = HistogramOpts::from(options(PLAN)).buckets(BOUNDS.to_vec());
+        Ok(Self {
+            writes: IntCounterVec::new(options(WRITES), WRITES.2)?,
+            plan: Histogram::with_opts(plan)?,
+            waiting: IntGauge::with_opts(options(WAITING))?,
+            contended: IntGaugeVec::new(options(CONTENDED), CONTENDED.2)?,
+            updates: IntCounter::with_opts(options(UPDATES))?,
+            errors: IntCounter::with_opts(options(ERRORS))?,
+            faults: IntGauge::new("faults", "Faults of the configuration")?,
+        })
+    }
+
+    /// Adds the metrics to a registry that is made for one scrape.
+    ///
+    /// # Errors
+    /// Fails only when one of them is there already.
+    pub fn collect(&self, registry: &Registry) -> prometheus::Result<()> {
+        let Self { writes, plan, waiting, contended, updates, errors, faults: _ } = self.clone();
+        registry.register(Box::new(writes))?;
+        registry.register(Box::new(plan))?;
+        registry.register(Box::new(waiting))?;
+        registry.register(Box::new(contended))?;
+        registry.register(Box::new(updates))?;
+        registry.register(Box::new(errors))
+    }
+
+    /// Says whether something that is written is not in effect as it is written.
+    pub fn has_faults(&self) -> bool {
+        self.faults.get() > 0
+    }
+
+    /// Counts what the API server has told.
+    pub(super) fn heard(&self, event: &ClusterEvent) {
+        let heard = match event {
+            ClusterEvent::Service(event) => heard(event),
+            ClusterEvent::Namespace(event) => heard(event),
+            ClusterEvent::Node(event) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::Pool(event)) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::L2Advertisement(event)) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::BgpAdvertisement(event)) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::Peer(event)) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::BfdProfile(event)) => heard(event),
+            ClusterEvent::Configuration(ConfigurationEvent::Community(event)) => heard(event),
+        };
+        match heard {
+            Heard::Nothing => {}
+            Heard::Change => self.updates.inc(),
+            Heard::Unreadable => {
+                self.updates.inc();
+                self.errors.inc();
+            }
+        }
+    }
+
+    /// Notes how long a plan took.
+    pub(super) fn planned(&self, took: Duration) {
+        self.plan.observe(took.as_secs_f64());
+    }
+
+    /// Notes how many writes to Services have not been sent.
+    pub(super) fn waiting(&self, count: usize) {
+        self.waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Notes how many faults the configuration has.
+    pub(super) fn faults(&self, count: usize) {
+        self.faults.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Notes which Services are contended, and with whom.
+    pub(super) fn contended<'a>(&self, services: impl Iterator<Item = (&'a ServiceId, &'a str)>) {
+        self.contended.reset();
+        for (service, by) in services {
+            self.contended.with_label_values(&[service.to_string().as_str(), by]).set(1);
+        }
+    }
+
+    /// Counts a write.
+    pub(super) fn wrote<T>(&self, kind: Kind, result: &Result<T, WriteError>) {
+        let result = match result {
+            Ok(_) => "ok",
+            Err(error) if error.is_conflict() => "conflict",
+            Err(error) if error.is_not_found() => "gone",
+            Err(WriteError::Refused(_)) => "refused",
+            Err(WriteError::Busy(_)) => "busy",
+            Err(WriteError::Unknown { .. }) => "unknown",
+        };
+        self.count(kind, result);
+    }
+
+    /// Counts a write to the Lease, which is sent in a way of its own.
+    pub(super) fn wrote_lease(&self, result: &'static str) {
+        self.count(Kind::Lease, result);
+    }
+
+    fn count(&self, kind: Kind, result: &str) {
+        let kind = match kind {
+            Kind::Service => "service",
+            Kind::Configuration => "configuration",
+            Kind::ConfigurationState => "configurationstate",
+            Kind::Secret => "secret",
+            Kind::Event => "event",
+            Kind::Lease => "lease",
+        };
+        self.writes.with_label_values(&[kind, result]).inc();
+    }
+}
+
+enum Heard {
+    Nothing,
+    Change,
+    Unreadable,
+}
+
+fn heard<T>(event: &Event<T>) -> Heard {
+    match event {
+        Event::Applied(object) if object.value.is_err() => Heard::Unreadable,
+        Event::Applied(_) | Event::Deleted(..) => Heard::Change,
+        Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => Heard::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apiserver::{Object, ObjectName, Version};
+
+    use super::*;
+
+    #[test]
+    fn what_was_heard_and_written_is_told() {
+        let meters = Meters::new().expect("the names are names of metrics");
+        let namespace = |value| Object { name: ObjectName::new("", "shop"), version: Version(1), value };
+        let object = serde_json::from_str(r#"{"metadata":{"name":"shop"}}"#).expect("a namespace");
+        meters.heard(&ClusterEvent::Namespace(Event::Applied(namespace(Ok(object)))));
+        meters.heard(&ClusterEvent::Namespace(Event::Applied(namespace(Err("labels: not a map".to_owned())))));
+        meters.heard(&ClusterEvent::Namespace(Event::Listed));
+        meters.wrote(Kind::Service, &Ok(()));
+        meters.wrote::<()>(Kind::Service, &Err(WriteError::Unknown { cause: "cut".to_owned() }));
+        meters.planned(Duration::from_millis(3));
+        meters.waiting(7);
+        meters.contended([(&ServiceId::new("shop", "before"), "gone")].into_iter());
+        meters.contended([(&ServiceId::new("shop", "web"), "rival")].into_iter());
+        let registry = Registry::new();
+        meters.collect(&registry).expect("nothing is there twice");
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");
+        for line in [
+            "metallb_k8s_client_updates_total 2",
+            "metallb_k8s_client_update_errors_total 1",
+            "clarion_controller_writes_total{kind=\"service\",result=\"ok\"} 1",
+            "clarion_controller_writes_total{kind=\"service\",result=\"unknown\"} 1",
+            "clarion_controller_plan_seconds_count 1",
+            "clarion_controller_writes_waiting 7",
+            "clarion_controller_contended{by=\"rival\",service=\"shop/web\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("before"), "a fight that is over is not told");
+    }
+}
