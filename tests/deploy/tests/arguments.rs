@@ -18,6 +18,14 @@ fn the_speaker_takes_every_argument_that_the_chart_can_give() {
 }
 
 #[test]
+fn the_controller_takes_every_argument_that_the_chart_can_give() {
+    let program = clarion::controller::Options::augment_args(Command::new("controller").no_binary_name(true));
+    for release in [Release::standard(), Release::everything()] {
+        takes(program.clone(), &arguments(&release, "Deployment"), "controller");
+    }
+}
+
+#[test]
 fn the_chart_can_give_every_argument_of_the_speaker() {
     let given = arguments(&Release::everything(), "DaemonSet");
     let given: BTreeSet<&str> = given.iter().filter_map(|argument| argument.split('=').next()).collect();
