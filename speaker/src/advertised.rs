@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use announce::{Desired, PeerName, ServiceId};
 
@@ -36,5 +37,31 @@ pub fn advertised<'a>(
     advertised
 }
 
+/// What the sessions that are up have sent, to know without a look at each Service whether anything is new.
+#[derive(Debug)]
+pub(crate) struct Heard(Vec<Row>);
+
+/// A peer with the routes that it shall have and those of them that it has not.
+type Row = (PeerName, Arc<bgp::Routes>, BTreeSet<bgp::Prefix>);
+
+impl Heard {
+    /// Returns what they have sent at this moment.
+    pub(crate) fn of(peers: &[PeerObserved]) -> Self {
+        let up = peers.iter().filter(|peer| peer.is_up()).filter_map(|peer| Some((peer, peer.session.as_ref()?)));
+        Self(up.map(|(peer, session)| (peer.name.clone(), session.routes.clone(), session.unsent.clone())).collect())
+    }
+}
+
+impl PartialEq for Heard {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |((name, routes, unsent), (other, table, missing)): (&Row, &Row)| {
+            name == other && Arc::ptr_eq(routes, table) && unsent == missing
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use announce::{BgpVerdict, L2Verdict, Mine, NotAnnounced, Verdict};
 
+use super::fixtures::peer;
 use super::*;
 use crate::drivers::routing::SessionObserved;
 
@@ -26,36 +27,6 @@ fn desired(refused: &[&str]) -> Desired {
     };
     let l2 = L2Verdict { mine: Err(why), refused: Vec::new() };
     Desired { services: [(web(), Verdict { l2, bgp })].into(), ..Desired::default() }
-}
-
-/// A peer that shall have `routes` and has not been told of `unsent`.
-fn peer(name: &str, state: bgp::State, routes: &[&str], unsent: &[&str]) -> PeerObserved {
-    let config = bgp::Config::new(
-        bgp::Asn::new(64512).unwrap(),
-        bgp::RemoteAs::External,
-        bgp::RouterId::new("192.0.2.9".parse().unwrap()).unwrap(),
-    );
-    let prefix = |text: &&str| text.parse::<bgp::Prefix>().unwrap();
-    let session = SessionObserved {
-        remote: "192.0.2.3:179".parse().unwrap(),
-        device: None,
-        local: None,
-        status: bgp::Status { state, ..bgp::Peer::new(config, 1).status() },
-        stats: bgp::Stats::default(),
-        last_error: None,
-        synced: unsent.is_empty(),
-        filtered: 0,
-        routes: Arc::new(routes.iter().map(|route| (prefix(route), Arc::default())).collect()),
-        unsent: unsent.iter().map(prefix).collect(),
-    };
-    PeerObserved {
-        name: name.into(),
-        router: "192.0.2.3:179".to_owned(),
-        vrf: String::new(),
-        fault: None,
-        session: Some(session),
-        path: None,
-    }
 }
 
 /// Returns which peers were told of each address of `web`.
@@ -99,4 +70,29 @@ fn a_wider_route_counts_for_the_addresses_that_are_announced_by_it() {
 #[test]
 fn a_peer_that_the_plan_has_nothing_for_does_not_count() {
     assert_eq!(told(&[], &[peer("c", bgp::State::Established, &["192.0.2.0/24"], &[])]), []);
+}
+
+#[test]
+fn a_session_is_heard_anew_when_it_goes_up_sends_a_route_or_gets_another_table() {
+    let routes = &["192.0.2.1/32"];
+    let up = peer("a", bgp::State::Established, routes, &[]);
+    let before = Heard::of(std::slice::from_ref(&up));
+    assert_eq!(before, Heard::of(std::slice::from_ref(&up)));
+    for other in [
+        peer("a", bgp::State::Active, routes, &[]),
+        peer("a", bgp::State::Established, routes, &[]),
+        PeerObserved {
+            session: up
+                .session
+                .clone()
+                .map(|session| SessionObserved { unsent: [prefix(routes[0])].into(), ..session }),
+            ..up.clone()
+        },
+    ] {
+        assert_ne!(before, Heard::of(&[other]));
+    }
+}
+
+fn prefix(text: &str) -> bgp::Prefix {
+    text.parse().unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use announce::ServiceId;
-use apiserver::Table;
+use apiserver::{Event, Table};
 
 use super::assignments::Assignments;
 use super::statuses::{Action, Author, Kind, Situation, Told, Unseen, reconcile};
@@ -12,19 +12,31 @@ use super::statuses::{Action, Author, Kind, Situation, Told, Unseen, reconcile};
 /// What was told of one protocol.
 #[derive(Debug)]
 pub(super) struct Book {
-    /// The kind of the objects.
-    pub(super) kind: Kind,
+    kind: Kind,
     /// What they say.
     pub(super) told: Table<Told>,
     /// Those that were sent and not seen back.
-    pub(super) unseen: Unseen,
+    unseen: Unseen,
     assigned: Assignments,
+    /// The objects are not what they were when they were last compared.
+    changed: bool,
 }
 
 impl Book {
     /// Returns a book in which nothing is written.
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, told: Table::default(), unseen: Unseen::default(), assigned: Assignments::default() }
+        let (told, unseen, assigned) = (Table::default(), Unseen::default(), Assignments::default());
+        Self { kind, told, unseen, assigned, changed: false }
+    }
+
+    /// Takes over what the server tells of the objects.
+    pub(super) fn take(&mut self, event: Event<Told>) {
+        self.changed |= self.told.take(event);
+    }
+
+    /// Says whether nothing has changed since the last comparison, and nothing is waited for.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.changed && self.unseen.deadline().is_none()
     }
 
     /// Returns what makes the objects say what is so; it counts as sent.
@@ -34,6 +46,7 @@ impl Book {
         let existing = self.told.rows().filter_map(|(name, row)| Some((name, row.value.as_ref()?)));
         let actions = reconcile(me, situation, existing, &self.unseen, || self.kind.random_name());
         self.unseen.send(now, &actions);
+        self.changed = false;
         actions
     }
 

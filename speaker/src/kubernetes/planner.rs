@@ -75,7 +75,7 @@ pub struct Planned {
     pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     /// What is wrong with the configuration objects.
     pub faults: Vec<Fault>,
-    /// The configuration objects that cannot be read at all, in words.
+    /// The configuration objects that cannot be read at all, and the peers whose Secret or other means is missing, in words.
     pub unreadable: Vec<String>,
     /// What is wrong beside those objects, in words.
     pub troubles: Vec<String>,
@@ -113,7 +113,7 @@ impl Planner {
     /// Plans; until everything is listed the orders say that nothing is to be done, for what is not known yet may forbid it.
     pub fn plan(&mut self, cluster: &mut Cluster, links: &Links, readiness: &Readiness) -> (Planned, Orders) {
         let unlisted = cluster.unlisted();
-        let unreadable = cluster.unreadable();
+        let mut unreadable = cluster.unreadable();
         let mut troubles = cluster.faults();
         troubles.extend(trouble(readiness));
         if !unlisted.is_empty() {
@@ -126,7 +126,7 @@ impl Planner {
         troubles.extend(keys.as_ref().err().map(ToString::to_string));
         let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
         let routing = self.routing(cluster, &desired, links, readiness);
-        troubles.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
+        unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let noted = |fault: &&Fault| fault.severity() == Severity::Note;
         let notes = self.compiled.faults.iter().filter(noted).map(ToString::to_string);
         let notes = desired.warnings.iter().map(ToString::to_string).chain(notes).collect();

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::book::Book;
 use super::planner::Planned;
 use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
-use crate::advertised::advertised;
+use crate::advertised::{Heard, advertised};
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::RoutingObserver;
 use crate::drivers::wire::Observer;
@@ -68,7 +68,10 @@ pub struct Reporter {
     writer: Writer,
     recorder: Recorder,
     state: apiserver::Reporter,
-    books: [Book; 2],
+    links: Book,
+    routers: Book,
+    /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
+    heard: Option<(Arc<Planned>, Heard)>,
     /// The stations that events have complained about.
     conflicts: BTreeSet<(IpAddr, String)>,
     /// The verdict that the server has.
@@ -97,7 +100,9 @@ impl Reporter {
             state: apiserver::Reporter { namespace: identity.namespace.clone(), program, pod: identity.pod.clone() },
             identity,
             client,
-            books: [Kind::L2, Kind::Bgp].map(Book::new),
+            links: Book::new(Kind::L2),
+            routers: Book::new(Kind::Bgp),
+            heard: None,
             conflicts: BTreeSet::new(),
             verdict: None,
             started: Instant::now(),
@@ -119,7 +124,7 @@ impl Reporter {
         let mut pace = FIRST_LOOK;
         loop {
             while let Ok((kind, event)) = events.try_recv() {
-                self.take(kind, event);
+                self.book(kind).take(event);
             }
             let plan = planned.borrow_and_update().clone();
             let outcome = self.report(&plan, &lost, &sources).await;
@@ -133,7 +138,7 @@ impl Reporter {
             let idle = !announces && self.is_settled(&plan);
             tokio::select! {
                 event = events.recv() => match event {
-                    Some((kind, event)) => self.take(kind, event),
+                    Some((kind, event)) => self.book(kind).take(event),
                     None => return,
                 },
                 changed = planned.changed() => match changed {
@@ -161,15 +166,16 @@ impl Reporter {
         events
     }
 
-    fn take(&mut self, kind: Kind, event: Event<Told>) {
-        for book in self.books.iter_mut().filter(|book| book.kind == kind) {
-            book.told.take(event.clone());
+    fn book(&mut self, kind: Kind) -> &mut Book {
+        match kind {
+            Kind::L2 => &mut self.links,
+            Kind::Bgp => &mut self.routers,
         }
     }
 
     /// Says whether there is nothing left to tell but what the wire and the routers may do.
     fn is_settled(&self, plan: &Planned) -> bool {
-        plan.unlisted.is_empty() && self.books.iter().all(|book| book.unseen.deadline().is_none())
+        plan.unlisted.is_empty() && self.links.is_quiet() && self.routers.is_quiet()
     }
 
     fn log(&mut self, error: Option<&WriteError>) {
@@ -185,7 +191,7 @@ impl Reporter {
 
     async fn report(
         &mut self,
-        plan: &Planned,
+        plan: &Arc<Planned>,
         lost: &watch::Receiver<Vec<String>>,
         sources: &Sources,
     ) -> Result<(), WriteError> {
@@ -197,28 +203,31 @@ impl Reporter {
         let since = *self.planned.get_or_insert_with(Instant::now);
         let starting = since.elapsed() < STARTING;
         let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
-        let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
-        let advertised = advertised(&plan.desired, addresses, &peers);
-        let situations = [
-            Situation::on_links(&self.identity.node, &plan.desired, &links),
-            Situation::with_routers(&plan.desired, &advertised),
-        ];
+        let heard = (plan.clone(), Heard::of(&peers));
+        let mut situations = vec![(Kind::L2, Situation::on_links(&self.identity.node, &plan.desired, &links))];
+        if starting || !self.has_reported(&heard) || !self.routers.is_quiet() {
+            let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
+            let advertised = advertised(&plan.desired, addresses, &peers);
+            situations.push((Kind::Bgp, Situation::with_routers(&plan.desired, &advertised)));
+        }
         let mut outcome = Ok(());
         let mut news = Vec::new();
-        for (book, situation) in situations.iter().enumerate() {
-            if !self.books[book].told.is_listed() {
-                continue;
-            }
+        for (kind, situation) in &situations {
             // One kind that cannot be written does not silence the other.
-            match self.report_services(book, situation, starting).await {
-                Ok(()) => news.extend(self.assignments(book, situation)),
+            match self.report_services(*kind, situation, starting).await {
+                Ok(assigned) => news.extend(assigned),
                 Err(error) => outcome = Err(error),
             }
         }
+        self.heard = (outcome.is_ok() && !starting).then_some(heard);
         self.tell(plan, news, starting).await;
         let conflicts = self.conflicts(plan, &links);
         self.tell(plan, conflicts, false).await;
         outcome
+    }
+
+    fn has_reported(&self, (plan, heard): &(Arc<Planned>, Heard)) -> bool {
+        self.heard.as_ref().is_some_and(|(before, told)| Arc::ptr_eq(before, plan) && told == heard)
     }
 
     async fn report_configuration(&mut self, plan: &Planned, why: &str) -> Result<(), WriteError> {
@@ -236,28 +245,31 @@ impl Reporter {
         Ok(())
     }
 
-    async fn report_services(&mut self, book: usize, situation: &Situation, starting: bool) -> Result<(), WriteError> {
-        let Self { identity: Identity { node, namespace, pod }, writer, books, .. } = self;
-        let (writer, book) = (&*writer, &mut books[book]);
-        let me = Author { node, pod: pod.as_ref().map(|(_, uid)| uid.as_str()), starting };
+    /// Makes the objects of a kind say what is so, and returns an event for each Service that this node has taken on.
+    async fn report_services(
+        &mut self,
+        kind: Kind,
+        situation: &Situation,
+        starting: bool,
+    ) -> Result<Vec<News>, WriteError> {
+        let Identity { node, namespace, pod } = self.identity.clone();
+        let book = self.book(kind);
+        if !book.told.is_listed() {
+            return Ok(Vec::new());
+        }
+        let me = Author { node: &node, pod: pod.as_ref().map(|(_, uid)| uid.as_str()), starting };
         let actions = book.actions(me, situation, std::time::Instant::now());
-        let writing = Writing { kind: book.kind, namespace, node, owner: pod.as_ref() };
+        let writing = Writing { kind, namespace: &namespace, node: &node, owner: pod.as_ref() };
+        let writer = &self.writer;
         let outcomes = stream::iter(actions).map(|action| async move {
             let requests = requests(&action, writing).map_err(|error| WriteError::Unknown { cause: error.to_string() });
             send(writer, requests?).await
         });
         let outcomes: Vec<_> = outcomes.buffer_unordered(PACING.in_flight).collect().await;
-        outcomes.into_iter().collect()
-    }
-
-    /// Returns an event for each Service that this node has taken on.
-    fn assignments(&mut self, book: usize, situation: &Situation) -> Vec<News> {
-        let node = &self.identity.node;
-        let book = &mut self.books[book];
-        let protocol = book.kind.protocol();
-        let taken = book.taken_on(node, situation).into_iter();
-        let message = format!("announcing from node \"{node}\" with protocol \"{protocol}\"");
-        taken.map(|service| News { service, reason: EventReason::NodeAssigned, message: message.clone() }).collect()
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        let message = format!("announcing from node \"{node}\" with protocol \"{}\"", kind.protocol());
+        let news = |service| News { service, reason: EventReason::NodeAssigned, message: message.clone() };
+        Ok(self.book(kind).taken_on(&node, situation).into_iter().map(news).collect())
     }
 
     /// Returns an event for each Service that another machine answers for as well, once for each such machine.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use announce::{Desired, Mine, ServiceId};
+use announce::{BgpVerdict, Desired, Mine, ServiceId};
 use apiserver::{Collection, ObjectName};
 use crds::kinds::GROUP;
 use rand::RngExt as _;
@@ -211,7 +211,8 @@ impl Situation {
             let places = told.values().flatten().map(|peer| peer.0.clone()).collect();
             (service.clone(), Announced { places, others: BTreeSet::new() })
         });
-        let willing = desired.services.iter().filter(|(_, verdict)| !verdict.bgp.peers.is_empty());
+        let stays = |verdict: &BgpVerdict| matches!(verdict.mine, Mine::Eligible) && !verdict.peers.is_empty();
+        let willing = desired.services.iter().filter(|(_, verdict)| stays(&verdict.bgp));
         Self { announced: peers.collect(), willing: willing.map(|(service, _)| service.clone()).collect() }
     }
 }

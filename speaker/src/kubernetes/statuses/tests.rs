@@ -1,3 +1,4 @@
+use announce::{DrainTrigger, L2Verdict, NotAnnounced, Verdict};
 use serde_json::{Value, json};
 
 use super::*;
@@ -108,6 +109,22 @@ fn what_was_told_before_a_restart_is_left_alone_until_sessions_had_time_to_come_
     let starting = Author { starting: true, ..ME };
     assert_eq!(plan_of(starting, &willing, &existing, &Unseen::default()), [delete("l2-b")]);
     assert_eq!(plan_of(ME, &willing, &existing, &Unseen::default()), [delete("l2-a"), delete("l2-b")]);
+}
+
+#[test]
+fn a_service_that_drains_is_announced_until_the_routes_are_gone_and_given_up_then() {
+    let verdict = |mine| Verdict {
+        l2: L2Verdict { mine: Err(NotAnnounced::UnknownService { service: service("web") }), refused: Vec::new() },
+        bgp: BgpVerdict { mine, peers: Arc::new(["tor".into()].into()), refused: Vec::new() },
+    };
+    let desired = |mine| Desired { services: [(service("web"), verdict(mine))].into(), ..Desired::default() };
+    let told = [("192.0.2.1".parse().unwrap(), BTreeSet::from(["tor".into()]))].into();
+    let advertised: Advertised = [(service("web"), told)].into();
+    let stays = Situation::with_routers(&desired(Mine::Eligible), &advertised);
+    assert_eq!(stays.announced[&service("web")].places, places(&["tor"]));
+    assert_eq!(stays.willing, [service("web")].into());
+    let leaves = Situation::with_routers(&desired(Mine::Draining(DrainTrigger::Requested)), &advertised);
+    assert_eq!((leaves.announced.len(), leaves.willing.len()), (1, 0));
 }
 
 /// Creates an object and returns its requests, with what is written in them.
