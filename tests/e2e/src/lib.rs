@@ -4,4 +4,5 @@
 
 pub mod controllers;
 pub mod deployment;
+pub mod routers;
 pub mod speakers;
