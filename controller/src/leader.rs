@@ -140,7 +140,7 @@ enum State {
         transitions: u32,
         renewal: Renewal,
     },
-    /// We leave as soon as we know what is to be given up: a renewal is out, or the Lease is being read.
+    /// We leave as soon as we know what is to be given up: a claim or a renewal is out, or the Lease is being read.
     Leaving {
         until: Instant,
         transitions: u32,
@@ -263,11 +263,14 @@ impl Election {
                 let (version, transitions, until) = (version.clone(), *transitions, *until);
                 self.release(version, transitions, until);
             }
-            // With a renewal out nobody knows the version, and so the lease cannot be given up safely.
+            // Before the answer nobody knows the version, and so the lease cannot be given up safely.
             State::Leading { until, transitions, renewal: Renewal::Out { .. } | Renewal::Reading, .. } => {
                 self.state = State::Leaving { until: *until, transitions: *transitions };
             }
-            State::Waiting { .. } | State::Acquiring { .. } => self.end(),
+            State::Acquiring { sent, transitions } => {
+                self.state = State::Leaving { until: *sent + self.timing.renew_deadline, transitions: *transitions };
+            }
+            State::Waiting { .. } => self.end(),
             State::Leaving { .. } | State::Releasing { .. } | State::Done => {}
         }
     }

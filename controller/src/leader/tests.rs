@@ -178,3 +178,19 @@ fn a_leader_that_stops_and_cannot_learn_what_it_holds_lets_it_run_out() {
     let until = silent.poll_timeout().expect("it does not wait for ever");
     assert_eq!(give(&mut silent, until, Input::Timeout), [Output::Done]);
 }
+
+#[test]
+fn a_candidate_that_stops_during_its_claim_gives_up_what_it_won() {
+    let start = Instant::now();
+    let mut winner = election(start);
+    give(&mut winner, start, Input::Read(None));
+    assert_eq!(give(&mut winner, start, Input::Stop), []);
+    let release = claim(Some("1"), Claim::Release, 0);
+    assert_eq!(give(&mut winner, start, Input::Wrote("1".to_owned())), release, "it never leads");
+
+    let mut loser = election(start);
+    give(&mut loser, start, Input::Read(None));
+    give(&mut loser, start, Input::Stop);
+    assert_eq!(give(&mut loser, start, Input::Conflict), [Output::Read]);
+    assert_eq!(give(&mut loser, start, lease("7", "other")), [Output::Done]);
+}
