@@ -1,10 +1,10 @@
 //! `clarion status`: asks a running program over HTTP and prints what it says.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use comfy_table::{Table, presets};
 use http_body_util::{BodyExt as _, Empty};
@@ -14,32 +14,40 @@ use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::status::Status;
+use crate::status::{Controller, Standing, Status};
 
 /// Shows which Service has which IP, who answers for it, and what is wrong.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The --metrics-address of the program to ask
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9120")]
-    pub address: SocketAddr,
+    /// Where to ask: the --metrics-address of standalone, or the --health-probe-port of a speaker or controller; by default
+    /// 127.0.0.1:9120 and then 127.0.0.1:17472
+    #[arg(long, value_name = "ADDR")]
+    pub address: Option<SocketAddr>,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
 }
 
+/// What stands for the IP of a Service without one.
+const PENDING: &str = "<pending>";
+
 /// How long the program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where `standalone` answers, and where the programs of a cluster do, unless told otherwise.
+const USUAL: [SocketAddr; 2] =
+    [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9120), SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 17472)];
 
 /// Asks and prints.
 ///
 /// # Errors
 /// Fails when nobody answers at the address, or something else than this program does.
 pub async fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    let body = tokio::time::timeout(PATIENCE, get(options.address, "/status"))
-        .await
-        .with_context(|| format!("{} took longer than {PATIENCE:?}", options.address))??;
-    let status: Status =
-        serde_json::from_slice(&body).with_context(|| format!("{} is not Clarion's address", options.address))?;
+    let body = match options.address {
+        Some(address) => ask(address).await?,
+        None => ask_at(&USUAL).await?,
+    };
+    let status: Status = serde_json::from_slice(&body).context("the answer is not that of this version of Clarion")?;
     if options.json {
         out.write_all(&body)?;
         writeln!(out)?;
@@ -49,9 +57,26 @@ pub async fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Returns the first answer. On a node with both ports open, 9120 is that of the metrics and knows no status.
+async fn ask_at(addresses: &[SocketAddr]) -> anyhow::Result<Bytes> {
+    let mut errors = Vec::new();
+    for address in addresses {
+        match ask(*address).await {
+            Ok(body) => return Ok(body),
+            Err(error) => errors.push(format!("{error:#}")),
+        }
+    }
+    bail!("{}", errors.join("; "))
+}
+
+async fn ask(address: SocketAddr) -> anyhow::Result<Bytes> {
+    let asked = tokio::time::timeout(PATIENCE, get(address, "/status"));
+    asked.await.with_context(|| format!("{address} took longer than {PATIENCE:?}"))?
+}
+
 async fn get(address: SocketAddr, path: &str) -> anyhow::Result<Bytes> {
     let stream = TcpStream::connect(address).await.with_context(|| {
-        format!("nobody answers at {address}; is clarion running, and is this its --metrics-address (see --address)?")
+        format!("nobody answers at {address}; is clarion running, and is this where it answers (see --address)?")
     })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
@@ -64,24 +89,10 @@ async fn get(address: SocketAddr, path: &str) -> anyhow::Result<Bytes> {
 }
 
 fn print(status: &Status, out: &mut impl Write) -> std::io::Result<()> {
-    writeln!(out, "node {}", status.node)?;
-    let mut services = table(["SERVICE", "IP", "POOL", "OWNER", "MAC", "REASON"]);
-    for service in &status.services {
-        let name = format!("{}/{}", service.namespace, service.name);
-        let pool = service.pool.clone().unwrap_or_default();
-        let reason = service.reason.clone().unwrap_or_default();
-        if service.ips.is_empty() {
-            services.add_row([name, "<pending>".to_owned(), pool, String::new(), String::new(), reason]);
-            continue;
-        }
-        for ip in &service.ips {
-            let vip = status.vips.iter().find(|vip| vip.ip == *ip && vip.owner.is_some());
-            let owner = vip.and_then(|vip| vip.owner.clone()).unwrap_or_else(|| "nobody".to_owned());
-            let mac = vip.and_then(|vip| vip.mac.clone()).unwrap_or_default();
-            services.add_row([name.clone(), ip.to_string(), pool.clone(), owner, mac, reason.clone()]);
-        }
+    match &status.controller {
+        Some(controller) => print_controller(status, controller, out)?,
+        None => writeln!(out, "node {}\n{}", status.node, services(status))?,
     }
-    writeln!(out, "{services}")?;
     if !status.members.is_empty() {
         let mut members = table(["LINK", "SPEAKER", "STATE", "LAST HEARD", "OWNS", "HEARS US"]);
         for member in &status.members {
@@ -109,6 +120,54 @@ fn print(status: &Status, out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
+fn print_controller(status: &Status, controller: &Controller, out: &mut impl Write) -> std::io::Result<()> {
+    match (controller.standing, controller.listed) {
+        (Standing::Unknown, _) => return writeln!(out, "controller: the API server has not answered yet"),
+        (Standing::Standby, _) => {
+            return writeln!(
+                out,
+                "controller: standby; ask the replica that the Lease names, which knows the Services"
+            );
+        }
+        (Standing::Leading, false) => writeln!(out, "controller: leading, still listing")?,
+        (Standing::Leading, true) => writeln!(out, "controller: leading")?,
+    }
+    let mut pools = table(["POOL", "ASSIGNED", "AVAILABLE"]);
+    for pool in &status.pools {
+        pools.add_row([&pool.name, &pool.assigned, &pool.available]);
+    }
+    let mut services = table(["SERVICE", "IP", "POOL", "REASON"]);
+    for service in &status.services {
+        let ips: Vec<String> = service.ips.iter().map(ToString::to_string).collect();
+        let ips = if ips.is_empty() { PENDING.to_owned() } else { ips.join(", ") };
+        let (pool, reason) = (service.pool.clone().unwrap_or_default(), service.reason.clone().unwrap_or_default());
+        services.add_row([format!("{}/{}", service.namespace, service.name), ips, pool, reason]);
+    }
+    writeln!(out, "{pools}\n\n{services}")
+}
+
+fn services(status: &Status) -> Table {
+    let mut services = table(["SERVICE", "IP", "POOL", "OWNER", "MAC", "REASON"]);
+    for service in &status.services {
+        let name = format!("{}/{}", service.namespace, service.name);
+        let pool = service.pool.clone().unwrap_or_default();
+        let reason = service.reason.clone().unwrap_or_default();
+        if service.ips.is_empty() {
+            services.add_row([name, PENDING.to_owned(), pool, String::new(), String::new(), reason]);
+            continue;
+        }
+        for ip in &service.ips {
+            let vip = status.vips.iter().find(|vip| vip.ip == *ip && vip.owner.is_some());
+            let owner = vip.and_then(|vip| vip.owner.clone());
+            let told = (!service.peers.is_empty()).then(|| format!("told {}", service.peers.join(", ")));
+            let owner = owner.or(told).unwrap_or_else(|| "nobody".to_owned());
+            let mac = vip.and_then(|vip| vip.mac.clone()).unwrap_or_default();
+            services.add_row([name.clone(), ip.to_string(), pool.clone(), owner, mac, reason.clone()]);
+        }
+    }
+    services
+}
+
 fn peers(status: &Status) -> Table {
     let mut peers = table(["PEER", "ROUTER", "AS", "STATE", "UP FOR", "ROUTES", "BFD", "REASON"]);
     for peer in &status.peers {
@@ -129,3 +188,6 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
     table.load_style(presets::NOTHING).set_header(header);
     table
 }
+
+#[cfg(test)]
+mod tests;

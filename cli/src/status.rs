@@ -1,14 +1,17 @@
-//! What one node says of itself at `/status`.
+//! What one program says of itself at `/status`.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The status of one node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The status of one node, or of one replica of the controller.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The node.
+    /// The node; empty for a controller, which has to do with none.
     pub node: String,
+    /// What the replica of the controller does, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<Controller>,
     /// Every Service with its allocation.
     #[serde(default)]
     pub services: Vec<Service>,
@@ -30,6 +33,27 @@ pub struct Status {
     /// What works worse than it could.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// One replica of the controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Controller {
+    /// Whether it writes, waits for its turn, or does not know yet.
+    pub standing: Standing,
+    /// Whether it has seen every object since it leads.
+    pub listed: bool,
+}
+
+/// Whether a replica of the controller leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    /// The API server has not answered yet.
+    Unknown,
+    /// Another replica leads, or nobody does.
+    Standby,
+    /// It leads.
+    Leading,
 }
 
 /// One pool. The counts are text, since a pool of IPv6 addresses has more than a JSON number holds.
@@ -56,6 +80,9 @@ pub struct Service {
     /// The pool they come from.
     #[serde(default)]
     pub pool: Option<String>,
+    /// The peers that this node has told of it, by name.
+    #[serde(default)]
+    pub peers: Vec<String>,
     /// Whether it has what it asked for.
     pub state: String,
     /// Why not, if not.

@@ -6,6 +6,7 @@ use announce::Desired;
 use members::{DropReason, MemberState};
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
+use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
 pub use routing::{collect as collect_routing, path_label, session_label};
 
@@ -33,7 +34,7 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 const ANNOUNCED: Family = gauge(
     "metallb_speaker_announced",
     &["service", "protocol", "node", "ip"],
-    "Services whose IP this node answers for at this moment",
+    "Services whose IP this node answers for, or has told a router of, at this moment",
 );
 const NOT_ANNOUNCED: Family = gauge(
     "clarion_speaker_not_announced",
@@ -75,7 +76,7 @@ const PAUSES: Family = counter(
 );
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 45] = [
+pub const FAMILIES: [Family; 46] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -96,6 +97,7 @@ pub const FAMILIES: [Family; 45] = [
     HEARTBEAT_ERRORS,
     routing::SESSION_UP,
     routing::ANNOUNCED,
+    routing::RECEIVED,
     routing::PENDING,
     routing::OPENS_SENT,
     routing::OPENS_RECEIVED,
@@ -127,7 +129,13 @@ pub const FAMILIES: [Family; 45] = [
 ///
 /// # Errors
 /// Fails only when a family is there already.
-pub fn collect(registry: &Registry, node: &str, desired: &Desired, links: &[LinkObserved]) -> prometheus::Result<()> {
+pub fn collect(
+    registry: &Registry,
+    node: &str,
+    desired: &Desired,
+    links: &[LinkObserved],
+    advertised: &Advertised,
+) -> prometheus::Result<()> {
     let announced = gauges(registry, ANNOUNCED)?;
     let not_announced = gauges(registry, NOT_ANNOUNCED)?;
     for (service, verdict) in &desired.services {
@@ -140,6 +148,11 @@ pub fn collect(registry: &Registry, node: &str, desired: &Desired, links: &[Link
             for service in &plan.services {
                 announced.with_label_values(&[&*service.to_string(), "layer2", node, &vip.to_string()]).set(1.0);
             }
+        }
+    }
+    for (service, told) in advertised {
+        for ip in told.keys() {
+            announced.with_label_values(&[&*service.to_string(), "bgp", node, &ip.to_string()]).set(1.0);
         }
     }
     collect_layer2(registry, links)?;

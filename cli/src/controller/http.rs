@@ -1,8 +1,5 @@
 //! The HTTP endpoints: `/metrics`, and `/healthz`, `/readyz` and `/status`.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use controller::kubernetes::{Meters, Observed, Standing};
 use prometheus::{Gauge, Registry, TextEncoder};
-use serde_json::json;
 use speaker::metrics::Family;
 use tokio::sync::watch;
 
+use super::report;
 use crate::speaker::{LOADED, STALE};
 
 type Source = watch::Receiver<Observed>;
@@ -52,21 +49,8 @@ async fn ready(State(source): State<Source>) -> Response {
 }
 
 async fn status(State(source): State<Source>) -> Response {
-    let Observed { standing, listed, plan, lost } = source.borrow().clone();
-    let services: BTreeMap<String, Vec<IpAddr>> = plan
-        .allocations
-        .iter()
-        .map(|(service, placed)| (service.to_string(), placed.iter().map(|placed| placed.address).collect()))
-        .collect();
-    let refused = plan.refusals.iter().map(|(service, refusal)| (service.to_string(), refusal.to_string()));
-    axum::Json(json!({
-        "leading": standing == Standing::Leading,
-        "listed": listed,
-        "stale": lost,
-        "services": services,
-        "refused": refused.collect::<BTreeMap<_, _>>(),
-    }))
-    .into_response()
+    let observed = source.borrow().clone();
+    axum::Json(report::status(&observed)).into_response()
 }
 
 async fn render(State((source, meters)): State<(Source, Meters)>) -> Response {

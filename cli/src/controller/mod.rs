@@ -2,6 +2,7 @@
 
 mod http;
 mod options;
+mod report;
 
 use anyhow::Context as _;
 use controller::kubernetes::{self, Meters, Observed};

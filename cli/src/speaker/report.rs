@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use announce::ServiceId;
 use prometheus::{Gauge, IntCounter, Opts, Registry, TextEncoder};
+use speaker::advertised::{Advertised, advertised};
 use speaker::kubernetes::Planned;
 use speaker::metrics::Family;
 use speaker::{LinkObserved, PeerObserved, metrics};
 
 use crate::standalone::FAULTS;
-use crate::standalone::report::{members_of, peer, vips};
+use crate::standalone::report::{members_of, peer, peers_of, vips};
 use crate::status::{Service, Status};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
@@ -29,7 +30,8 @@ impl Decided {
     pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
         Status {
             node: self.node.clone(),
-            services: self.services(),
+            controller: None,
+            services: self.services(peers),
             // How full the pools are is the controller's to say.
             pools: Vec::new(),
             vips: vips(&self.planned.desired, links),
@@ -60,7 +62,14 @@ impl Decided {
         (!unlisted.is_empty()).then_some(waiting).into_iter().chain(self.lost.clone()).chain(self.troubles()).collect()
     }
 
-    fn services(&self) -> Vec<Service> {
+    /// Returns what the routers were told of Services.
+    fn advertised(&self, peers: &[PeerObserved]) -> Advertised {
+        let Planned { desired, addresses, .. } = &*self.planned;
+        advertised(desired, addresses.iter().map(|(service, held)| (service, held.ips.as_slice())), peers)
+    }
+
+    fn services(&self, peers: &[PeerObserved]) -> Vec<Service> {
+        let advertised = self.advertised(peers);
         let Planned { desired, addresses, .. } = &*self.planned;
         let ids: BTreeSet<&ServiceId> = addresses.keys().chain(desired.services.keys()).collect();
         let service = |id: &ServiceId| {
@@ -70,6 +79,7 @@ impl Decided {
                 name: id.name.to_string(),
                 ips: held.map(|held| held.ips.clone()).unwrap_or_default(),
                 pool: held.map(|held| held.pool.to_string()),
+                peers: peers_of(&advertised, id),
                 state: if held.is_some() { "allocated" } else { "pending" }.to_owned(),
                 reason: desired.services.get(id).and_then(announce::Verdict::why).map(ToString::to_string),
             }
@@ -83,7 +93,7 @@ pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObs
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-    metrics::collect(&registry, &decided.node, &decided.planned.desired, links)?;
+    metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(peers))?;
     metrics::collect_routing(&registry, peers)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
     let stale = !faults.is_empty() || !unreadable.is_empty();

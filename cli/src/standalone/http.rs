@@ -72,7 +72,7 @@ pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObs
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     controller::metrics::collect(&registry, &decided.allocated.plan)?;
-    metrics::collect(&registry, &decided.node, &decided.desired, links)?;
+    metrics::collect(&registry, &decided.node, &decided.desired, links, &decided.advertised(peers))?;
     metrics::collect_routing(&registry, peers)?;
     let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
     registry.register(Box::new(faults.clone()))?;

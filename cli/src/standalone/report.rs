@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use announce::{Desired, Mine, ServiceId};
+use announce::{Desired, Mine, PeerName, ServiceId};
 use ipam::{PoolName, Usage};
 use members::PhaseView;
+use speaker::advertised::{Advertised, advertised};
 use speaker::{LinkObserved, PeerObserved, metrics};
 
 use super::allocation::Allocated;
@@ -34,7 +35,8 @@ impl Decided {
     pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
         Status {
             node: self.node.clone(),
-            services: self.services(),
+            controller: None,
+            services: self.services(peers),
             pools: self.allocated.plan.usage.iter().map(pool).collect(),
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
@@ -44,7 +46,14 @@ impl Decided {
         }
     }
 
-    fn services(&self) -> Vec<Service> {
+    /// Returns what the routers were told of Services.
+    pub(super) fn advertised(&self, peers: &[PeerObserved]) -> Advertised {
+        let addresses = self.addresses.iter().map(|(service, ips)| (service, ips.as_slice()));
+        advertised(&self.desired, addresses, peers)
+    }
+
+    fn services(&self, peers: &[PeerObserved]) -> Vec<Service> {
+        let advertised = self.advertised(peers);
         let plan = &self.allocated.plan;
         let refused = plan.refusals.keys().map(|id| ServiceId::new(id.namespace().as_str(), id.name()));
         let ids: BTreeSet<ServiceId> = self.addresses.keys().cloned().chain(refused).collect();
@@ -58,6 +67,7 @@ impl Decided {
                 namespace: id.namespace.to_string(),
                 name: id.name.to_string(),
                 pool: placed.first().map(|placed| placed.pool.as_str().to_owned()),
+                peers: peers_of(&advertised, &id),
                 state: if ips.is_empty() { "pending" } else { "allocated" }.to_owned(),
                 ips,
                 reason: refusal.or_else(|| verdict.map(ToString::to_string)),
@@ -156,7 +166,14 @@ pub(crate) fn peer(observed: &PeerObserved) -> Peer {
     }
 }
 
-fn pool((name, usage): (&PoolName, &Usage)) -> Pool {
+/// Returns the names of the peers that were told of a Service.
+pub(crate) fn peers_of(advertised: &Advertised, service: &ServiceId) -> Vec<String> {
+    let told: BTreeSet<&PeerName> = advertised.get(service).into_iter().flat_map(BTreeMap::values).flatten().collect();
+    told.into_iter().map(ToString::to_string).collect()
+}
+
+/// Returns how full a pool is.
+pub(crate) fn pool((name, usage): (&PoolName, &Usage)) -> Pool {
     Pool {
         name: name.as_str().to_owned(),
         assigned: (usage.v4.assigned + usage.v6.assigned).to_string(),

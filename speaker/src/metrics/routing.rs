@@ -1,19 +1,27 @@
-//! The metrics of the sessions with routers, under the names that MetalLB gives them.
+//! The metrics of the sessions with routers, under the names that MetalLB gives them in its modes.
 
-use prometheus::{GaugeVec, IntCounterVec, Registry};
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
-use super::{Family, counter, counters, gauge, gauges};
+use super::{Family, counter, gauge};
 use crate::drivers::routing::PeerObserved;
 
 /// Which of the counters of a session a family shows.
 type Reading<Stats> = fn(&Stats) -> u64;
 
+/// What a gauge shows of a peer.
+type Level = fn(&PeerObserved) -> f64;
+
 /// MetalLB's labels: `address:port` of the router, and the VRF, empty outside any.
 const PEER: &[&str] = &["peer", "vrf"];
+
+/// What MetalLB's names of sessions begin with in its own modes, and with frr-k8s.
+const PREFIXES: [&str; 2] = ["metallb_", "frrk8s_"];
 
 pub(super) const SESSION_UP: Family =
     gauge("metallb_bgp_session_up", PEER, "Whether the session with the router is established");
 pub(super) const ANNOUNCED: Family = gauge("metallb_bgp_announced_prefixes_total", PEER, "Routes the router has");
+pub(super) const RECEIVED: Family =
+    gauge("metallb_bgp_received_prefixes_total", PEER, "Routes taken over from the router: none, ever");
 pub(super) const PENDING: Family = gauge(
     "metallb_bgp_pending_prefixes_total",
     PEER,
@@ -70,19 +78,16 @@ pub fn collect(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Resul
 }
 
 fn collect_gauges(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
-    let (up, fault) = (gauges(registry, SESSION_UP)?, gauges(registry, FAULT)?);
-    let (announced, pending) = (gauges(registry, ANNOUNCED)?, gauges(registry, PENDING)?);
-    let filtered = gauges(registry, FILTERED)?;
-    let set = |gauge: &GaugeVec, peer: &PeerObserved, value: f64| {
-        gauge.with_label_values(&[&peer.router, &peer.vrf]).set(value);
-    };
-    for peer in peers {
-        set(&up, peer, f64::from(u8::from(peer.is_up())));
-        set(&fault, peer, f64::from(u8::from(peer.fault.is_some())));
-        let session = peer.session.as_ref();
-        set(&announced, peer, session.map_or(0.0, |session| session.status.announced as f64));
-        set(&pending, peer, session.map_or(0.0, |session| session.status.backlog as f64));
-        set(&filtered, peer, session.map_or(0.0, |session| session.filtered as f64));
+    let gauges: [(Family, Level); 6] = [
+        (SESSION_UP, |peer| flag(peer.is_up())),
+        (FAULT, |peer| flag(peer.fault.is_some())),
+        (ANNOUNCED, |peer| peer.session.as_ref().map_or(0.0, |session| session.status.announced as f64)),
+        (RECEIVED, |_| 0.0),
+        (PENDING, |peer| peer.session.as_ref().map_or(0.0, |session| session.status.backlog as f64)),
+        (FILTERED, |peer| peer.session.as_ref().map_or(0.0, |session| session.filtered as f64)),
+    ];
+    for (family, value) in gauges {
+        show_gauge(registry, family, peers.iter().map(|peer| (peer, value(peer))))?;
     }
     Ok(())
 }
@@ -104,11 +109,8 @@ fn collect_sessions(registry: &Registry, peers: &[PeerObserved]) -> prometheus::
         (NOTIFICATIONS_RECEIVED, |stats| stats.notifications_received),
     ];
     for (family, value) in families {
-        let metric = counters(registry, family)?;
-        for peer in peers {
-            let value = peer.session.as_ref().map_or(0, |session| value(&session.stats));
-            metric.with_label_values(&[&peer.router, &peer.vrf]).inc_by(value);
-        }
+        let value = |peer: &PeerObserved| peer.session.as_ref().map_or(0, |session| value(&session.stats));
+        show_counter(registry, family, peers.iter().map(|peer| (peer, value(peer))))?;
     }
     Ok(())
 }
@@ -126,7 +128,9 @@ fn received(stats: &bgp::Stats) -> u64 {
 }
 
 fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
-    let up = gauges(registry, PATH_UP)?;
+    let watched = || peers.iter().filter_map(|peer| Some((peer, peer.path.as_ref()?)));
+    let up = watched().map(|(peer, path)| (peer, flag(path.state == bfd::State::Up)));
+    show_gauge(registry, PATH_UP, up)?;
     let families: [(Family, Reading<bfd::Stats>); 7] = [
         (CONTROL_INPUT, |stats| stats.control_packet_input),
         (CONTROL_OUTPUT, |stats| stats.control_packet_output),
@@ -136,24 +140,71 @@ fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Res
         (DOWN_EVENTS, |stats| stats.session_down_events),
         (NOTIFICATIONS, |stats| stats.session_up_events + stats.session_down_events),
     ];
-    let watched = || peers.iter().filter_map(|peer| Some((peer, peer.path.as_ref()?)));
-    for (peer, path) in watched() {
-        let is_up = path.state == bfd::State::Up;
-        up.with_label_values(&[&peer.router, &peer.vrf]).set(f64::from(u8::from(is_up)));
-    }
     for (family, value) in families {
-        let metric: IntCounterVec = counters(registry, family)?;
-        for (peer, path) in watched() {
-            metric.with_label_values(&[&peer.router, &peer.vrf]).inc_by(value(&path.stats));
-        }
+        show_counter(registry, family, watched().map(|(peer, path)| (peer, value(&path.stats))))?;
     }
-    let discards = counters(registry, DISCARDS)?;
+    let discards = super::counters(registry, DISCARDS)?;
     for (peer, path) in watched() {
         for (reason, count) in path.stats.discards.iter() {
-            discards.with_label_values(&[&*peer.router, &*peer.vrf, reason]).inc_by(count);
+            discards.with_label_values(&[&*label(peer, PREFIXES[0]), &*peer.vrf, reason]).inc_by(count);
         }
     }
     Ok(())
+}
+
+fn flag(condition: bool) -> f64 {
+    f64::from(u8::from(condition))
+}
+
+fn show_gauge<'a>(
+    registry: &Registry,
+    family: Family,
+    values: impl Iterator<Item = (&'a PeerObserved, f64)> + Clone,
+) -> prometheus::Result<()> {
+    for (name, prefix) in names(family) {
+        let metric = GaugeVec::new(Opts::new(name, family.help), family.labels)?;
+        registry.register(Box::new(metric.clone()))?;
+        for (peer, value) in values.clone() {
+            metric.with_label_values(&[&*label(peer, prefix), &*peer.vrf]).set(value);
+        }
+    }
+    Ok(())
+}
+
+fn show_counter<'a>(
+    registry: &Registry,
+    family: Family,
+    values: impl Iterator<Item = (&'a PeerObserved, u64)> + Clone,
+) -> prometheus::Result<()> {
+    for (name, prefix) in names(family) {
+        let metric = IntCounterVec::new(Opts::new(name, family.help), family.labels)?;
+        registry.register(Box::new(metric.clone()))?;
+        for (peer, value) in values.clone() {
+            metric.with_label_values(&[&*label(peer, prefix), &*peer.vrf]).inc_by(value);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the names that a family goes by, each with what it begins with; one of our own has one name.
+fn names(family: Family) -> Vec<(String, &'static str)> {
+    match family.name.strip_prefix(PREFIXES[0]) {
+        Some(rest) => PREFIXES.iter().map(|prefix| (format!("{prefix}{rest}"), *prefix)).collect(),
+        None => vec![(family.name.to_owned(), PREFIXES[0])],
+    }
+}
+
+/// Returns the router as dashboards made for one of the modes look for it: with its port, or without for frr-k8s.
+fn label(peer: &PeerObserved, prefix: &str) -> String {
+    let router = &peer.router;
+    if router.is_empty() {
+        // A peer that cannot be tried may have no address to go by.
+        return peer.name.to_string();
+    }
+    match router.rsplit_once(':') {
+        Some((address, _)) if prefix == PREFIXES[1] => address.trim_matches(['[', ']']).to_owned(),
+        Some(_) | None => router.clone(),
+    }
 }
 
 /// Returns the word for the state of a BGP session, as RFC 4271 names it.
@@ -178,3 +229,6 @@ pub fn path_label(peer: &PeerObserved) -> Option<&'static str> {
         bfd::State::Up => "Up",
     })
 }
+
+#[cfg(test)]
+mod tests;
