@@ -91,11 +91,11 @@ impl Answer {
 pub(super) async fn stand(
     candidacy: Candidacy,
     standing: watch::Sender<Standing>,
-    mut stop: oneshot::Receiver<()>,
+    stop: oneshot::Receiver<()>,
 ) -> Result<(), Loss> {
     let mut election = Election::new(&candidacy.identity, candidacy.timing, Instant::now());
     let mut office = Office { patience: candidacy.timing.renew_deadline / 2, candidacy, client: None };
-    let mut stopping = false;
+    let mut stop = Some(stop);
     loop {
         let mut request = None;
         while let Some(output) = election.poll_output() {
@@ -109,35 +109,7 @@ pub(super) async fn stand(
                 Output::Done => return Ok(()),
             }
         }
-        let deadline = election.poll_timeout();
-        let expiry = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        let answer = async {
-            match request {
-                Some(request) => office.carry_out(request).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(expiry, answer);
-        let input = loop {
-            tokio::select! {
-                biased;
-                () = &mut expiry => break Input::Timeout,
-                input = &mut answer => break input,
-                _ = &mut stop, if !stopping => {
-                    stopping = true;
-                    election.handle(Instant::now(), Input::Stop);
-                    if !election.awaits_answer() {
-                        // Harmless at any moment; the outputs are what matters.
-                        break Input::Timeout;
-                    }
-                }
-            }
-        };
+        let input = office.next_input(request, &mut election, &mut stop).await;
         if let Input::Read(_) = input {
             standing.send_if_modified(|standing| {
                 let first = *standing == Standing::Unknown;
@@ -151,6 +123,15 @@ pub(super) async fn stand(
     }
 }
 
+/// Waits until the program is told to end, or its end has come without a word; for ever once it was.
+async fn told(stop: &mut Option<oneshot::Receiver<()>>) {
+    match stop {
+        // Being told and being dropped are the same here.
+        Some(stop) => drop(stop.await),
+        None => std::future::pending().await,
+    }
+}
+
 /// Sends requests about one Lease.
 struct Office {
     candidacy: Candidacy,
@@ -159,6 +140,46 @@ struct Office {
 }
 
 impl Office {
+    /// Carries a request out, if there is one, until it is answered or time is up.
+    ///
+    /// When the program is to end, it goes on only if the election still wants the answer.
+    async fn next_input(
+        &mut self,
+        request: Option<Output>,
+        election: &mut Election,
+        stop: &mut Option<oneshot::Receiver<()>>,
+    ) -> Input {
+        let deadline = election.poll_timeout();
+        let expiry = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = async {
+            match request {
+                Some(request) => self.carry_out(request).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(expiry, answer);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut expiry => return Input::Timeout,
+                input = &mut answer => return input,
+                () = told(stop) => {
+                    *stop = None;
+                    election.handle(Instant::now(), Input::Stop);
+                    if !election.awaits_answer() {
+                        // Harmless at any moment; what the election does next is what matters.
+                        return Input::Timeout;
+                    }
+                }
+            }
+        }
+    }
+
     async fn carry_out(&mut self, output: Output) -> Input {
         match output {
             Output::Read => match self.ask(Method::GET, &self.object_path(), None).await {
