@@ -125,9 +125,9 @@ impl<'v> Claims<'v> {
                 match offer(index, &mut offers, ours, *vip) {
                     Ok(offer) => {
                         let (position, service, created) = (ours.position, ours.id, ours.service.created);
-                        holders.claims.push(Claim { position, service, created, offer, local: ours.local() });
+                        push(&mut holders.claims, Claim { position, service, created, offer, local: ours.local() });
                     }
-                    Err(why) => claims.refused[ours.position].push((*vip, why)),
+                    Err(why) => push(&mut claims.refused[ours.position], (*vip, why)),
                 }
             }
         }
@@ -147,6 +147,12 @@ impl<'v> Claims<'v> {
         }
         holders
     }
+}
+
+/// Adds an item to a list that seldom gets a second one; by itself, a list begins with room for four, and there are thousands.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    list.reserve_exact(1);
+    list.push(item);
 }
 
 /// The offers by the advertisements that make them.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::candidates::{Agreement, CandidateSets, agree};
-use crate::claims::{Claims, Holders};
+use crate::claims::{Claims, Holders, push};
 use crate::desired::{L2Verdict, L2Vip, Links, Mine, Warning};
 use crate::hash::group;
 use crate::index::{Index, NodeId};
@@ -63,7 +63,7 @@ impl Planner<'_, '_> {
     fn place(&mut self, vip: IpAddr, holders: &Holders<'_>) {
         let (agreement, refused) = agree(self.index, vip, &holders.claims);
         for (claim, why) in refused {
-            self.drafts[claim.position].refused.push((vip, why));
+            push(&mut self.drafts[claim.position].refused, (vip, why));
         }
         let Some(agreement) = agreement else { return };
         let chosen = self.sets.choose(self.index, &agreement);
@@ -78,7 +78,7 @@ impl Planner<'_, '_> {
                     let own = self.id.and_then(|id| agreement.exclusion(self.index, claim, id));
                     let why =
                         own.map_or_else(|| lead.clone(), |why| NotAnnounced::Excluded { node: self.me.clone(), why });
-                    self.drafts[claim.position].refused.push((vip, why));
+                    push(&mut self.drafts[claim.position].refused, (vip, why));
                 }
             }
         }

@@ -13,6 +13,7 @@ pub(crate) use offers::{RouteClaim, RouteClaims};
 pub(crate) use peering::{PeerId, Peering};
 pub(crate) use tables::{Admitted, Drain, Tables};
 
+use crate::claims::push;
 use crate::desired::{BgpVerdict, Mine, Warning};
 use crate::exclusion::DrainTrigger;
 use crate::index::Index;
@@ -75,7 +76,7 @@ impl Draft {
         let Admitted { rows, drain } = match admitted {
             Ok(admitted) => admitted,
             // That no node announces it says more than why this one does not.
-            Err(why) => return self.refused.push((claim.vip, claim.nobody().unwrap_or(why))),
+            Err(why) => return push(&mut self.refused, (claim.vip, claim.nobody().unwrap_or(why))),
         };
         self.audiences.extend(rows.iter().map(|row| row.audience));
         match drain {

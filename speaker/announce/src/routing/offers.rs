@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::peering::{PeerId, Peering};
+use crate::claims::push;
 use crate::coverage::AdvertisementId;
 use crate::exclusion::{Exclusion, Headcount};
 use crate::index::{Index, NodeId};
@@ -186,7 +187,7 @@ impl<'v> RouteClaims<'v> {
                 let offered = match ours.offered(index, Protocol::Bgp, vip) {
                     Ok(offered) => offered,
                     Err(why) => {
-                        all.refused[ours.position].push((vip, why));
+                        push(&mut all.refused[ours.position], (vip, why));
                         continue;
                     }
                 };
