@@ -33,7 +33,7 @@ pub(super) struct Service {
 pub(super) struct Slice {
     /// The name of the Service, in the slice's namespace; empty if it belongs to none.
     pub(super) service: Arc<str>,
-    /// One endpoint per node and state, however many there are: numbers decide nothing.
+    /// In the order of their nodes; which pods they are decides nothing.
     pub(super) endpoints: Box<[Endpoint]>,
 }
 
@@ -70,21 +70,17 @@ impl Service {
 
 /// Keeps who can serve, per node.
 pub(super) fn slice(slice: core::EndpointSlice) -> Slice {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for core::Endpoint { node_name, conditions, .. } in &slice.endpoints {
-        let core::EndpointConditions { ready, serving, terminating } = *conditions;
-        let known = |endpoint: &Endpoint| {
-            endpoint.node.as_ref().map(|node| &*node.0) == node_name.as_deref()
-                && (endpoint.ready, endpoint.serving, endpoint.terminating) == (ready, serving, terminating)
-        };
-        if !endpoints.iter().any(known) {
-            let node = node_name.as_deref().map(NodeName::from);
-            endpoints.push(Endpoint { node, ready, serving, terminating });
-        }
-    }
-    let order = |endpoint: &Endpoint| (endpoint.node.clone(), endpoint.ready, endpoint.serving, endpoint.terminating);
-    endpoints.sort_by_cached_key(order);
-    Slice { service: slice.service().unwrap_or_default().into(), endpoints: endpoints.into() }
+    let service = slice.service().unwrap_or_default().into();
+    let convert = |core::Endpoint { node_name, conditions, .. }: core::Endpoint| {
+        let core::EndpointConditions { ready, serving, terminating } = conditions;
+        Endpoint { node: node_name.as_deref().map(NodeName::from), ready, serving, terminating }
+    };
+    let mut endpoints: Box<[Endpoint]> = slice.endpoints.into_iter().map(convert).collect();
+    endpoints.sort_by(|one, other| {
+        let rest = |endpoint: &Endpoint| (endpoint.ready, endpoint.serving, endpoint.terminating);
+        one.node.cmp(&other.node).then_with(|| rest(one).cmp(&rest(other)))
+    });
+    Slice { service, endpoints }
 }
 
 /// Keeps labels, which selectors look at, and what says whether the node can take traffic; heartbeats are cut.
