@@ -63,12 +63,20 @@ impl Service {
             vips: vips.iter().copied().collect(),
             allow_shared_ip: *allow_shared_ip,
             traffic_policy: *traffic_policy,
-            endpoints,
+            endpoints: match traffic_policy {
+                TrafficPolicy::Local => endpoints,
+                // Every node reaches every endpoint, so that there is one is all that counts.
+                TrafficPolicy::Cluster if endpoints.iter().any(Endpoint::can_serve) => vec![SOMEWHERE],
+                TrafficPolicy::Cluster => Vec::new(),
+            },
         }
     }
 }
 
-/// Keeps who can serve, per node.
+/// An endpoint that can serve.
+const SOMEWHERE: Endpoint = Endpoint { node: None, ready: Some(true), serving: None, terminating: None };
+
+/// Keeps where the endpoints are and who of them can serve.
 pub(super) fn slice(slice: core::EndpointSlice) -> Slice {
     let service = slice.service().unwrap_or_default().into();
     let convert = |core::Endpoint { node_name, conditions, .. }: core::Endpoint| {

@@ -59,6 +59,7 @@ pub struct Planner {
     compiled: Compiled,
     view: View,
     addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
+    desired: Arc<Desired>,
     orders: orders::Sequence,
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
@@ -70,7 +71,7 @@ pub struct Planned {
     /// What has not been listed yet; if there is any, nothing is announced.
     pub unlisted: Vec<&'static str>,
     /// What should be announced, here or on other nodes.
-    pub desired: Desired,
+    pub desired: Arc<Desired>,
     /// The addresses of our pools that Services hold, with the pool of the first.
     pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     /// What is wrong with the configuration objects.
@@ -105,6 +106,7 @@ impl Planner {
             compiled: Compiled::default(),
             view: View::default(),
             addresses: Arc::default(),
+            desired: Arc::default(),
             orders: orders::Sequence::default(),
             router_id: None,
         }
@@ -120,8 +122,10 @@ impl Planner {
             let updates = cluster.updates();
             return (Planned { unlisted, unreadable, troubles, updates, ..Planned::default() }, Orders::default());
         }
-        self.update(cluster, links);
-        let desired = announce::plan(&self.view, &NodeName::from(self.settings.node.as_str()));
+        if self.update(cluster, links) {
+            self.desired = Arc::new(announce::plan(&self.view, &NodeName::from(self.settings.node.as_str())));
+        }
+        let desired = self.desired.clone();
         let keys = keys::key_ring(&cluster.secrets(), &self.settings.namespace);
         troubles.extend(keys.as_ref().err().map(ToString::to_string));
         let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
@@ -138,16 +142,24 @@ impl Planner {
         )
     }
 
-    /// Makes the view show what the cluster holds.
-    fn update(&mut self, cluster: &mut Cluster, links: &Links) {
+    /// Makes the view show what the cluster holds; returns whether it is another view.
+    fn update(&mut self, cluster: &mut Cluster, links: &Links) -> bool {
         match cluster.take_stale() {
             Stale::Everything => {
                 self.begin(cluster, links);
-                cluster.services().for_each(|name| self.show(cluster, name));
+                for name in cluster.services() {
+                    self.show(cluster, name);
+                }
+                true
             }
             Stale::Services(services) => {
-                self.view.links = view::links(links, &self.settings.exclusion);
-                services.iter().for_each(|name| self.show(cluster, name));
+                let links = view::links(links, &self.settings.exclusion);
+                let mut changed = self.view.links != links;
+                self.view.links = links;
+                for name in &services {
+                    changed |= self.show(cluster, name);
+                }
+                changed
             }
         }
     }
@@ -164,19 +176,19 @@ impl Planner {
         self.addresses = Arc::default();
     }
 
-    /// Makes the view show a Service as it is, or not at all.
-    fn show(&mut self, cluster: &Cluster, name: &ObjectName) {
+    /// Makes the view show a Service as it is, or not at all; returns whether it was shown otherwise.
+    fn show(&mut self, cluster: &Cluster, name: &ObjectName) -> bool {
         let id = ServiceId { namespace: name.namespace.clone(), name: name.name.clone() };
         let service = cluster.service(name);
         let held = service.and_then(|service| self.held(service));
-        match service {
+        let changed = match service {
             Some(service) => {
                 let vips = held.as_ref().map(|held| held.ips.as_slice()).unwrap_or_default();
                 let planned = service.planned(vips, cluster.endpoints(name), &self.settings.lb_class);
-                view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned);
+                view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned)
             }
             None => view::remove(&mut self.view, &self.compiled.config, &id),
-        }
+        };
         if self.addresses.get(&id).map(Arc::as_ref) != held.as_ref() {
             // Whoever reads the plan before keeps the addresses of then.
             let addresses = Arc::make_mut(&mut self.addresses);
@@ -185,6 +197,7 @@ impl Planner {
                 None => drop(addresses.remove(&id)),
             }
         }
+        changed
     }
 
     /// Returns what a Service holds of our pools.

@@ -8,30 +8,33 @@ use crds::annotations::ServiceAnnotations;
 use crds::selector::Selector;
 use crds::{checked, core, load_balancer_class};
 
-/// Puts a Service with these labels into a view that was made of `config`, in place of what it was before.
+/// Puts a Service with these labels into a view that was made of `config`, in place of what it was before; returns whether it is
+/// another one.
 pub fn put(
     view: &mut View,
     config: &checked::Config,
     id: ServiceId,
     labels: &BTreeMap<String, String>,
     service: Service,
-) {
+) -> bool {
+    let mut changed = false;
     for (selectors, selected) in selections(view, config) {
-        if selectors.iter().any(|selector| selector.matches(labels)) {
-            selected.insert(id.clone());
-        } else {
-            selected.remove(&id);
-        }
+        changed |= match selectors.iter().any(|selector| selector.matches(labels)) {
+            true => selected.insert(id.clone()),
+            false => selected.remove(&id),
+        };
     }
+    changed |= view.services.get(&id) != Some(&service);
     view.services.insert(id, service);
+    changed
 }
 
-/// Takes a Service out of a view that was made of `config`.
-pub fn remove(view: &mut View, config: &checked::Config, id: &ServiceId) {
+/// Takes a Service out of a view that was made of `config`; returns whether it was there.
+pub fn remove(view: &mut View, config: &checked::Config, id: &ServiceId) -> bool {
     for (_, selected) in selections(view, config) {
         selected.remove(id);
     }
-    view.services.remove(id);
+    view.services.remove(id).is_some()
 }
 
 /// Returns the selectors of each advertisement that has some, with the Services that they select.

@@ -47,6 +47,21 @@ fn a_datapath_that_is_lost_asks_others_to_take_over() {
 }
 
 #[test]
+fn what_decides_nothing_is_planned_for_nothing() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    let (before, _) = planner.plan(&mut cluster, &links(), &READY);
+    // The policy is Cluster, so any endpoint will do.
+    assert!(cluster.take(Change::slice(slice("web", &["b"]))));
+    let (after, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert!(Arc::ptr_eq(&before.desired, &after.desired));
+    assert_eq!(mine(&orders), Some(Mine::Eligible));
+    cluster.take(Change::slice(slice("web", &[])));
+    let (last, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert!(!Arc::ptr_eq(&after.desired, &last.desired));
+    assert_eq!(mine(&orders), None);
+}
+
+#[test]
 fn addresses_that_stay_are_not_copied() {
     let (mut cluster, mut planner) = (serving(), planner());
     let (before, _) = planner.plan(&mut cluster, &links(), &READY);
