@@ -114,6 +114,11 @@ impl Supervisor {
         remote: IpAddr,
         desired: &'a Desired,
     ) -> Option<(PeerName, &'a PeerDesired)> {
+        // A router with a peer of its own has the settings of that one alone, which may be that we connect.
+        let own = |peer: &PeerDesired| peer.router == Router::Address(remote) && peer.vrf == door.device;
+        if desired.peers.values().flatten().any(|peer| own(peer)) {
+            return None;
+        }
         let hosts = desired.peers.iter().filter_map(|(name, peer)| {
             let peer = peer.as_deref().ok()?;
             let Router::Prefix(network) = &peer.router else { return None };

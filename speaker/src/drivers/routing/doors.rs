@@ -124,12 +124,12 @@ impl Doors {
 
     /// Turns away a connection that no peer expects.
     pub(super) fn refuse(&mut self, stream: TcpStream, remote: IpAddr, why: &str) {
-        listen::refuse(stream);
         self.strangers += 1;
         if self.logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
             self.logged = Some(Instant::now());
             tracing::warn!(%remote, why, total = self.strangers, "a connection is turned away");
         }
+        listen::refuse(stream);
     }
 }
 
