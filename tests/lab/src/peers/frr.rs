@@ -9,6 +9,7 @@ use std::{
 };
 
 use clarion::demo::network::Host;
+use nix::sys::signal::Signal;
 
 use super::{Daemon, available};
 
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running FRR.
 #[derive(Debug)]
 pub struct Frr {
-    _daemons: Vec<Daemon>,
+    daemons: Vec<Daemon>,
     name: String,
 }
 
@@ -34,15 +35,20 @@ impl Frr {
         available(&["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", CLIENT])
     }
 
-    /// Starts FRR on a host.
+    /// Starts FRR on a host with a configuration of bgpd.
     pub fn start(host: &Host, directory: &Path, configuration: &str) -> Self {
+        Self::with_bfd(host, directory, configuration, "")
+    }
+
+    /// Starts FRR on a host with a configuration of bgpd and one of bfdd.
+    pub fn with_bfd(host: &Host, directory: &Path, configuration: &str, paths: &str) -> Self {
         let name = host.name().to_owned();
         let sockets = Path::new(SOCKETS).join(&name);
         fs::create_dir_all(&sockets).expect("the sandbox has a /run of its own");
         join_terminal_group(directory);
         let log = directory.join(format!("{name}.log"));
         let mut daemons = Vec::new();
-        for (daemon, configuration) in [("zebra", ""), ("bfdd", ""), ("bgpd", configuration)] {
+        for (daemon, configuration) in [("zebra", ""), ("bfdd", paths), ("bgpd", configuration)] {
             let file = directory.join(format!("{name}.{daemon}.conf"));
             let text = format!("log file {}\n{configuration}", log.display());
             fs::write(&file, text).expect("the lab's directory can be written");
@@ -52,7 +58,14 @@ impl Frr {
             daemons.push(Daemon::start(host, &mut command, &directory.join(format!("{name}.{daemon}.out"))));
             wait_for(&sockets.join(format!("{daemon}.vty")));
         }
-        Self { _daemons: daemons, name }
+        Self { daemons, name }
+    }
+
+    /// Stops FRR in its tracks, as a router that hangs.
+    pub fn hang(&self) {
+        for daemon in &self.daemons {
+            daemon.signal(Signal::SIGSTOP);
+        }
     }
 
     /// Returns what FRR answers to a command of `vtysh`.
