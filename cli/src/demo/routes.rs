@@ -1,6 +1,11 @@
 //! The acts of the demo with a router: connections spread over the nodes, one node lost, one drained.
 
-use std::{collections::BTreeMap, io::Write, net::IpAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 
@@ -37,10 +42,27 @@ pub fn play<W: Write>(
     scene.uncordon(cordoned)?;
     let rack = plug_in(scene, narrator, ips)?;
     let connections = spread(&rack, scene, narrator, ips)?;
-    let (lost_node, summary) = lose_a_node(&rack, scene, narrator, ips)?;
-    come_back(&rack, scene, narrator, ips, &lost_node)?;
+    let loss = lose_a_node(&rack, scene, narrator, ips)?;
+    come_back(&rack, scene, narrator, ips, &loss.node)?;
     let drain_lost_probes = drain(&rack, scene, narrator, ips)?;
-    Ok(Some(BgpSummary { connections, drain_lost_probes, ..summary }))
+    Ok(Some(BgpSummary {
+        connections,
+        legs_gone_ms: millis(loss.legs_gone),
+        failover_gap_ms: millis(loss.gap),
+        failover_lost_probes: loss.probes,
+        drain_lost_probes,
+    }))
+}
+
+/// What the death of a node did.
+struct Loss {
+    node: String,
+    /// How long the router went on sending packets there.
+    legs_gone: Duration,
+    /// The longest time that a flow was without an answer.
+    gap: Duration,
+    /// How many probes no answer came to.
+    probes: usize,
 }
 
 fn plug_in<W: Write>(scene: &mut Scene, narrator: &mut Narrator<W>, ips: &[IpAddr]) -> anyhow::Result<Rack> {
@@ -83,7 +105,7 @@ fn lose_a_node<W: Write>(
     scene: &mut Scene,
     narrator: &mut Narrator<W>,
     ips: &[IpAddr],
-) -> anyhow::Result<(String, BgpSummary)> {
+) -> anyhow::Result<Loss> {
     let flows = Flows::start(rack, ips)?;
     narrator.act("The node that serves the first of several flows loses its power")?;
     narrator.pass("one datagram and one TCP connection every 10 ms in each flow", MARGIN)?;
@@ -101,15 +123,8 @@ fn lose_a_node<W: Write>(
     ensure!(*last != *victim, "the first flow ended with {victim}");
     narrator
         .say(&format!("{victim}'s flows go on at other nodes; no flow waited longer than {:.0} ms", millis(gap)))?;
-    narrator.say(&format!("{lost} of {sent} probes lost, all of them on their way to {victim}"))?;
-    let summary = BgpSummary {
-        connections: BTreeMap::new(),
-        legs_gone_ms: millis(legs_gone),
-        failover_gap_ms: millis(gap),
-        failover_lost_probes: lost,
-        drain_lost_probes: 0,
-    };
-    Ok((victim, summary))
+    narrator.say(&format!("{lost} of {sent} probes lost"))?;
+    Ok(Loss { node: victim, legs_gone, gap, probes: lost })
 }
 
 fn come_back<W: Write>(
