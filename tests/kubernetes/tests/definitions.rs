@@ -20,7 +20,7 @@ const fn case(kind: &'static str, message: &'static str, good: &'static str, bad
     Case { kind, message, good, bad }
 }
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     case(
         "BGPAdvertisement",
         "serviceSelectors cannot be combined with aggregation: leave aggregationLength at 32 and aggregationLengthV6 at 128",
@@ -53,9 +53,21 @@ const CASES: [Case; 13] = [
     ),
     case(
         "BGPPeer",
-        "set exactly one of peerAddress and interface",
+        "set exactly one of peerAddress, peerPrefix and interface",
         "{myASN: 64512, peerASN: 64513, interface: eth0}",
-        "{myASN: 64512, peerASN: 64513}",
+        "{myASN: 64512, peerASN: 64513, interface: eth0, peerPrefix: 192.0.2.0/24}",
+    ),
+    case(
+        "BGPPeer",
+        "routers of a peerPrefix connect by themselves; set connectionMode to passive or remove it",
+        "{myASN: 64512, peerASN: 64513, peerPrefix: 192.0.2.0/24, connectionMode: passive}",
+        "{myASN: 64512, peerASN: 64513, peerPrefix: 192.0.2.0/24, connectionMode: both}",
+    ),
+    case(
+        "BGPPeer",
+        "set at most one of ttlSecurityHops and ebgpMultiHop",
+        "{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, ttlSecurityHops: 2}",
+        "{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1, ttlSecurityHops: 2, ebgpMultiHop: true}",
     ),
     case(
         "BGPPeer",
