@@ -110,6 +110,14 @@ pub(crate) fn with_address(name: &str, address: Ipv4Addr, local: bool, ready: bo
     service(name, &annotations, policy, Families::Four, ready)
 }
 
+/// Returns an object of MetalLB's API, with its specification in one line.
+pub(crate) fn object(version: &str, kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: metallb.io/{version}\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: metallb-system\n\
+         spec: {spec}\n---\n"
+    )
+}
+
 /// Returns a Service that takes any address, with endpoints on n1 to n3.
 pub(crate) fn web(number: usize, families: Families) -> String {
     service(&format!("web-{number}"), "", "", families, true)

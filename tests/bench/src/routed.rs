@@ -15,6 +15,7 @@ use lab::peers::{Bird, next_hops};
 use crate::{
     Options,
     cluster::{Cluster, PATIENCE},
+    manifests::object,
 };
 
 /// A router on the newcomer's machine; dropping it kills it.
@@ -117,15 +118,9 @@ impl Change {
 }
 
 fn routing(router: Ipv4Addr, interval: u128) -> String {
-    let object = |version: &str, kind: &str, spec: &str| {
-        format!(
-            "apiVersion: metallb.io/{version}\nkind: {kind}\nmetadata:\n  name: tor\n  namespace: metallb-system\n\
-             spec: {spec}\n---\n"
-        )
-    };
     let profile = format!("{{receiveInterval: {interval}, transmitInterval: {interval}, detectMultiplier: 3}}");
     let peer = format!("{{myASN: 65001, peerASN: 65000, peerAddress: {router}, connectTime: 1s, bfdProfile: tor}}");
-    object("v1beta1", "BGPAdvertisement", "{}")
-        + &object("v1beta1", "BFDProfile", &profile)
-        + &object("v1beta2", "BGPPeer", &peer)
+    object("v1beta1", "BGPAdvertisement", "tor", "{}")
+        + &object("v1beta1", "BFDProfile", "tor", &profile)
+        + &object("v1beta2", "BGPPeer", "tor", &peer)
 }

@@ -70,10 +70,9 @@ pub(crate) fn run(options: &Options, prefixes: usize, sink: Sink<'_>) -> anyhow:
     for routers in ROUTERS {
         let mut best_of_others: Option<f64> = None;
         for kind in Kind::ALL {
-            let starts: Vec<_> = (0..RUNS).map(|run| scene.start(kind, prefixes, routers, run)).collect();
-            let (starts, errors): (Vec<_>, Vec<_>) = starts.into_iter().partition(Result::is_ok);
-            errors.into_iter().filter_map(Result::err).for_each(|error| eprintln!("{}: {error:#}", kind.name()));
-            let starts: Vec<Start> = starts.into_iter().filter_map(Result::ok).collect();
+            let tell = |error: &anyhow::Error| eprintln!("{}: {error:#}", kind.name());
+            let runs = (0..RUNS).map(|run| scene.start(kind, prefixes, routers, run).inspect_err(tell));
+            let starts: Vec<Start> = runs.filter_map(Result::ok).collect();
             let times: Vec<_> = starts.iter().map(|start| start.took).collect();
             let budget = best_of_others.filter(|_| kind == Kind::Clarion);
             let name = format!("{}, {prefixes} prefixes, {routers} routers", kind.name());

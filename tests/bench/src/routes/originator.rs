@@ -20,7 +20,7 @@ use lab::peers::{Bird, Frr, gobgp};
 use super::{PATIENCE, ROUTER_AS, SENDER_AS, Scene, address, mrt};
 use crate::{
     cluster::Station,
-    manifests::{self, Families, Manifests},
+    manifests::{Families, Manifests, object, web},
 };
 
 /// How many routes GoBGP's client may lose of a table.
@@ -166,7 +166,7 @@ fn clarion(scene: &Scene<'_>, directory: &Path, prefixes: usize, peers: &[Ipv4Ad
     manifests.put("routes", &routing(prefixes, peers))?;
     for first in (0..prefixes).step_by(PER_FILE) {
         let numbers = first..prefixes.min(first + PER_FILE);
-        let services: String = numbers.map(|number| manifests::web(number, Families::Four)).collect();
+        let services: String = numbers.map(|number| web(number, Families::Four)).collect();
         manifests.put(&format!("services-{first}"), &services)?;
     }
     Speaker::start(
@@ -181,12 +181,6 @@ fn clarion(scene: &Scene<'_>, directory: &Path, prefixes: usize, peers: &[Ipv4Ad
 }
 
 fn routing(prefixes: usize, peers: &[Ipv4Addr]) -> String {
-    let object = |version: &str, kind: &str, name: &str, spec: &str| {
-        format!(
-            "apiVersion: metallb.io/{version}\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: metallb-system\n\
-             spec: {spec}\n---\n"
-        )
-    };
     let mut text = String::new();
     for namespace in ["bench", "metallb-system"] {
         write!(text, "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {namespace}\n---\n")
