@@ -83,6 +83,13 @@ impl Series {
         counts
     }
 
+    /// Returns when the first and the last probe of each run of lost ones were sent.
+    fn losses(&self) -> Vec<(Instant, Instant)> {
+        let runs = self.probes.chunk_by(|one, next| one.answer.is_none() && next.answer.is_none());
+        let lost = runs.filter(|run| run.iter().all(|probe| probe.answer.is_none()));
+        lost.filter_map(|run| Some((run.first()?.sent, run.last()?.sent))).collect()
+    }
+
     /// Returns who answered, in the order of answering, without repeats in a row.
     pub fn answerers(&self) -> Vec<Arc<str>> {
         let mut answers: Vec<_> = self.probes.iter().filter_map(|probe| probe.answer.clone()).collect();
@@ -120,6 +127,11 @@ impl fmt::Display for Series {
                 Some(bound) => write!(f, ", <={bound} ms: {count}")?,
                 None => write!(f, ", slower: {count}")?,
             }
+        }
+        for (first, last) in self.losses() {
+            let Some(Probe { sent: start, .. }) = self.probes.first() else { break };
+            let (first, last) = (first.duration_since(*start), last.duration_since(*start));
+            write!(f, "; lost those sent {:.1} to {:.1} ms after the first", millis(first), millis(last))?;
         }
         Ok(())
     }

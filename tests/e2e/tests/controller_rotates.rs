@@ -50,7 +50,7 @@ fn a_key_is_changed_to_the_end_while_traffic_passes() {
     cluster.wait_until_ready();
     cluster.lab.always(QUIET, "the owner keeps the address", || cluster.owner(vip) == Some(owner));
     let report = prober.stop().expect("the prober works");
-    assert_eq!(report.lost(), 0, "{report:?}");
+    assert_eq!(report.lost(), 0, "{report}");
     cluster.lab.eventually(Duration::from_secs(10), "both hear each other", || {
         (0..2).all(|number| {
             cluster.metrics(number).lines().any(|line| {

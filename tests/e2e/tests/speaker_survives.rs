@@ -122,7 +122,7 @@ fn a_rolling_upgrade_loses_no_probe() {
     }
     thread::sleep(QUIET);
     let report = prober.stop().expect("the prober works");
-    assert_eq!(report.lost(), 0, "{report:?}");
+    assert_eq!(report.lost(), 0, "{report}");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_speaker_that_is_killed_comes_back_without_moving_anything() {
         thread::sleep(QUIET);
         prober.stop().expect("the prober works")
     };
-    assert_eq!(report.lost(), 0, "{report:?}");
+    assert_eq!(report.lost(), 0, "{report}");
     assert_eq!(cluster.owner(ip()), Some(1 - owner));
 }
 
@@ -159,7 +159,7 @@ fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
         cluster.kubectl(&["taint", "node", &second, "example.com/leaving=:NoSchedule"]);
         thread::sleep(QUIET);
     });
-    assert_eq!(report.lost(), 0, "{report:?}");
+    assert_eq!(report.lost(), 0, "{report}");
     assert!(cluster.owner(ip()).is_some());
 }
 

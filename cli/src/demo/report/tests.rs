@@ -55,6 +55,18 @@ fn sorts_round_trips_into_buckets() {
     assert_eq!(filled, [(None, 1), (Some(1), 1), (Some(5), 1)]);
 }
 
+#[test]
+fn says_when_probes_were_lost() {
+    let series = series(Instant::now(), &[(0, Some(1)), (10, None), (20, None), (30, Some(31)), (40, None)]);
+    let text = series.to_string();
+    assert!(
+        text.ends_with(
+            "; lost those sent 10.0 to 20.0 ms after the first; lost those sent 40.0 to 40.0 ms after the first"
+        ),
+        "{text}"
+    );
+}
+
 fn series(start: Instant, probes: &[(u64, Option<u64>)]) -> Series {
     let at = |millis| start + Duration::from_millis(millis);
     let probe = |&(sent, answered): &(u64, Option<u64>)| Probe {
