@@ -21,7 +21,7 @@ type Candidates = Arc<BTreeMap<members::NodeName, u32>>;
 #[derive(Debug, Default)]
 pub struct Sequence {
     links: BTreeMap<LinkIndex, Arc<LinkDesired>>,
-    candidates: BTreeSet<Candidates>,
+    candidates: Conversions,
 }
 
 /// The node-wide part of the orders.
@@ -42,7 +42,6 @@ impl Sequence {
     ///
     /// A link takes part while the plan could ever use it, so that its speaker is known and listening before the first VIP comes.
     pub fn next(&mut self, desired: &Desired, links: &Links, node: NodeOrders) -> wire::Desired {
-        let mut candidates = Interned { former: std::mem::take(&mut self.candidates), converted: BTreeMap::new() };
         let mut orders = BTreeMap::new();
         for (index, link) in links {
             let (Some(mac), true) = (link.mac, link.resolves && !link.enslaved) else { continue };
@@ -56,13 +55,13 @@ impl Sequence {
                 running: link.running,
                 addresses: fingerprint(link),
                 unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)),
-                vips: Arc::new(vips_of(desired, &name, node.draining, &mut candidates)),
+                vips: Arc::new(vips_of(desired, &name, node.draining, &mut self.candidates)),
             };
             let same = self.links.get(index).filter(|former| ***former == next);
             orders.insert(*index, same.cloned().unwrap_or_else(|| Arc::new(next)));
         }
-        self.candidates = candidates.converted.into_values().collect();
         self.links.clone_from(&orders);
+        self.candidates.forget_unused();
         wire::Desired { links: orders, keys: node.keys, ready: node.ready, leave: false }
     }
 }
@@ -79,9 +78,9 @@ fn vips_of(
     desired: &Desired,
     link: &LinkName,
     draining: bool,
-    candidates: &mut Interned,
+    candidates: &mut Conversions,
 ) -> BTreeMap<IpAddr, Candidacy> {
-    let convert = |(vip, l2): (&IpAddr, &L2Vip)| {
+    let convert = |(vip, l2): (&IpAddr, &Arc<L2Vip>)| {
         let mine = match &l2.mine {
             Mine::Eligible if l2.links.names.contains(link) && !draining => members::Mine::Eligible,
             Mine::Eligible | Mine::Draining(_) if l2.links.names.contains(link) => members::Mine::Draining,
@@ -93,25 +92,34 @@ fn vips_of(
     desired.l2.iter().map(convert).collect()
 }
 
-/// Converts each set of candidates once: 10,000 VIPs share a few of them.
-struct Interned {
-    /// Those of the orders before.
-    former: BTreeSet<Candidates>,
-    converted: BTreeMap<*const BTreeMap<announce::NodeName, Standing>, Candidates>,
+/// Sets of candidates, converted once: thousands of VIPs share a few, and a plan has most of them in common with the one before.
+#[derive(Debug, Default)]
+struct Conversions {
+    /// By the address of what was converted, which nothing else takes while it is kept.
+    known: BTreeMap<usize, (Arc<BTreeMap<announce::NodeName, Standing>>, Candidates)>,
+    /// What is equal is one allocation, whatever it was made of.
+    distinct: BTreeSet<Candidates>,
 }
 
-impl Interned {
+impl Conversions {
     fn get(&mut self, nodes: &Arc<BTreeMap<announce::NodeName, Standing>>) -> Candidates {
-        let Self { former, converted } = self;
+        let Self { known, distinct } = self;
         let convert = || {
             // A name that Kubernetes accepts always fits; another one belongs to no speaker.
             let scored = |(name, standing): (&announce::NodeName, &Standing)| {
                 Some((members::NodeName::new(&name.0).ok()?, score(*standing)))
             };
             let candidates: BTreeMap<_, _> = nodes.iter().filter_map(scored).collect();
-            former.get(&candidates).cloned().unwrap_or_else(|| Arc::new(candidates))
+            let candidates = distinct.get(&candidates).cloned().unwrap_or_else(|| Arc::new(candidates));
+            distinct.insert(candidates.clone());
+            (nodes.clone(), candidates)
         };
-        converted.entry(Arc::as_ptr(nodes)).or_insert_with(convert).clone()
+        known.entry(Arc::as_ptr(nodes).addr()).or_insert_with(convert).1.clone()
+    }
+
+    fn forget_unused(&mut self) {
+        self.known.retain(|_, (nodes, _)| Arc::strong_count(nodes) > 1);
+        self.distinct.retain(|candidates| Arc::strong_count(candidates) > 1);
     }
 }
 

@@ -81,7 +81,7 @@ impl Decided {
                 pool: held.map(|held| held.pool.to_string()),
                 peers: peers_of(&advertised, id),
                 state: if held.is_some() { "allocated" } else { "pending" }.to_owned(),
-                reason: desired.services.get(id).and_then(announce::Verdict::why).map(ToString::to_string),
+                reason: desired.services.get(id).and_then(|verdict| verdict.why()).map(ToString::to_string),
             }
         };
         ids.into_iter().map(service).collect()

@@ -61,7 +61,7 @@ impl Decided {
             let ipam_id = ipam::ServiceId::new(&id.namespace, &id.name);
             let placed = plan.allocations.get(&ipam_id).map(Vec::as_slice).unwrap_or_default();
             let refusal = plan.refusals.get(&ipam_id).map(ToString::to_string);
-            let verdict = self.desired.services.get(&id).and_then(announce::Verdict::why);
+            let verdict = self.desired.services.get(&id).and_then(|verdict| verdict.why());
             let ips = self.addresses.get(&id).cloned().unwrap_or_default();
             Service {
                 namespace: id.namespace.to_string(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::{PoolName, ServiceId};
+use crate::plan::Part;
 use crate::view::Scope;
 
 /// The position of an advertisement among those of its protocol, hence in name order.
@@ -19,8 +20,9 @@ pub(crate) struct Coverage<'v> {
 }
 
 impl<'v> Coverage<'v> {
-    /// Arranges the advertisements, given in name order by the pools and services that they are for.
+    /// Arranges the advertisements, given in name order by the pools and services that they are for, for the services of `part`.
     pub(crate) fn new(
+        part: &Part<'v>,
         pools: impl Iterator<Item = &'v PoolName> + Clone,
         advertisements: impl Iterator<Item = (&'v Scope<PoolName>, &'v Scope<ServiceId>)>,
     ) -> Self {
@@ -31,12 +33,19 @@ impl<'v> Coverage<'v> {
             coverage.advertised.extend(pools.clone());
             match services {
                 Scope::All => pools.for_each(|pool| coverage.open.entry(pool).or_default().push(id)),
-                Scope::Only(services) => services
+                // Few services are looked up one by one: a change of one must not cost what thousands that are selected do.
+                Scope::Only(services) if part.len() < services.len() => part
                     .iter()
-                    .for_each(|service| coverage.restricted.entry(service).or_default().push((id, scope))),
+                    .filter(|(service, _)| services.contains(service))
+                    .for_each(|(service, _)| coverage.restrict(service, id, scope)),
+                Scope::Only(services) => services.iter().for_each(|service| coverage.restrict(service, id, scope)),
             }
         }
         coverage
+    }
+
+    fn restrict(&mut self, service: &'v ServiceId, advertisement: AdvertisementId, pools: &'v Scope<PoolName>) {
+        self.restricted.entry(service).or_default().push((advertisement, pools));
     }
 
     /// Returns whether any advertisement is for the pool, whatever its services.

@@ -12,10 +12,12 @@ use crate::routes::{Prefix, RouteTable};
 use crate::verdict::{NotAnnounced, joined};
 
 /// What this node should be ready to announce, and why it may not announce the rest.
+///
+/// A copy shares what it says of single VIPs, services and peers with the original.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
     /// Every VIP that some node may announce by ARP or NDP. Candidates are never empty.
-    pub l2: BTreeMap<IpAddr, L2Vip>,
+    pub l2: BTreeMap<IpAddr, Arc<L2Vip>>,
     /// This node's links that take part in the elections of their wires, with or without a VIP at present.
     pub links: BTreeSet<LinkName>,
     /// What each peer that this node has a session with is told, which may be nothing. Peers that the same advertisements are for
@@ -24,7 +26,7 @@ pub struct Desired {
     /// The prefixes that may leave this node, and everything inside them: the addresses of all pools, in order.
     pub export: Vec<Prefix>,
     /// What this node may do for each service.
-    pub services: BTreeMap<ServiceId, Verdict>,
+    pub services: BTreeMap<ServiceId, Arc<Verdict>>,
     /// What a person should look at.
     pub warnings: BTreeSet<Warning>,
 }

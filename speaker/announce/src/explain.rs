@@ -23,8 +23,9 @@ pub fn explain(view: &View, service: &ServiceId) -> Result<BTreeMap<IpAddr, Expl
     let Some(position) = view.services.keys().position(|id| id == service) else {
         return Err(NotAnnounced::UnknownService { service: service.clone() });
     };
-    let index = Index::new(view);
-    let (services, mut others) = Ours::collect(view, &index);
+    let part: Vec<_> = view.services.iter().collect();
+    let index = Index::new(view, &part);
+    let (services, mut others) = Ours::collect(&part, &index);
     if let Some(why) = others.swap_remove(position) {
         return Err(why);
     }

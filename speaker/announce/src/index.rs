@@ -6,6 +6,7 @@ use crate::coverage::Coverage;
 use crate::exclusion::{DrainTrigger, Exclusion};
 use crate::hash::hash;
 use crate::names::{AdvertisementName, NodeName, PoolName};
+use crate::plan::Part;
 use crate::verdict::Protocol;
 use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, View};
 
@@ -61,7 +62,8 @@ impl NodeIds {
 }
 
 impl<'v> Index<'v> {
-    pub(crate) fn new(view: &'v View) -> Self {
+    /// Arranges the view for the services of `part`.
+    pub(crate) fn new(view: &'v View, part: &Part<'v>) -> Self {
         let View { nodes, pools, l2_advertisements, bgp_advertisements, bgp_peers: _, services: _, links: _, policy } =
             view;
         let mut ranges: Vec<_> =
@@ -80,8 +82,8 @@ impl<'v> Index<'v> {
             advertisements: l2_advertisements.iter().collect(),
             ids: NodeIds::new(nodes.keys()),
             ranges,
-            l2: Coverage::new(pools.keys(), l2_advertisements.values().map(|it| (&it.pools, &it.services))),
-            bgp: Coverage::new(pools.keys(), bgp_advertisements.values().map(|it| (&it.pools, &it.services))),
+            l2: Coverage::new(part, pools.keys(), l2_advertisements.values().map(|it| (&it.pools, &it.services))),
+            bgp: Coverage::new(part, pools.keys(), bgp_advertisements.values().map(|it| (&it.pools, &it.services))),
         }
     }
 

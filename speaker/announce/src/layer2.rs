@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::candidates::{Agreement, CandidateSets, agree};
 use crate::claims::{Claims, Holders, push};
@@ -16,7 +17,7 @@ use crate::view::View;
 
 /// The part of a plan that concerns layer 2.
 pub(crate) struct Layer2 {
-    pub(crate) vips: BTreeMap<IpAddr, L2Vip>,
+    pub(crate) vips: BTreeMap<IpAddr, Arc<L2Vip>>,
     pub(crate) links: BTreeSet<LinkName>,
     pub(crate) warnings: BTreeSet<Warning>,
     /// By position of the service.
@@ -55,7 +56,7 @@ struct Planner<'p, 'v> {
     sets: CandidateSets,
     /// By position of the service.
     drafts: Vec<Draft>,
-    vips: BTreeMap<IpAddr, L2Vip>,
+    vips: BTreeMap<IpAddr, Arc<L2Vip>>,
     warnings: BTreeSet<Warning>,
 }
 
@@ -84,7 +85,7 @@ impl Planner<'_, '_> {
         }
         let services = agreement.admitted.iter().map(|claim| claim.service.clone()).collect();
         let vip_plan = L2Vip { services, links, candidates: chosen.candidates, mine, group: group(holders.lead_vip) };
-        self.vips.insert(vip, vip_plan);
+        self.vips.insert(vip, Arc::new(vip_plan));
     }
 
     fn mine(&mut self, vip: IpAddr, agreement: &Agreement<'_, '_>) -> (Mine, Links) {

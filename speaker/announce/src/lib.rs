@@ -6,7 +6,8 @@
 //! [`explain`] gives the same decision for one service, node by node and peer by peer.
 //!
 //! Both are pure functions: no clock, no sockets, no memory of an earlier call. Selectors are resolved before the view is made
-//! ([`Scope`]), so no label reaches this crate.
+//! ([`Scope`]), so no label reaches this crate. A [`Planner`] keeps a plan and replaces what a change can have touched, by the same
+//! code: its plan always equals that of [`plan`].
 //!
 //! # What it does not decide
 //!
@@ -44,6 +45,7 @@ mod links;
 mod names;
 mod ours;
 mod plan;
+mod planner;
 mod routes;
 mod routing;
 mod verdict;
@@ -54,6 +56,7 @@ pub use exclusion::{DrainTrigger, Exclusion, Headcount};
 pub use explain::{Explanation, L2Explanation, NodeVerdict, PeerVerdict, RouteExplanation, explain};
 pub use names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
 pub use plan::plan;
+pub use planner::Planner;
 pub use routes::{Community, Family, LargeCommunity, Prefix, RouteAttributes, RouteTable};
 pub use verdict::{NotAnnounced, Protocol};
 pub use view::{

@@ -94,11 +94,11 @@ impl<'v> MyLinks<'v> {
             return Err(NotAnnounced::NoInterface { node: self.me.clone() });
         }
         if connected.is_empty() {
-            let names = self.one_per_subnet(&self.eligible.clone());
+            let names = one_per_subnet(&self.eligible);
             return self.those_up(names, LinkChoice::Fallback);
         }
         let links: Vec<_> = connected.iter().map(|at| self.eligible[*at]).collect();
-        let names = self.one_per_subnet(&links);
+        let names = one_per_subnet(&links);
         self.those_up(names, LinkChoice::Connected)
     }
 
@@ -117,7 +117,8 @@ impl<'v> MyLinks<'v> {
                 let leads_there = |(_, link): &(&LinkName, &Link)| subnets(link).any(|subnet| subnet.overlaps(range));
                 let right: Vec<_> = self.eligible.iter().copied().filter(leads_there).collect();
                 let right = if right.is_empty() { self.eligible.clone() } else { right };
-                names.append(&mut self.one_per_subnet(&right));
+                self.warn_of_shared_subnets(&right);
+                names.append(&mut one_per_subnet(&right));
             }
         }
         names
@@ -130,25 +131,17 @@ impl<'v> MyLinks<'v> {
         }
     }
 
-    /// Leaves out links that lead to a subnet of an earlier link: both are on one wire, where a VIP must have one MAC address.
-    fn one_per_subnet(&mut self, links: &[(&'v LinkName, &'v Link)]) -> BTreeSet<LinkName> {
-        let mut taken: Vec<(&LinkName, &Link)> = Vec::new();
-        for (name, link) in links.iter().copied() {
-            let same_wire =
-                |(_, other): &&(&LinkName, &Link)| subnets(link).any(|subnet| subnets(other).any(|it| it == subnet));
-            let Some((used, _)) = taken.iter().find(same_wire).copied() else {
-                taken.push((name, link));
-                continue;
-            };
-            if is_up(link) {
-                self.warnings.insert(Warning::SameSubnet {
-                    node: self.me.clone(),
-                    used: used.clone(),
-                    unused: name.clone(),
-                });
+    /// Warns of links that send nothing because another one is in their subnet, whether or not there is a VIP at present.
+    fn warn_of_shared_subnets(&mut self, links: &[(&'v LinkName, &'v Link)]) {
+        for (at, (unused, link)) in links.iter().enumerate().filter(|(_, (_, link))| is_up(link)) {
+            for subnet in subnets(link) {
+                let there = |(_, link): &&(&LinkName, &Link)| subnets(link).any(|it| it == subnet);
+                if let Some((used, _)) = links[..at].iter().find(there) {
+                    let (used, unused) = ((*used).clone(), (*unused).clone());
+                    self.warnings.insert(Warning::SameSubnet { node: self.me.clone(), used, unused });
+                }
             }
         }
-        taken.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
     fn those_up(&mut self, right: BTreeSet<LinkName>, choice: LinkChoice) -> Result<Links, NotAnnounced> {
@@ -182,6 +175,19 @@ impl<'v> MyLinks<'v> {
             }
         }
     }
+}
+
+/// Leaves out links that lead to a subnet of an earlier link: both are on one wire, where a VIP must have one MAC address.
+fn one_per_subnet(links: &[(&LinkName, &Link)]) -> BTreeSet<LinkName> {
+    let mut taken: Vec<(&LinkName, &Link)> = Vec::new();
+    for (name, link) in links.iter().copied() {
+        let same_wire =
+            |(_, other): &(&LinkName, &Link)| subnets(link).any(|subnet| subnets(other).any(|it| it == subnet));
+        if !taken.iter().any(same_wire) {
+            taken.push((name, link));
+        }
+    }
+    taken.into_iter().map(|(name, _)| name.clone()).collect()
 }
 
 /// Returns the union of the interfaces named by the advertisements that select this node, or none if one of them names none.

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use crate::coverage::AdvertisementId;
 use crate::index::{Index, NodeId};
 use crate::names::ServiceId;
+use crate::plan::Part;
 use crate::verdict::{NotAnnounced, Protocol};
-use crate::view::{AddressRange, Endpoint, Service, ServiceKind, TrafficPolicy, View};
+use crate::view::{AddressRange, Endpoint, Service, ServiceKind, TrafficPolicy};
 
 /// A service with VIPs that is ours to announce.
 pub(crate) struct Ours<'v> {
@@ -34,11 +35,11 @@ pub(crate) struct Offered {
 }
 
 impl<'v> Ours<'v> {
-    /// Returns the services that are ours, and why not for each service of the view that is not; both in the order of the view.
-    pub(crate) fn collect(view: &'v View, index: &Index<'v>) -> (Vec<Self>, Vec<Option<NotAnnounced>>) {
+    /// Returns the services that are ours, and why not for each that is not; both in the order of the view.
+    pub(crate) fn collect(part: &Part<'v>, index: &Index<'v>) -> (Vec<Self>, Vec<Option<NotAnnounced>>) {
         let mut ours = Vec::new();
-        let mut others = Vec::with_capacity(view.services.len());
-        for (id, service) in &view.services {
+        let mut others = Vec::with_capacity(part.len());
+        for (id, service) in part.iter().copied() {
             let why_not = not_ours(id, service);
             if why_not.is_none() {
                 ours.push(Self { position: ours.len(), id, service, backing: Backing::of(service, index) });

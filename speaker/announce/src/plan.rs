@@ -6,19 +6,27 @@ use std::sync::Arc;
 use crate::desired::{BgpVerdict, Desired, L2Verdict, Mine, Verdict, Warning};
 use crate::index::Index;
 use crate::layer2::{self, Layer2};
-use crate::names::NodeName;
+use crate::names::{NodeName, ServiceId};
 use crate::ours::Ours;
 use crate::routes::Prefix;
 use crate::routing::{self, Routing};
 use crate::verdict::NotAnnounced;
-use crate::view::View;
+use crate::view::{Service, View};
+
+/// Services of a view, in its order.
+pub(crate) type Part<'v> = [(&'v ServiceId, &'v Service)];
 
 /// Returns what node `me` should be ready to announce, and why it may not announce the rest.
 ///
 /// VIPs, services, candidates and groups are the same for every `me`; links, routes, roles and verdicts are this node's own.
 pub fn plan(view: &View, me: &NodeName) -> Desired {
-    let index = Index::new(view);
-    let (services, others) = Ours::collect(view, &index);
+    plan_part(view, &view.services.iter().collect::<Vec<_>>(), me)
+}
+
+/// Plans as if the view had no other services.
+pub(crate) fn plan_part<'v>(view: &'v View, part: &Part<'v>, me: &'v NodeName) -> Desired {
+    let index = Index::new(view, part);
+    let (services, others) = Ours::collect(part, &index);
     let Layer2 { vips, links, mut warnings, verdicts: l2 } = layer2::plan(view, &index, &services, me);
     let Routing { routes, warnings: mut more, verdicts: bgp } = routing::plan(view, &index, &services, me);
     warnings.append(&mut more);
@@ -27,10 +35,10 @@ pub fn plan(view: &View, me: &NodeName) -> Desired {
         Some(why) => not_ours(why),
         None => ours.next().expect("every service is ours or has a reason why not"),
     };
-    let verdicts = others.into_iter().map(&mut verdict);
-    let services = view.services.keys().cloned().zip(verdicts).collect();
+    let verdicts = others.into_iter().map(|why_not| Arc::new(verdict(why_not)));
+    let services = part.iter().map(|(id, _)| (*id).clone()).zip(verdicts).collect();
     let mut desired = Desired { l2: vips, links, routes, export: export(view), services, warnings };
-    let silent = desired.services.values().flat_map(silence).collect::<Vec<_>>();
+    let silent = desired.services.values().flat_map(|verdict| silence(verdict)).collect::<Vec<_>>();
     desired.warnings.extend(silent);
     desired
 }
@@ -53,9 +61,9 @@ fn silence(verdict: &Verdict) -> Vec<Warning> {
     let Verdict { l2, bgp } = verdict;
     let by_bgp = |vip: IpAddr| bgp.refused.binary_search_by_key(&vip, |(vip, _)| *vip).map(|at| &bgp.refused[at].1);
     let mut warnings = Vec::new();
-    for (vip, l2) in l2.refused.iter().filter(|(_, why)| why.silences_the_cluster()) {
+    for (vip, l2) in l2.refused.iter().filter(|(_, why)| why.silenced().is_some()) {
         let Ok(bgp) = by_bgp(*vip) else { continue };
-        if bgp.silences_the_cluster() {
+        if bgp.silenced().is_some() {
             let telling = [l2, bgp].into_iter().filter(|why| !why.is_of_the_other_protocol());
             warnings.extend(telling.cloned().map(Warning::Silent));
         }

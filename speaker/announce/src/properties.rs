@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
-const SERVICES: [&str; 4] = ["s1", "s2", "s3", "s4"];
+pub(crate) const SERVICES: [&str; 5] = ["s1", "s2", "s3", "s4", "s5"];
 const POOLS: [&str; 2] = ["lan", "wan"];
 const LINKS: [&str; 3] = ["eth0", "eth1", "eth2"];
 const PEERS: [&str; 3] = ["p1", "p2", "p3"];
@@ -89,8 +89,8 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     )
 }
 
-fn any_service() -> impl Strategy<Value = Service> {
-    let vip = prop::sample::select(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.1.0.1", "fd00::1", "10.9.9.9"][..]);
+pub(crate) fn any_service() -> impl Strategy<Value = Service> {
+    let vip = prop::sample::select(&["10.0.0.1", "10.0.0.2", "10.0.0.130", "10.1.0.1", "fd00::1", "10.9.9.9"][..]);
     let kind = prop_oneof![8 => Just(ServiceKind::Ours), 1 => Just(ServiceKind::NotLoadBalancer)];
     let policy = prop_oneof![Just(TrafficPolicy::Cluster), Just(TrafficPolicy::Local)];
     (0..3i64, kind, btree_set(vip, 0..3), prop::bool::weighted(0.3), policy, vec(any_endpoint(), 0..6)).prop_map(
@@ -137,9 +137,9 @@ prop_compose! {
 }
 
 /// What has to be equal on every node.
-fn shared(desired: &Desired) -> BTreeMap<IpAddr, L2Vip> {
+fn shared(desired: &Desired) -> BTreeMap<IpAddr, Arc<L2Vip>> {
     let mut l2 = desired.l2.clone();
-    for vip in l2.values_mut() {
+    for vip in l2.values_mut().map(Arc::make_mut) {
         vip.mine = Mine::Eligible;
         vip.links = Links { names: Arc::default(), choice: LinkChoice::Nowhere };
     }

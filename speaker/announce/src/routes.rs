@@ -100,6 +100,11 @@ impl Prefix {
         Self { network, length: length.min(Family::of(address).bits()) }
     }
 
+    /// Returns the prefix that holds `address` alone.
+    pub(crate) fn host(address: IpAddr) -> Self {
+        Self { network: address, length: Family::of(address).bits() }
+    }
+
     /// Returns the lowest address.
     pub fn network(self) -> IpAddr {
         self.network
@@ -122,7 +127,7 @@ impl Prefix {
             range.contains(first) && range.contains(last)
         };
         let host = Family::of(address).bits();
-        (length..host).map(|length| Self::of(address, length)).find(fits).unwrap_or_else(|| Self::of(address, host))
+        (length..host).map(|length| Self::of(address, length)).find(fits).unwrap_or_else(|| Self::host(address))
     }
 
     /// Returns the fewest prefixes that make up `range`, in order.

@@ -233,19 +233,19 @@ impl NotAnnounced {
         matches!(self, Self::OtherProtocol { .. })
     }
 
-    /// Returns whether a service of ours with an IP is announced by nobody because of this, as far as its protocol goes.
-    pub(crate) fn silences_the_cluster(&self) -> bool {
+    /// Returns the service of ours with an IP that nobody announces because of this, as far as its protocol goes, if there is one.
+    pub(crate) fn silenced(&self) -> Option<&ServiceId> {
         match self {
-            Self::NotInPool { .. }
-            | Self::NoAdvertisement { .. }
-            | Self::OtherProtocol { .. }
-            | Self::NoMatchingAdvertisement { .. }
-            | Self::SharedIpWithServiceSelector { .. }
-            | Self::NoEndpoints { .. }
-            | Self::NoLocalEndpoints { .. }
-            | Self::NoEligibleNode { .. }
-            | Self::ConflictingAdvertisements { .. }
-            | Self::NoCommonNode { .. } => true,
+            Self::NotInPool { service, .. }
+            | Self::NoAdvertisement { service, .. }
+            | Self::OtherProtocol { service, .. }
+            | Self::NoMatchingAdvertisement { service, .. }
+            | Self::SharedIpWithServiceSelector { service, .. }
+            | Self::NoEndpoints { service }
+            | Self::NoLocalEndpoints { service }
+            | Self::NoEligibleNode { service, .. }
+            | Self::ConflictingAdvertisements { service, .. }
+            | Self::NoCommonNode { service, .. } => Some(service),
             Self::UnknownService { .. }
             | Self::NotLoadBalancer { .. }
             | Self::OtherClass { .. }
@@ -254,7 +254,7 @@ impl NotAnnounced {
             | Self::UnknownNode { .. }
             | Self::InterfaceMissing { .. }
             | Self::NoInterface { .. }
-            | Self::InterfaceDown { .. } => false,
+            | Self::InterfaceDown { .. } => None,
         }
     }
 }

@@ -26,7 +26,7 @@ fn desired(refused: &[&str]) -> Desired {
         refused: refused.iter().map(|address| (ip(address), why.clone())).collect(),
     };
     let l2 = L2Verdict { mine: Err(why), refused: Vec::new() };
-    Desired { services: [(web(), Verdict { l2, bgp })].into(), ..Desired::default() }
+    Desired { services: [(web(), Verdict { l2, bgp }.into())].into(), ..Desired::default() }
 }
 
 /// Returns which peers were told of each address of `web`.

@@ -1,6 +1,6 @@
 //! From everything that was told to what the wire thread does, whenever something changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub struct Planner {
     compiled: Compiled,
     view: View,
     addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
-    desired: Arc<Desired>,
+    announcing: announce::Planner,
     orders: orders::Sequence,
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
@@ -100,13 +100,15 @@ pub struct Held {
 impl Planner {
     /// Returns a planner that has compiled nothing yet.
     pub fn new(settings: Settings) -> Self {
+        let view = View::default();
+        let announcing = announce::Planner::new(&view, NodeName::from(settings.node.as_str()));
         Self {
             settings,
             compiler: Compiler::default(),
             compiled: Compiled::default(),
-            view: View::default(),
+            view,
             addresses: Arc::default(),
-            desired: Arc::default(),
+            announcing,
             orders: orders::Sequence::default(),
             router_id: None,
         }
@@ -122,10 +124,12 @@ impl Planner {
             let updates = cluster.updates();
             return (Planned { unlisted, unreadable, troubles, updates, ..Planned::default() }, Orders::default());
         }
-        if self.update(cluster, links) {
-            self.desired = Arc::new(announce::plan(&self.view, &NodeName::from(self.settings.node.as_str())));
-        }
-        let desired = self.desired.clone();
+        let desired = match self.update(cluster, links) {
+            Difference::Anything => self.announcing.plan(&self.view),
+            Difference::Services(changed) if changed.is_empty() => self.announcing.desired(),
+            Difference::Services(changed) => self.announcing.replan(&self.view, &changed),
+        };
+        let desired = desired.clone();
         let keys = keys::key_ring(&cluster.secrets(), &self.settings.namespace);
         troubles.extend(keys.as_ref().err().map(ToString::to_string));
         let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
@@ -142,24 +146,24 @@ impl Planner {
         )
     }
 
-    /// Makes the view show what the cluster holds; returns whether it is another view.
-    fn update(&mut self, cluster: &mut Cluster, links: &Links) -> bool {
+    /// Makes the view show what the cluster holds; returns what differs from what it showed before.
+    fn update(&mut self, cluster: &mut Cluster, links: &Links) -> Difference {
         match cluster.take_stale() {
             Stale::Everything => {
                 self.begin(cluster, links);
                 for name in cluster.services() {
                     self.show(cluster, name);
                 }
-                true
+                Difference::Anything
             }
             Stale::Services(services) => {
+                let changed = services.iter().filter(|name| self.show(cluster, name)).map(id_of).collect();
                 let links = view::links(links, &self.settings.exclusion);
-                let mut changed = self.view.links != links;
-                self.view.links = links;
-                for name in &services {
-                    changed |= self.show(cluster, name);
+                if self.view.links == links {
+                    return Difference::Services(changed);
                 }
-                changed
+                self.view.links = links;
+                Difference::Anything
             }
         }
     }
@@ -178,7 +182,7 @@ impl Planner {
 
     /// Makes the view show a Service as it is, or not at all; returns whether it was shown otherwise.
     fn show(&mut self, cluster: &Cluster, name: &ObjectName) -> bool {
-        let id = ServiceId { namespace: name.namespace.clone(), name: name.name.clone() };
+        let id = id_of(name);
         let service = cluster.service(name);
         let held = service.and_then(|service| self.held(service));
         let changed = match service {
@@ -253,6 +257,18 @@ impl Planner {
             ready: is_open(readiness),
         }
     }
+}
+
+/// What a view shows otherwise than the one that was planned last.
+enum Difference {
+    /// Perhaps everything.
+    Anything,
+    /// These Services at most.
+    Services(BTreeSet<ServiceId>),
+}
+
+fn id_of(name: &ObjectName) -> ServiceId {
+    ServiceId { namespace: name.namespace.clone(), name: name.name.clone() }
 }
 
 /// Says whether the node may attract traffic, as long as nobody better does.

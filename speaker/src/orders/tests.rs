@@ -9,8 +9,8 @@ fn link(name: &str, last: u8) -> Link {
     Link { name: name.to_owned(), mac: Some([2, 0, 0, 0, 0, last]), running: true, resolves: true, ..Link::default() }
 }
 
-fn vip(mine: Mine, links: &[&str]) -> L2Vip {
-    L2Vip {
+fn vip(mine: Mine, links: &[&str]) -> Arc<L2Vip> {
+    Arc::new(L2Vip {
         services: Vec::new(),
         links: announce::Links {
             names: Arc::new(links.iter().map(|name| LinkName::from(*name)).collect::<BTreeSet<_>>()),
@@ -22,7 +22,7 @@ fn vip(mine: Mine, links: &[&str]) -> L2Vip {
         ])),
         mine,
         group: 42,
-    }
+    })
 }
 
 fn node() -> NodeOrders {

@@ -14,8 +14,9 @@ fn advertisements_match_by_pool_and_service_in_name_order() {
     add(&mut view, "2", Scope::All, Scope::All);
     add(&mut view, "3", only(&["wan"]), only_services(&["web"]));
     add(&mut view, "4", only(&["absent"]), Scope::All);
+    let part: Vec<_> = view.services.iter().collect();
     let coverage =
-        Coverage::new(view.pools.keys(), view.l2_advertisements.values().map(|it| (&it.pools, &it.services)));
+        Coverage::new(&part, view.pools.keys(), view.l2_advertisements.values().map(|it| (&it.pools, &it.services)));
     let names: Vec<_> = view.l2_advertisements.keys().collect();
     let matching = |service: &str, pool: &str| {
         let ids = coverage.matching(&id(service), &pool.into());

@@ -9,7 +9,7 @@ fn a_pool_is_found_by_any_of_its_ranges_and_not_between_them() {
     let middle = AddressRange { first: ip("10.0.0.20"), last: ip("10.0.0.30") };
     view.pools.insert("one".into(), vec![prefix("10.0.0.0", 28), prefix("fd00::", 120)]);
     view.pools.insert("two".into(), vec![middle]);
-    let index = Index::new(&view);
+    let index = Index::new(&view, &[]);
     let pool = |address: &str| index.pool_of(ip(address)).map(|(_, pool)| pool.to_string());
 
     for (address, expected) in [

@@ -117,7 +117,7 @@ fn a_service_that_drains_is_announced_until_the_routes_are_gone_and_given_up_the
         l2: L2Verdict { mine: Err(NotAnnounced::UnknownService { service: service("web") }), refused: Vec::new() },
         bgp: BgpVerdict { mine, peers: Arc::new(["tor".into()].into()), refused: Vec::new() },
     };
-    let desired = |mine| Desired { services: [(service("web"), verdict(mine))].into(), ..Desired::default() };
+    let desired = |mine| Desired { services: [(service("web"), verdict(mine).into())].into(), ..Desired::default() };
     let told = [("192.0.2.1".parse().unwrap(), BTreeSet::from(["tor".into()]))].into();
     let advertised: Advertised = [(service("web"), told)].into();
     let stays = Situation::with_routers(&desired(Mine::Eligible), &advertised);
