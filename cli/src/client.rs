@@ -99,7 +99,8 @@ fn print(status: &Status, out: &mut impl Write) -> std::io::Result<()> {
             let heard = format!("{} ms ago", member.silent_ms);
             let hears_us = if member.hears_us { "yes" } else { "no" };
             let claims = member.claims.to_string();
-            members.add_row([&member.link, &member.node, &member.state, &heard, &claims, hears_us]);
+            let state = if member.damped { format!("{}, chosen last", member.state) } else { member.state.clone() };
+            members.add_row([&member.link, &member.node, &state, &heard, &claims, hears_us]);
         }
         writeln!(out, "\n{members}")?;
     }

@@ -135,6 +135,9 @@ pub struct Member {
     /// How many addresses it answers for.
     #[serde(default)]
     pub claims: usize,
+    /// Whether it lost its addresses so often that every other node is chosen before it.
+    #[serde(default)]
+    pub damped: bool,
     /// False if it does not hear this node, although this node hears it.
     #[serde(default)]
     pub hears_us: bool,

@@ -74,9 +74,14 @@ const PAUSES: Family = counter(
     &["link"],
     "Times this process stood still so long that it had to ask again",
 );
+const DAMPED: Family = gauge(
+    "clarion_members_damped",
+    &["link"],
+    "Whether this node lost its IPs on the link so often that every other node is chosen before it",
+);
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 46] = [
+pub const FAMILIES: [Family; 47] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -90,6 +95,7 @@ pub const FAMILIES: [Family; 46] = [
     MOVES,
     DUELS,
     PAUSES,
+    DAMPED,
     SENT,
     RECEIVED,
     REFUSED,
@@ -184,7 +190,7 @@ fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Re
 }
 
 fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
-    let members = gauges(registry, MEMBERS)?;
+    let (members, damped) = (gauges(registry, MEMBERS)?, gauges(registry, DAMPED)?);
     let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
     let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
     let (refused, duplicates) = (counters(registry, REFUSED)?, counters(registry, DUPLICATES)?);
@@ -197,6 +203,7 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         moves.with_label_values(&[&link.name]).inc_by(link.counters.moves);
         duels.with_label_values(&[&link.name]).inc_by(link.heartbeats.conflicts);
         pauses.with_label_values(&[&link.name]).inc_by(link.heartbeats.pauses);
+        damped.with_label_values(&[&link.name]).set(if link.damped_for.is_some() { 1.0 } else { 0.0 });
         sent.with_label_values(&[&link.name]).inc_by(link.heartbeats.sent_group + link.heartbeats.sent_peer);
         received.with_label_values(&[&link.name]).inc_by(link.heartbeats.received);
         let duplicate = link.heartbeats.dropped(DropReason::Duplicate);

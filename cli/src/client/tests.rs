@@ -1,5 +1,5 @@
 use super::*;
-use crate::status::{Peer, Pool, Service};
+use crate::status::{Member, Peer, Pool, Service};
 
 fn service(name: &str, ips: &[&str], reason: Option<&str>) -> Service {
     Service {
@@ -68,6 +68,24 @@ fn a_service_that_routers_were_told_of_has_no_owner_and_is_not_nobodys() {
     let alone = service("web", &["192.0.2.1"], Some("no endpoint is ready"));
     let text = printed(&Status { services: vec![alone], ..Status::default() });
     assert_eq!(line(&text, "shop/web")[3], "nobody");
+}
+
+#[test]
+fn a_speaker_that_is_chosen_last_is_shown_as_such() {
+    let member = |node: &str, damped| Member {
+        link: "eth0".to_owned(),
+        node: node.to_owned(),
+        state: "live".to_owned(),
+        mac: None,
+        address: None,
+        silent_ms: 7,
+        claims: 2,
+        damped,
+        hears_us: true,
+    };
+    let text = printed(&Status { members: vec![member("n1", false), member("n2", true)], ..Status::default() });
+    assert_eq!(line(&text, "eth0  n1"), ["eth0", "n1", "live", "7", "ms", "ago", "2", "yes"]);
+    assert!(text.contains("live, chosen last"), "{text}");
 }
 
 #[test]

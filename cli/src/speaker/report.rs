@@ -11,7 +11,7 @@ use speaker::metrics::Family;
 use speaker::{LinkObserved, PeerObserved, metrics};
 
 use crate::standalone::FAULTS;
-use crate::standalone::report::{members_of, peer, peers_of, vips};
+use crate::standalone::report::{damped, members_of, peer, peers_of, vips};
 use crate::status::{Service, Status};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
@@ -38,7 +38,7 @@ impl Decided {
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
             faults: self.faults(),
-            notes: self.planned.notes.clone(),
+            notes: self.planned.notes.iter().cloned().chain(links.iter().filter_map(damped)).collect(),
         }
     }
 

@@ -42,7 +42,7 @@ impl Decided {
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
             faults: self.faults.clone(),
-            notes: self.notes.clone(),
+            notes: self.notes.iter().cloned().chain(links.iter().filter_map(damped)).collect(),
         }
     }
 
@@ -143,9 +143,22 @@ pub(crate) fn members_of(link: &LinkObserved) -> Vec<Member> {
         address: Some(member.address.ip().to_string()),
         silent_ms: u64::try_from(member.silent.as_millis()).unwrap_or(u64::MAX),
         claims: member.claims,
+        damped: member.damped,
         hears_us: member.reach != members::Reach::OneWay,
     };
     link.members.iter().map(member).collect()
+}
+
+/// Returns what there is to say of a link on which this node is chosen last.
+pub(crate) fn damped(link: &LinkObserved) -> Option<String> {
+    let rest = link.damped_for?.as_secs();
+    Some(format!(
+        "{}: this node lost its addresses too often, so every other node is chosen before it for another {} min {} s; look \
+         for a bad cable or port, or a machine that stands still",
+        link.name,
+        rest / 60,
+        rest % 60
+    ))
 }
 
 /// Returns the session with a router.

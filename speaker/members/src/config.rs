@@ -38,6 +38,15 @@ pub struct Timing {
     pub repair_wait: Duration,
     /// How long a lost or departed peer is remembered for status and against replays; defaults to 10 min.
     pub forget_after: Duration,
+    /// How many losses of what it owned within `damping_window` make a member the last choice of all; 0 turns that off,
+    /// defaults to 3.
+    ///
+    /// A loss is whatever ends ownership at one time through a fault of the member itself: its link went down, others took
+    /// over while its process stood still, or its node was no longer ready.
+    pub damping_losses: u8,
+    /// The time within which losses are counted, and without one of which a damped member is chosen like any other again;
+    /// defaults to 10 min.
+    pub damping_window: Duration,
 }
 
 impl Default for Timing {
@@ -55,6 +64,8 @@ impl Default for Timing {
             repair_delay: Duration::from_millis(10),
             repair_wait: Duration::from_millis(50),
             forget_after: Duration::from_secs(600),
+            damping_losses: 3,
+            damping_window: Duration::from_secs(600),
         }
     }
 }

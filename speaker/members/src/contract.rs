@@ -190,6 +190,15 @@ pub enum Event {
     Resumed,
     /// The newcomer has listened long enough and may own VIPs.
     Settled,
+    /// This member lost what it owned so often that it comes after the others until it has lost nothing for `window`.
+    Damped {
+        /// How often.
+        losses: u8,
+        /// Within which time.
+        window: Duration,
+    },
+    /// This member is chosen like any other again.
+    Undamped,
     /// A later start of the same node and link speaks on this wire; this machine has ended.
     Superseded {
         /// Where it speaks from.

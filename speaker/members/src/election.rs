@@ -1,6 +1,6 @@
 //! Who should own a VIP that nobody owns.
 //!
-//! Everybody computes the same from the same facts: preference, then the node that already owns a VIP of the same
+//! Everybody computes the same from the same facts: members that are not damped first, then preference, then the node that already owns a VIP of the same
 //! group, then rendezvous hashing with bounded loads (a member above 1.25 times the average comes after the others).
 
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ pub(crate) struct Contender {
     pub(crate) load: usize,
     /// It still listens; it counts only while a whole wire starts.
     pub(crate) listening: bool,
+    /// It lost what it owned too often.
+    pub(crate) damped: bool,
 }
 
 /// The facts of one election.
@@ -52,8 +54,8 @@ pub(crate) fn load_bound(vips: usize, members: usize) -> usize {
     (vips * 5).div_ceil(members.max(1) * 4)
 }
 
-/// Compares as: willing, score, same group, within the bound, weight, tag.
-type Standing = (bool, u32, bool, bool, u64, MemberTag);
+/// Compares as: willing, not damped, score, same group, within the bound, weight, tag.
+type Standing = (bool, bool, u32, bool, bool, u64, MemberTag);
 
 impl Ballot<'_> {
     fn standing(&self, index: usize, contender: &Contender) -> Option<Standing> {
@@ -63,6 +65,7 @@ impl Ballot<'_> {
         }
         Some((
             self.last_resort != Some(contender.tag),
+            !contender.damped,
             score,
             self.group_owners.contains(&contender.node),
             contender.load < self.bound,

@@ -19,9 +19,12 @@
 //! # Ownership
 //!
 //! * A claim is (VIP, epoch). A live claimant that may own the VIP keeps it: joins move nothing and nothing fails back.
-//! * A vacant VIP goes to the best live candidate: preference, node of the same Service, rendezvous hash with loads
+//! * A vacant VIP goes to the best live candidate: not damped, preference, node of the same Service, rendezvous hash with loads
 //!   bounded to 1.25 times the average. Whoever is next steps in after a stagger, so that different views cannot leave a
 //!   VIP without owner. If two step in at once, the conflict rule ends it within one delay of the wire.
+//! * A member that lost what it owned three times within 10 minutes through a fault of its own (its link, a pause, its
+//!   node's readiness) is damped until it has lost nothing for 10 minutes. Its beats say so, so that all elect alike. It
+//!   keeps what it owns, and takes what nobody else can.
 //! * Of two claims the one of a member that answers wins, then the higher epoch, then a rank. The loser is silent at
 //!   once, and the winner announces again even if it never believed it had lost.
 //! * Planned moves (draining, ineligible, not ready, leaving) are make-before-break: the owner flags its claim, the
@@ -52,6 +55,8 @@
 //! * A receiver that has never heard of a member accepts a recording of one of its earlier boots. Someone on the wire
 //!   with recordings can show it a member that is dead, as he could answer ARP in its place.
 //! * Content overtaken by a later datagram of the same sender is dropped and asked for again, about 15 ms later.
+//! * Losses are not remembered over a restart, so a process that crashes again and again is not damped.
+//! * A partition counts as nobody's loss, because neither side can tell which of them is broken.
 //! * The loss bounds are those of single faults; when more than three successive frames of a live member are lost in
 //!   both directions, it is lost although it lives, and the VIP moves.
 #![forbid(unsafe_code)]
@@ -59,6 +64,7 @@
 mod claims;
 mod config;
 mod contract;
+mod damping;
 mod deadlines;
 mod election;
 mod mix;

@@ -97,7 +97,7 @@ impl Peer {
 
     /// Reports whether the peer may own what its node is a candidate for.
     pub(crate) fn is_electable(&self, with_listeners: bool) -> bool {
-        let Flags { ready, listening, leaving, left, solicits: _ } = self.flags;
+        let Flags { ready, listening, leaving, left, solicits: _, damped: _ } = self.flags;
         self.is_live() && ready && !leaving && !left && (with_listeners || !listening)
     }
 

@@ -1,5 +1,6 @@
 //! The machine of one link: state, contract, and the order in which an input is worked off.
 
+mod damping;
 mod elect;
 mod liveness;
 mod ownership;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use crate::claims::Claims;
 use crate::config::{Config, LAST_LOOK};
 use crate::contract::{Candidacy, Event, Input, LinkFacts, Output};
+use crate::damping::Damping;
 use crate::deadlines::Deadlines;
 use crate::mix::Jitter;
 use crate::name::{BootId, MemberTag};
@@ -55,6 +57,7 @@ pub struct Segment {
     answering: BTreeSet<IpAddr>,
     /// When an ineligible owner gives up waiting for a successor.
     graces: Deadlines,
+    damping: Damping,
     peers: BTreeMap<MemberTag, Peer>,
     claims: Claims,
     /// The greatest epoch ever seen of each VIP.
@@ -107,6 +110,7 @@ impl Segment {
             own: OwnTable::default(),
             answering: BTreeSet::new(),
             graces: Deadlines::default(),
+            damping: Damping::default(),
             peers: BTreeMap::new(),
             claims: Claims::default(),
             seen: BTreeMap::new(),
@@ -132,6 +136,7 @@ impl Segment {
         }
         self.notice_lateness(now);
         self.notice_pause(now);
+        self.run_damping(now);
         match input {
             Input::Datagram { from, bytes } => self.on_datagram(now, from, bytes),
             Input::Want(want) => self.on_want(now, want),
@@ -166,6 +171,7 @@ impl Segment {
             self.liveness_due(),
             self.contests.first().map(|due| self.not_while_looking(due)),
             self.graces.first(),
+            self.damping.until(),
             self.phase_due(),
             self.election_due(),
             self.leave_by,

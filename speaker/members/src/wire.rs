@@ -1,7 +1,8 @@
 //! The body of a datagram.
 //!
 //! Fixed fields, the sender's names, then optional sections announced by flags.
-//! A body that decodes is complete and free of trailing bytes, so one meaning has one encoding per flag set.
+//! A body that decodes is complete and free of trailing bytes, so one meaning has one encoding per flag set but for flags
+//! that are not known.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) struct Flags {
     pub(crate) left: bool,
     /// Wants an answer at once.
     pub(crate) solicits: bool,
+    /// Lost what it owned too often; comes after the others.
+    pub(crate) damped: bool,
 }
 
 /// Proves that the sender has read one datagram of `to`.
@@ -88,6 +91,11 @@ const HAS_ANSWER: u8 = 1 << 5;
 const HAS_ASK: u8 = 1 << 6;
 const HAS_PIECE: u8 = 1 << 7;
 
+/// The interval takes the low bits of its word, for it is 60 s at most. The rest are flags, and those that are not known are
+/// ignored: a member of a later version must not look dead for one.
+const INTERVAL_BITS: u32 = (1 << 26) - 1;
+const DAMPED: u32 = 1 << 31;
+
 const CHANGE_V6: u8 = 1;
 const CHANGE_HELD: u8 = 1 << 1;
 const CHANGE_YIELDING: u8 = 1 << 2;
@@ -136,8 +144,9 @@ impl Body {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         out.push(self.flag_bits());
-        let interval = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&interval.to_be_bytes());
+        let interval = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX).min(INTERVAL_BITS);
+        let damped = if self.flags.damped { DAMPED } else { 0 };
+        out.extend_from_slice(&(interval | damped).to_be_bytes());
         out.extend_from_slice(&self.mac.0);
         out.extend_from_slice(&self.summary.version.to_be_bytes());
         out.extend_from_slice(&self.summary.count.to_be_bytes());
@@ -169,7 +178,7 @@ impl Body {
     }
 
     fn flag_bits(&self) -> u8 {
-        let Flags { ready, listening, leaving, left, solicits } = self.flags;
+        let Flags { ready, listening, leaving, left, solicits, damped: _ } = self.flags;
         [
             (ready, READY),
             (listening, LISTENING),
@@ -187,7 +196,8 @@ impl Body {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader(bytes);
         let bits = reader.u8()?;
-        let interval = Duration::from_micros(u64::from(reader.u32()?));
+        let word = reader.u32()?;
+        let interval = Duration::from_micros(u64::from(word & INTERVAL_BITS));
         if interval < Duration::from_millis(1) || interval > MAX_INTERVAL {
             return Err(Malformed);
         }
@@ -208,6 +218,7 @@ impl Body {
             leaving: bits & LEAVING != 0,
             left: bits & LEFT != 0,
             solicits: bits & SOLICITS != 0,
+            damped: word & DAMPED != 0,
         };
         Ok(Self { member: MemberId { node, link }, mac, flags, interval, summary, heard, answer, ask, piece })
     }

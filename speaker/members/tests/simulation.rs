@@ -7,6 +7,8 @@
 mod calm;
 #[path = "simulation/checks.rs"]
 mod checks;
+#[path = "simulation/flapping.rs"]
+mod flapping;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/scale.rs"]

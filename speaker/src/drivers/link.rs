@@ -272,6 +272,16 @@ impl Driver {
             }
             members::Event::Resumed => tracing::info!(link = self.name, "answering again after a pause"),
             members::Event::Settled => tracing::info!(link = self.name, "heard the wire long enough to own addresses"),
+            members::Event::Damped { losses, window } => {
+                tracing::warn!(
+                    link = self.name,
+                    losses,
+                    ?window,
+                    "this node lost its addresses too often; until it has lost none for that long, every other node is \
+                     chosen before it"
+                );
+            }
+            members::Event::Undamped => tracing::info!(link = self.name, "this node is chosen like any other again"),
             members::Event::Superseded { by } => {
                 tracing::error!(link = self.name, %by, "another process speaks for this node and link; this one has stopped here");
             }
@@ -343,11 +353,13 @@ impl Driver {
     }
 
     fn observed(&self) -> LinkObserved {
+        let view = self.segment.view();
         LinkObserved {
             name: self.name.clone(),
             mac: self.mac,
-            phase: self.segment.view().phase,
-            members: MemberObserved::all(&self.segment),
+            phase: view.phase,
+            damped_for: view.damped_until.map(|until| until.saturating_duration_since(Instant::now())),
+            members: MemberObserved::all(&view),
             owners: self.vips.keys().map(|vip| (*vip, self.segment.owner(*vip).cloned())).collect(),
             answering: self.segment.answering().collect(),
             heartbeats: self.segment.stats().clone(),

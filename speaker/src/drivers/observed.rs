@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use l2::MacAddr;
-use members::{MemberId, MemberState, PhaseView, Reach, Segment};
+use members::{MemberId, MemberState, PhaseView, Reach, View};
 
 /// One link at one moment.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct LinkObserved {
     pub mac: MacAddr,
     /// What this node does on the wire.
     pub phase: PhaseView,
+    /// How much longer every other node is chosen before this one, because it lost its VIPs too often; nothing if it is not so.
+    pub damped_for: Option<Duration>,
     /// The other members of the wire.
     pub members: Vec<MemberObserved>,
     /// The owner of each VIP that is wanted on the wire, if there is one.
@@ -49,6 +51,8 @@ pub struct MemberObserved {
     pub silent: Duration,
     /// Whether its node may own anything.
     pub ready: bool,
+    /// Whether it lost its VIPs so often that every other node is chosen before it.
+    pub damped: bool,
     /// Whether it hears this node.
     pub reach: Reach,
     /// How many VIPs it claims.
@@ -57,7 +61,7 @@ pub struct MemberObserved {
 
 impl MemberObserved {
     /// Returns the other members of a wire.
-    pub(super) fn all(segment: &Segment) -> Vec<Self> {
+    pub(super) fn all(view: &View<'_>) -> Vec<Self> {
         let copy = |member: &members::MemberView<'_>| Self {
             member: member.member.clone(),
             state: member.state,
@@ -65,10 +69,11 @@ impl MemberObserved {
             address: member.address,
             silent: member.last_heard.elapsed(),
             ready: member.ready,
+            damped: member.damped,
             reach: member.reach,
             claims: member.claims,
         };
-        segment.view().members.iter().map(copy).collect()
+        view.members.iter().map(copy).collect()
     }
 }
 

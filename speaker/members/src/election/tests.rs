@@ -6,7 +6,7 @@ use crate::name::{LinkName, MemberId};
 fn contender(node: &str, load: usize) -> Contender {
     let node = NodeName::new(node).unwrap();
     let tag = MemberId { node: node.clone(), link: LinkName::new("lan0").unwrap() }.tag();
-    Contender { tag, node, load, listening: false }
+    Contender { tag, node, load, listening: false, damped: false }
 }
 
 fn vip(number: u32) -> IpAddr {
@@ -59,6 +59,24 @@ fn only_candidates_are_elected_and_the_draining_come_last() {
     assert_eq!(winner(&Ballot { excluded: &excluded, ..ballot(1, &scores) }, &contenders), Some(1));
     let draining = Ballot { last_resort: Some(contenders[0].tag), ..ballot(1, &scores) };
     assert_eq!(draining.elect(&contenders, Some(0)), Some(Outcome { winner: 1, before_me: Some(1) }));
+}
+
+#[test]
+fn the_damped_come_after_all_others_but_before_those_that_drain() {
+    let mut contenders = [contender("a", 0), contender("b", 9), contender("c", 9)];
+    contenders[0].damped = true;
+    let owners = BTreeSet::from([contenders[0].node.clone()]);
+    for number in 0..50 {
+        let scores = [Some(9), Some(0), Some(1)];
+        let ballot = Ballot { group_owners: &owners, bound: 5, ..ballot(number, &scores) };
+        assert_eq!(ballot.elect(&contenders, Some(0)), Some(Outcome { winner: 2, before_me: Some(2) }));
+        let draining = Ballot { last_resort: Some(contenders[1].tag), excluded: &[contenders[2].tag], ..ballot };
+        assert_eq!(draining.elect(&contenders, Some(0)), Some(Outcome { winner: 0, before_me: Some(0) }));
+    }
+    let alone = [Some(0), None, None];
+    assert_eq!(winner(&ballot(1, &alone), &contenders), Some(0), "better than nobody");
+    let all_damped = contenders.clone().map(|contender| Contender { damped: true, ..contender });
+    assert_eq!(winner(&ballot(1, &[Some(0), Some(1), Some(0)]), &all_damped), Some(1), "among themselves as ever");
 }
 
 #[test]

@@ -97,8 +97,15 @@ impl Segment {
             node: peer.member.node.clone(),
             load: peer.table.len(),
             listening: peer.flags.listening,
+            damped: peer.flags.damped,
         });
-        let me = Contender { tag: self.tag, node: self.config.me.node.clone(), load: self.own.len(), listening: false };
+        let me = Contender {
+            tag: self.tag,
+            node: self.config.me.node.clone(),
+            load: self.own.len(),
+            listening: false,
+            damped: self.is_damped(),
+        };
         let is_candidate = self.ready && self.leave_by.is_none();
         peers.chain(is_candidate.then_some(me)).collect()
     }

@@ -25,7 +25,7 @@ impl Segment {
                     self.regroup(vip, group, true);
                     self.update_stance(now, vip);
                 }
-                None => self.forget(vip),
+                None => self.forget(now, vip),
             }
             self.review(now, vip);
         }
@@ -44,8 +44,8 @@ impl Segment {
         }
     }
 
-    fn forget(&mut self, vip: IpAddr) {
-        self.release(vip, Released::Unwanted);
+    fn forget(&mut self, now: Instant, vip: IpAddr) {
+        self.release(now, vip, Released::Unwanted);
         self.vacancies.remove(&vip);
         self.claim_at.remove(vip);
         self.owners.remove(&vip);
@@ -93,7 +93,7 @@ impl Segment {
 
     pub(super) fn run_graces(&mut self, now: Instant) {
         while let Some(vip) = self.graces.pop(now) {
-            self.release(vip, Released::Ineligible);
+            self.release(now, vip, Released::Ineligible);
             self.review(now, vip);
         }
     }
@@ -150,11 +150,11 @@ impl Segment {
             if gives_way {
                 self.record(vip, Claim { epoch: rival.claim.epoch.next(), ..mine });
             } else if mine.yielding {
-                self.release(vip, Released::HandedOver);
+                self.release(now, vip, Released::HandedOver);
                 return;
             } else {
                 self.stats.conflicts += 1;
-                self.release(vip, Released::Conflict);
+                self.release(now, vip, Released::Conflict);
                 self.resolved(vip, rival.member);
                 return;
             }
@@ -186,7 +186,7 @@ impl Segment {
         while let Some(vip) = self.contests.pop(now) {
             let Some(rival) = self.claims.best(vip) else { continue };
             self.deferred.insert(vip, rival.member);
-            self.release(vip, Released::Unheard);
+            self.release(now, vip, Released::Unheard);
             self.resolved(vip, rival.member);
             self.review(now, vip);
         }
@@ -266,8 +266,9 @@ impl Segment {
         }
     }
 
-    pub(super) fn release(&mut self, vip: IpAddr, why: Released) {
+    pub(super) fn release(&mut self, now: Instant, vip: IpAddr, why: Released) {
         let Some(span) = self.own.remove(vip) else { return };
+        self.note_release(now, vip, why);
         self.sending.tell(span);
         self.graces.remove(vip);
         self.contests.remove(vip);
@@ -280,7 +281,7 @@ impl Segment {
     pub(super) fn release_all(&mut self, now: Instant, why: Released) {
         let vips: Vec<IpAddr> = self.own.vips().collect();
         for vip in vips {
-            self.release(vip, why);
+            self.release(now, vip, why);
             self.review(now, vip);
         }
     }

@@ -128,7 +128,8 @@ impl Segment {
         if sequence <= peer.table.sequence() {
             return;
         }
-        let was_electable = (peer.is_electable(false), peer.is_electable(true));
+        let standing = |peer: &Peer| (peer.is_electable(false), peer.is_electable(true), peer.flags.damped);
+        let stood = standing(peer);
         // Whether a member answers counts for all its claims.
         let turned = peer.flags.listening != body.flags.listening;
         if peer.mac != body.mac {
@@ -138,7 +139,7 @@ impl Segment {
         }
         peer.interval = body.interval;
         peer.flags = body.flags;
-        self.replan |= was_electable != (peer.is_electable(false), peer.is_electable(true));
+        self.replan |= stood != standing(peer);
         let changes = peer.table.apply(sequence, body.summary, body.piece.as_ref());
         if peer.table.is_complete() {
             peer.repair_at = None;

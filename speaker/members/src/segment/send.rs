@@ -225,7 +225,14 @@ impl Segment {
         Body {
             member: self.config.me.clone(),
             mac: self.link.map_or(crate::Mac([0; 6]), |link| link.mac),
-            flags: Flags { ready: self.ready, listening, leaving, left: false, solicits: false },
+            flags: Flags {
+                ready: self.ready,
+                listening,
+                leaving,
+                left: false,
+                solicits: false,
+                damped: self.is_damped(),
+            },
             interval: self.sending.stated[0],
             summary: self.own.summary(),
             heard: Vec::new(),

@@ -201,6 +201,114 @@ fn releases_at_once_when_the_link_goes_down_and_listens_when_it_returns() {
     assert_eq!(segment.view().phase, PhaseView::Listening);
 }
 
+/// Takes the link away and gives it back, and returns what came out until the member has settled again.
+fn replug(segment: &mut Segment, now: Instant) -> (Instant, Vec<Output>) {
+    segment.handle(now, Input::Link(LinkFacts { mac: MAC, up: false }));
+    let mut all = outputs(segment);
+    let now = now + ms(1000);
+    segment.handle(now, Input::Link(LinkFacts { mac: MAC, up: true }));
+    let (now, rest) = run(segment, now, ms(320));
+    all.extend(rest);
+    (now, all)
+}
+
+#[test]
+fn a_link_lost_three_times_makes_the_member_the_last_choice_until_it_is_quiet() {
+    let (mut now, mut segment) = settled("a", begin());
+    let damped = Output::Event(Event::Damped { losses: 3, window: Duration::from_secs(600) });
+    for expected in [false, false, true, false] {
+        let (later, all) = replug(&mut segment, now);
+        now = later;
+        assert_eq!(all.contains(&damped), expected);
+        assert_eq!(segment.answering().collect::<Vec<_>>(), [VIP], "better than nobody");
+    }
+    let until = segment.view().damped_until.unwrap();
+    let (_, all) = run(&mut segment, now, until - now - ms(1));
+    assert!(!all.contains(&Output::Event(Event::Undamped)));
+    let (_, all) = run(&mut segment, until - ms(1), ms(1));
+    assert!(all.contains(&Output::Event(Event::Undamped)));
+    let told = all.iter().position(|output| matches!(output, Output::Send { to: To::Group, .. }));
+    assert!(told.is_some(), "the others learn of it at once");
+    assert_eq!(segment.view().damped_until, None);
+}
+
+#[test]
+fn damping_that_ends_while_the_link_is_down_is_over_when_it_returns() {
+    let (mut now, mut segment) = settled("a", begin());
+    for _ in 0..3 {
+        (now, _) = replug(&mut segment, now);
+    }
+    segment.handle(now, Input::Link(LinkFacts { mac: MAC, up: false }));
+    outputs(&mut segment);
+    segment.handle(now + Duration::from_secs(601), Input::Link(LinkFacts { mac: MAC, up: true }));
+    assert_eq!(outputs(&mut segment)[0], Output::Event(Event::Undamped));
+}
+
+#[test]
+fn only_own_faults_that_end_ownership_count() {
+    let is_damped = |segment: &Segment| segment.view().damped_until.is_some();
+    let first_counts = |node: &str, now: Instant| {
+        let mut segment = up(node, 5, now);
+        segment.config.timing.damping_losses = 1;
+        let (now, _) = run(&mut segment, now, ms(320));
+        (now, segment)
+    };
+    let cases: [(Input<'_>, bool); 5] = [
+        (Input::Want(BTreeMap::new()), false),
+        (Input::Want(BTreeMap::from([(VIP, candidacy(Mine::Ineligible))])), false),
+        (Input::Leave, false),
+        (Input::Ready(false), true),
+        (Input::Link(LinkFacts { mac: MAC, up: false }), true),
+    ];
+    for (input, counts) in cases {
+        let told = format!("{input:?}");
+        let (now, mut segment) = first_counts("a", begin());
+        segment.handle(now, input);
+        run(&mut segment, now, ms(600));
+        assert_eq!((segment.answering().count(), is_damped(&segment)), (0, counts), "{told}");
+    }
+    let (now, mut idle) = first_counts("a", begin());
+    idle.handle(now, Input::Want(BTreeMap::new()));
+    idle.handle(now, Input::Link(LinkFacts { mac: MAC, up: false }));
+    assert!(!is_damped(&idle), "nothing was lost");
+}
+
+#[test]
+fn standing_still_counts_only_if_somebody_took_over() {
+    for taken in [false, true] {
+        let (mut now, mut a, mut b) = settled_pair();
+        a.config.timing.damping_losses = 1;
+        outputs(&mut a);
+        let mut beats = Vec::new();
+        while beats.is_empty() {
+            now += ms(1);
+            a.handle(now, Input::Timeout);
+            b.handle(now, Input::Timeout);
+            beats = datagrams(&mut a);
+        }
+        beats.iter().for_each(|bytes| receive(&mut b, now, bytes));
+        let mut waiting = Vec::new();
+        for _ in 0..if taken { 1000 } else { 260 } {
+            now += ms(1);
+            b.handle(now, Input::Timeout);
+            waiting.extend(datagrams(&mut b));
+        }
+        a.handle(now, Input::Timeout);
+        assert_eq!(a.phase(), PhaseView::Revalidating);
+        waiting.iter().for_each(|bytes| receive(&mut a, now, bytes));
+        for _ in 0..100 {
+            datagrams(&mut a).iter().for_each(|bytes| receive(&mut b, now, bytes));
+            datagrams(&mut b).iter().for_each(|bytes| receive(&mut a, now, bytes));
+            now += ms(1);
+            a.handle(now, Input::Timeout);
+            b.handle(now, Input::Timeout);
+        }
+        assert_eq!(b.answering().count(), usize::from(taken));
+        assert_eq!(a.view().damped_until.is_some(), taken);
+        assert_eq!(b.view().members[0].damped, taken, "the others know");
+    }
+}
+
 #[test]
 fn announces_everything_again_under_a_new_hardware_address() {
     let now = begin();

@@ -13,6 +13,8 @@ use crate::peer::{Life, Reach, Silence};
 pub struct View<'a> {
     /// What the machine does.
     pub phase: PhaseView,
+    /// Until when this member comes after the others, if it does.
+    pub damped_until: Option<Instant>,
     /// The other members, gone ones included until they are forgotten.
     pub members: Vec<MemberView<'a>>,
 }
@@ -49,6 +51,8 @@ pub struct MemberView<'a> {
     pub interval: Duration,
     /// Whether its node may own anything.
     pub ready: bool,
+    /// Whether it lost what it owned so often that it comes after the others.
+    pub damped: bool,
     /// Whether it hears this member.
     pub reach: Reach,
     /// How many VIPs it claims.
@@ -95,10 +99,11 @@ impl Segment {
             last_heard: peer.last_heard,
             interval: peer.interval,
             ready: peer.flags.ready,
+            damped: peer.flags.damped,
             reach: peer.reach,
             claims: peer.table.len(),
         });
-        View { phase: self.phase(), members: members.collect() }
+        View { phase: self.phase(), damped_until: self.damping.until(), members: members.collect() }
     }
 
     /// Returns the owner of a desired VIP as far as it is known.

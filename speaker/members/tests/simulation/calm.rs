@@ -21,6 +21,7 @@ fn every_fault_on_a_calm_wire_moves_what_it_must_and_nothing_else() {
 fn simulate(seed: u64) -> Result<(), String> {
     let nodes = usize::try_from(seed % 7).unwrap() + 2;
     let mut world = World::new(seed, nodes, 6);
+    world.damp_soon(seed % 5 == 1);
     world.checks.overlap_bound = Some(OVERLAP);
     world.checks.strict_resume = true;
     let at_first = nodes - world.pick(nodes / 2 + 1);

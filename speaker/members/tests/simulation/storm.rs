@@ -21,6 +21,7 @@ fn after_any_storm_every_vip_has_exactly_one_owner_that_says_so() {
 pub(crate) fn simulate(seed: u64) -> Result<(), String> {
     let nodes = usize::try_from(seed % 7).unwrap() + 2;
     let mut world = World::new(seed, nodes, 6);
+    world.damp_soon(seed % 5 == 1);
     world.weather = Weather {
         loss_percent: [0, 1, 5, 20][world.pick(4)],
         duplicate_percent: 5,

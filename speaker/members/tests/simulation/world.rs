@@ -94,6 +94,14 @@ impl World {
         }
     }
 
+    /// Makes one loss damp for a short time, so that damping begins and ends in the middle of everything else.
+    pub(crate) fn damp_soon(&mut self, soon: bool) {
+        if soon {
+            self.timing.damping_losses = 1;
+            self.timing.damping_window = ms(2500);
+        }
+    }
+
     pub(crate) fn roll(&mut self, percent: u32) -> bool {
         percent > 0 && self.rng.random_range(0..100) < percent
     }
