@@ -12,7 +12,7 @@ use std::time::Duration;
 use std::{fmt, ptr};
 
 use ipnet::IpNet;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpStream;
 
@@ -185,6 +185,19 @@ pub(super) fn set_ttl(socket: &Socket, remote: SocketAddr, ttl: u8, minimum: Opt
     match minimum {
         Some(minimum) => set_option(socket, level, name, &libc::c_int::from(minimum)),
         None => Ok(()),
+    }
+}
+
+/// Lets everything that leaves a connection from here on have the greatest TTL.
+///
+/// # Errors
+/// Returns the kernel's error.
+pub fn raise_ttl(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    if stream.local_addr()?.is_ipv4() {
+        socket.set_ttl_v4(u8::MAX.into())
+    } else {
+        socket.set_unicast_hops_v6(u8::MAX.into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use lab::{
     Tap,
-    peers::{Bird, next_hops},
+    peers::{Bird, Frr, next_hops},
     routed::{FOUR, SOON, Scene},
 };
 
@@ -110,4 +110,35 @@ fn a_router_behind_another_is_reached_by_multihop_alone() {
     expect(&mut scene, "multihop");
     scene.peer("tor", &format!("{peer}, ebgpMultiHop: true"));
     scene.lab.eventually(SOON, "the session is up", || bird.is_up("n1") && scene.is_up("tor"));
+}
+
+/// Starts a session that comes no further than the router's OPEN, puts the peer right, and expects the route.
+fn put_right(scene: &mut Scene, right: &str) {
+    scene.peer("tor", &format!("{PEER}, connectTime: 1s"));
+    scene.start();
+    let stuck = |scene: &Scene| scene.observed("tor").is_some_and(|peer| peer.state == "OpenConfirm");
+    scene.lab.eventually(SOON, "the router hears no answer to its OPEN", || stuck(scene));
+    // By now the kernel sends what nobody acknowledges ever more seldom.
+    thread::sleep(SEVERAL_ATTEMPTS);
+    assert!(stuck(scene), "{}", scene.reason("tor"));
+    scene.peer("tor", &format!("{PEER}, connectTime: 1s, {right}"));
+    // A router that was not told of the end keeps the first connection for minutes, and takes no other.
+    scene.expect_route();
+}
+
+#[test]
+fn bird_lets_us_in_as_soon_as_its_ttl_security_is_met() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let _bird = scene.bird(&BIRD.replace("passive;", "passive; ttl security on;"));
+    put_right(&mut scene, "ttlSecurityHops: 1");
+}
+
+#[test]
+fn frr_lets_us_in_as_soon_as_its_ttl_security_is_met() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Frr::is_available()) else { return };
+    let neighbor = "router bgp 65000\n bgp router-id 192.0.2.12\n no bgp ebgp-requires-policy\n \
+                    neighbor 192.0.2.11 remote-as 65001\n neighbor 192.0.2.11 passive\n \
+                    neighbor 192.0.2.11 ttl-security hops 1\n";
+    let _frr = Frr::start(&scene.router.host, scene.lab.directory(), neighbor);
+    put_right(&mut scene, "ttlSecurityHops: 1");
 }

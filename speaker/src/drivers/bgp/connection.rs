@@ -11,6 +11,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::net::tcp;
+
 /// How long the last bytes may take to leave, and the router to close its side.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes read at once.
@@ -108,7 +110,12 @@ impl Connection {
     pub(super) fn close(&mut self) {
         self.phase = match self.phase {
             Phase::Dialing | Phase::Gone => Phase::Gone,
-            Phase::Open => Phase::Closing { ended: false, until: Instant::now() + FAREWELL },
+            Phase::Open => {
+                // A router whose TTL security we did not meet has heard nothing of us; unless it hears the end, it keeps this connection
+                // until its hold time is over and takes no other. Fails only where the connection is gone.
+                drop(tcp::raise_ttl(&self.stream));
+                Phase::Closing { ended: false, until: Instant::now() + FAREWELL }
+            }
             closing @ Phase::Closing { .. } => closing,
         };
     }
