@@ -14,7 +14,7 @@ use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::status::{Controller, Standing, Status};
+use crate::status::{BfdTiming, Controller, Standing, Status};
 
 /// Shows which Service has which IP, who answers for it, and what is wrong.
 #[derive(Debug, Clone, Args)]
@@ -178,10 +178,16 @@ fn peers(status: &Status) -> Table {
         let failure = peer.last_error.clone().filter(|_| peer.up_seconds.is_none());
         let reason = peer.fault.clone().or(failure).unwrap_or_default();
         let asn = peer.asn.map(|asn| asn.to_string()).unwrap_or_default();
-        let bfd = peer.bfd.clone().unwrap_or_default();
+        let bfd = peer.bfd.as_ref().map(|state| bfd(state, peer.bfd_timing)).unwrap_or_default();
         peers.add_row([&peer.name, &peer.router, &asn, &peer.state, &up_for, &routes, &bfd, &reason]);
     }
     peers
+}
+
+fn bfd(state: &str, timing: Option<BfdTiming>) -> String {
+    let Some(BfdTiming { transmit_ms, detection_ms, echo }) = timing else { return state.to_owned() };
+    let echo = if echo { ", echo" } else { "" };
+    format!("{state}, every {transmit_ms} ms, lost after {detection_ms} ms{echo}")
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {

@@ -167,12 +167,27 @@ pub struct Peer {
     /// The state of the BFD session, where the path is watched.
     #[serde(default)]
     pub bfd: Option<String>,
+    /// What both ends of the BFD session agreed on, once the router has been heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd_timing: Option<BfdTiming>,
     /// Why there is no session, as far as this node knows by itself.
     #[serde(default)]
     pub fault: Option<String>,
     /// The latest failure; it stays after the next success.
     #[serde(default)]
     pub last_error: Option<String>,
+}
+
+/// How closely a path is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdTiming {
+    /// Milliseconds between our packets, before jitter.
+    pub transmit_ms: u64,
+    /// Milliseconds for which the router may be silent.
+    pub detection_ms: u64,
+    /// Echoes that come back are what counts, and the packets above are slow.
+    #[serde(default)]
+    pub echo: bool,
 }
 
 impl Status {

@@ -12,6 +12,8 @@ pub mod peers;
 pub mod reasons;
 pub mod view;
 
-pub use drivers::routing::{PathObserved, PeerObserved, Routing, RoutingObserver, SessionObserved};
+pub use drivers::routing::{
+    PathObserved, PeerObserved, Routing, RoutingObserved, RoutingObserver, SessionObserved, TurnedAway,
+};
 pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Observer, Wire};
 pub use drivers::{Counters, LinkObserved, MemberObserved};

@@ -81,7 +81,7 @@ const DAMPED: Family = gauge(
 );
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 47] = [
+pub const FAMILIES: [Family; 50] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -128,6 +128,9 @@ pub const FAMILIES: [Family; 47] = [
     routing::ESTABLISHED,
     routing::NOTIFICATIONS_RECEIVED,
     routing::FILTERED,
+    routing::TURNED_AWAY,
+    routing::TRANSMIT_INTERVAL,
+    routing::DETECTION_TIME,
     routing::DISCARDS,
 ];
 

@@ -109,6 +109,18 @@ pub enum PeerFault {
     },
 }
 
+/// A peer that is configured and gets no session.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{fault}")]
+pub struct PeerRefused {
+    /// Where its router is, which no other peer lets in meanwhile.
+    pub router: Router,
+    /// The VRF device of the session.
+    pub vrf: Option<String>,
+    /// Why there is none.
+    pub fault: PeerFault,
+}
+
 /// What the sessions of a node are made of.
 #[derive(Debug)]
 pub struct Inputs<'a> {
@@ -126,13 +138,14 @@ pub struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// Returns the sessions this node should have, and why it has some of them not.
-    pub fn peers(&self) -> BTreeMap<PeerName, Result<Arc<PeerDesired>, PeerFault>> {
+    pub fn peers(&self) -> BTreeMap<PeerName, Result<Arc<PeerDesired>, PeerRefused>> {
         let nothing = BTreeMap::new();
         let labels = self.node.map_or(&nothing, |node| &node.metadata.labels);
         let mine = self.config.peers.values().filter(|peer| any_or_empty(&peer.node_selectors, labels));
         let named = |peer: &checked::Peer| {
             let name = PeerName::from(peer.name.as_str());
-            let desired = self.desired(&name, peer).map(Arc::new);
+            let refused = |fault| PeerRefused { router: peer.router.clone(), vrf: peer.vrf.clone(), fault };
+            let desired = self.desired(&name, peer).map(Arc::new).map_err(refused);
             (name, desired)
         };
         mine.map(named).collect()
@@ -304,8 +317,19 @@ pub(crate) fn export_filter(pools: &[announce::Prefix]) -> ExportFilter {
     ExportFilter::new(pools.iter().copied().map(prefix))
 }
 
+/// How far the echo function of BFD works on a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Echoes {
+    /// Not at all: there is none for IPv6.
+    Impossible,
+    /// The router may return ours, but this node forwards nothing, so it would drop the router's.
+    Ours,
+    /// In both directions.
+    Both,
+}
+
 /// Returns the settings of the BFD session with a router.
-pub(crate) fn bfd_config(profile: &checked::BfdProfile, path: bfd::Hops, four: bool) -> bfd::Config {
+pub(crate) fn bfd_config(profile: &checked::BfdProfile, path: bfd::Hops, echoes: Echoes) -> bfd::Config {
     let checked::BfdProfile {
         name: _,
         receive_interval,
@@ -317,11 +341,16 @@ pub(crate) fn bfd_config(profile: &checked::BfdProfile, path: bfd::Hops, four: b
     } = profile;
     let echo = |interval: &Duration| {
         let interval = interval_of(*interval);
-        bfd::EchoConfig { transmit_interval: interval, receive_interval: interval }
+        let returned = match echoes {
+            Echoes::Impossible => return None,
+            Echoes::Ours => None,
+            Echoes::Both => Some(interval),
+        };
+        Some(bfd::EchoConfig { transmit_interval: interval, receive_interval: returned })
     };
     bfd::Config {
         path: match path {
-            bfd::Hops::Single => bfd::Path::SingleHop { echo: echo_interval.as_ref().filter(|_| four).map(echo) },
+            bfd::Hops::Single => bfd::Path::SingleHop { echo: echo_interval.as_ref().and_then(echo) },
             bfd::Hops::Multi => {
                 bfd::Path::MultiHop { minimum_ttl: NonZeroU8::new(*minimum_ttl).unwrap_or(NonZeroU8::MIN) }
             }

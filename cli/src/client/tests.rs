@@ -98,13 +98,15 @@ fn a_session_that_is_down_shows_its_latest_failure_and_one_that_is_up_does_not()
         announced: 0,
         wanted: 1,
         asn: None,
-        bfd: None,
+        bfd: Some("Up".to_owned()),
+        bfd_timing: up_seconds.map(|_| BfdTiming { transmit_ms: 150, detection_ms: 1000, echo: false }),
         fault: None,
         last_error: Some("refused".to_owned()),
     };
     let text = |peer| printed(&Status { peers: vec![peer], ..Status::default() });
     assert!(text(peer(None)).contains("refused"));
     assert!(!text(peer(Some(3))).contains("refused"));
+    assert!(text(peer(Some(3))).contains("Up, every 150 ms, lost after 1000 ms"));
 }
 
 #[tokio::test]

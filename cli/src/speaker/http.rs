@@ -72,9 +72,9 @@ async fn ready(State(source): State<Source>) -> Response {
 }
 
 async fn metrics(State(source): State<Source>) -> Response {
-    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
+    let (links, routing) = tokio::join!(source.wire.observe(), source.routing.observe_all());
     let decided = source.decided();
-    match report::render(&decided, &links, &peers) {
+    match report::render(&decided, &links, &routing) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

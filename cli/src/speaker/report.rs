@@ -8,7 +8,7 @@ use prometheus::{Gauge, IntCounter, Opts, Registry, TextEncoder};
 use speaker::advertised::{Advertised, advertised};
 use speaker::kubernetes::Planned;
 use speaker::metrics::Family;
-use speaker::{LinkObserved, PeerObserved, metrics};
+use speaker::{LinkObserved, PeerObserved, RoutingObserved, metrics};
 
 use crate::standalone::FAULTS;
 use crate::standalone::report::{damped, members_of, peer, peers_of, vips};
@@ -38,7 +38,7 @@ impl Decided {
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
             faults: self.faults(),
-            notes: self.planned.notes.iter().cloned().chain(links.iter().filter_map(damped)).collect(),
+            notes: self.planned.notes().chain(links.iter().filter_map(damped)).collect(),
         }
     }
 
@@ -89,12 +89,16 @@ impl Decided {
 }
 
 /// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObserved]) -> prometheus::Result<String> {
+pub(super) fn render(
+    decided: &Decided,
+    links: &[LinkObserved],
+    routing: &RoutingObserved,
+) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-    metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(peers))?;
-    metrics::collect_routing(&registry, peers)?;
+    metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(&routing.peers))?;
+    metrics::collect_routing(&registry, routing)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
     let stale = !faults.is_empty() || !unreadable.is_empty();
     let flag = |condition: bool| if condition { 1.0 } else { 0.0 };

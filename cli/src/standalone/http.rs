@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
-use speaker::{LinkObserved, Observer, PeerObserved, RoutingObserver, metrics};
+use speaker::{LinkObserved, Observer, RoutingObserved, RoutingObserver, metrics};
 use tokio::sync::watch;
 
 use super::report::Decided;
@@ -58,22 +58,26 @@ async fn ready(State(source): State<Source>) -> Response {
 }
 
 async fn metrics(State(source): State<Source>) -> Response {
-    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
+    let (links, routing) = tokio::join!(source.wire.observe(), source.routing.observe_all());
     let decided = source.decided.borrow().clone();
-    match render(&decided, &links, &peers) {
+    match render(&decided, &links, &routing) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
 /// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(decided: &Decided, links: &[LinkObserved], peers: &[PeerObserved]) -> prometheus::Result<String> {
+pub(super) fn render(
+    decided: &Decided,
+    links: &[LinkObserved],
+    routing: &RoutingObserved,
+) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     controller::metrics::collect(&registry, &decided.allocated.plan)?;
-    metrics::collect(&registry, &decided.node, &decided.desired, links, &decided.advertised(peers))?;
-    metrics::collect_routing(&registry, peers)?;
+    metrics::collect(&registry, &decided.node, &decided.desired, links, &decided.advertised(&routing.peers))?;
+    metrics::collect_routing(&registry, routing)?;
     let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
     registry.register(Box::new(faults.clone()))?;
     faults.with_label_values::<&str>(&[]).set(decided.faults.len() as f64);

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use announce::{Desired, Mine, PeerName, ServiceId};
 use ipam::{PoolName, Usage};
 use members::PhaseView;
 use speaker::advertised::{Advertised, advertised};
-use speaker::{LinkObserved, PeerObserved, metrics};
+use speaker::{LinkObserved, PathObserved, PeerObserved, metrics};
 
 use super::allocation::Allocated;
 use super::configuration::Cluster;
-use crate::status::{Member, Peer, Pool, Service, Status, Vip};
+use crate::status::{BfdTiming, Member, Peer, Pool, Service, Status, Vip};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
 #[derive(Debug, Default)]
@@ -174,9 +175,16 @@ pub(crate) fn peer(observed: &PeerObserved) -> Peer {
         wanted: session.map_or(0, |session| session.routes.len()),
         asn: status.and_then(|status| status.session.as_ref()).map(|session| session.peer_as.get()),
         bfd: metrics::path_label(observed).map(str::to_owned),
+        bfd_timing: observed.path.as_ref().and_then(bfd_timing),
         fault: observed.fault.clone().or_else(|| observed.path.as_ref()?.fault.clone()),
         last_error: session.and_then(|session| session.last_error.clone()),
     }
+}
+
+fn bfd_timing(path: &PathObserved) -> Option<BfdTiming> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (transmit_ms, detection_ms) = (milliseconds(path.transmit_interval?), milliseconds(path.detection_time?));
+    Some(BfdTiming { transmit_ms, detection_ms, echo: path.echo })
 }
 
 /// Returns the names of the peers that were told of a Service.

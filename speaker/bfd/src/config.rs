@@ -84,10 +84,10 @@ impl Path {
 pub struct EchoConfig {
     /// Shortest interval at which we send echoes; the neighbour's limit is used where that is longer. FRR's default is 50 ms.
     pub transmit_interval: Interval,
-    /// Shortest interval at which we return the neighbour's echoes (Required Min Echo RX Interval). FRR's default is 50 ms.
+    /// Shortest interval at which the host returns the neighbour's echoes (Required Min Echo RX Interval). FRR's default is 50 ms.
     ///
-    /// It is a promise about the host: IPv4 forwarding must be on for it to hold.
-    pub receive_interval: Interval,
+    /// `None` asks the neighbour to send none, as a host must that does not forward IPv4 on the link: it would drop them all.
+    pub receive_interval: Option<Interval>,
 }
 
 /// Which end speaks first (RFC 5880 §6.1).

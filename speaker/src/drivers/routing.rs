@@ -21,8 +21,9 @@ use tokio::task;
 
 use super::bfd::BfdThread;
 use crate::net::links::Links;
-use crate::peers::{PeerDesired, PeerFault};
-pub use observed::{PathObserved, PeerObserved, SessionObserved};
+use crate::peers::{PeerDesired, PeerRefused};
+pub use admission::TurnedAway;
+pub use observed::{PathObserved, PeerObserved, RoutingObserved, SessionObserved};
 use supervisor::Supervisor;
 
 /// What never changes while the sessions run.
@@ -44,7 +45,7 @@ impl Default for Config {
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
     /// The peers of this node; one with a fault keeps the session it has.
-    pub peers: BTreeMap<PeerName, Result<Arc<PeerDesired>, PeerFault>>,
+    pub peers: BTreeMap<PeerName, Result<Arc<PeerDesired>, PeerRefused>>,
     /// The routes for each.
     pub routes: BTreeMap<PeerName, Arc<RouteTable>>,
     /// The addresses of all pools; nothing outside leaves.
@@ -61,7 +62,7 @@ pub struct Desired {
 #[derive(Debug)]
 pub struct Routing {
     desired: watch::Sender<Arc<Order>>,
-    queries: mpsc::Sender<oneshot::Sender<Vec<PeerObserved>>>,
+    queries: mpsc::Sender<oneshot::Sender<RoutingObserved>>,
     supervisor: task::JoinHandle<()>,
 }
 
@@ -115,15 +116,20 @@ impl Routing {
 /// Asks the sessions what they do at this moment.
 #[derive(Debug, Clone)]
 pub struct RoutingObserver {
-    queries: mpsc::Sender<oneshot::Sender<Vec<PeerObserved>>>,
+    queries: mpsc::Sender<oneshot::Sender<RoutingObserved>>,
 }
 
 impl RoutingObserver {
     /// Returns what the sessions say, in the order of the peers; empty once they have ended.
     pub async fn observe(&self) -> Vec<PeerObserved> {
+        self.observe_all().await.peers
+    }
+
+    /// Returns the same with what belongs to no peer.
+    pub async fn observe_all(&self) -> RoutingObserved {
         let (answer, answered) = oneshot::channel();
         if self.queries.send(answer).await.is_err() {
-            return Vec::new();
+            return RoutingObserved::default();
         }
         answered.await.unwrap_or_default()
     }

@@ -1,9 +1,11 @@
 //! The metrics of the sessions with routers, under the names that MetalLB gives them in its modes.
 
+use std::time::Duration;
+
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use super::{Family, counter, gauge};
-use crate::drivers::routing::PeerObserved;
+use crate::drivers::routing::{PeerObserved, RoutingObserved, TurnedAway};
 
 /// Which of the counters of a session a family shows.
 type Reading<Stats> = fn(&Stats) -> u64;
@@ -20,8 +22,11 @@ const PREFIXES: [&str; 2] = ["metallb_", "frrk8s_"];
 pub(super) const SESSION_UP: Family =
     gauge("metallb_bgp_session_up", PEER, "Whether the session with the router is established");
 pub(super) const ANNOUNCED: Family = gauge("metallb_bgp_announced_prefixes_total", PEER, "Routes the router has");
-pub(super) const RECEIVED: Family =
-    gauge("metallb_bgp_received_prefixes_total", PEER, "Routes taken over from the router: none, ever");
+pub(super) const RECEIVED: Family = gauge(
+    "metallb_bgp_received_prefixes_total",
+    PEER,
+    "Routes accepted from the router, after the policy for what comes in: none, ever",
+);
 pub(super) const PENDING: Family = gauge(
     "metallb_bgp_pending_prefixes_total",
     PEER,
@@ -61,6 +66,15 @@ pub(super) const NOTIFICATIONS_RECEIVED: Family =
     counter("clarion_bgp_notifications_received_total", PEER, "NOTIFICATION messages received");
 pub(super) const FILTERED: Family =
     gauge("clarion_bgp_filtered_prefixes", PEER, "Wanted routes outside all pools, which are never announced");
+pub(super) const TURNED_AWAY: Family = counter(
+    "clarion_bgp_connections_refused_total",
+    &["reason"],
+    "Connections of routers and strangers that were turned away before a byte was read",
+);
+pub(super) const TRANSMIT_INTERVAL: Family =
+    gauge("clarion_bfd_transmit_interval_seconds", PEER, "Interval between BFD packets that both ends agreed on");
+pub(super) const DETECTION_TIME: Family =
+    gauge("clarion_bfd_detection_time_seconds", PEER, "Silence of the router after which BFD calls the path down");
 pub(super) const DISCARDS: Family = counter(
     "clarion_bfd_discards_total",
     &["peer", "vrf", "reason"],
@@ -71,7 +85,13 @@ pub(super) const DISCARDS: Family = counter(
 ///
 /// # Errors
 /// Fails only when a family is there already.
-pub fn collect(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Result<()> {
+pub fn collect(registry: &Registry, observed: &RoutingObserved) -> prometheus::Result<()> {
+    let RoutingObserved { peers, turned_away } = observed;
+    let refused = super::counters(registry, TURNED_AWAY)?;
+    for reason in TurnedAway::ALL {
+        let count = turned_away.get(&reason).copied().unwrap_or_default();
+        refused.with_label_values(&[reason.label()]).inc_by(count);
+    }
     collect_gauges(registry, peers)?;
     collect_sessions(registry, peers)?;
     collect_paths(registry, peers)
@@ -131,6 +151,11 @@ fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Res
     let watched = || peers.iter().filter_map(|peer| Some((peer, peer.path.as_ref()?)));
     let up = watched().map(|(peer, path)| (peer, flag(path.state == bfd::State::Up)));
     show_gauge(registry, PATH_UP, up)?;
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+    let transmit = watched().filter_map(|(peer, path)| Some((peer, seconds(path.transmit_interval)?)));
+    show_gauge(registry, TRANSMIT_INTERVAL, transmit)?;
+    let detection = watched().filter_map(|(peer, path)| Some((peer, seconds(path.detection_time)?)));
+    show_gauge(registry, DETECTION_TIME, detection)?;
     let families: [(Family, Reading<bfd::Stats>); 7] = [
         (CONTROL_INPUT, |stats| stats.control_packet_input),
         (CONTROL_OUTPUT, |stats| stats.control_packet_output),

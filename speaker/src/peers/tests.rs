@@ -30,7 +30,8 @@ fn convert(peer: checked::Peer, secrets: &[&Secret]) -> Result<Arc<PeerDesired>,
     config.peers.insert(peer.name.clone(), peer);
     let router_id = RouterId::new(Ipv4Addr::new(192, 0, 2, 11)).unwrap();
     let inputs = Inputs { config: &config, node: None, secrets, namespace: "metallb-system", router_id };
-    inputs.peers().remove(&PeerName::from("tor")).expect("a peer without selectors is for every node")
+    let desired = inputs.peers().remove(&PeerName::from("tor")).expect("a peer without selectors is for every node");
+    desired.map_err(|refused| refused.fault)
 }
 
 #[test]
@@ -165,10 +166,16 @@ fn echo_is_for_ipv4_routers_on_the_link_alone() {
         passive: true,
         minimum_ttl: 250,
     };
-    let single = bfd_config(&profile, bfd::Hops::Single, true);
-    assert!(matches!(single.path, bfd::Path::SingleHop { echo: Some(_) }));
+    let single = bfd_config(&profile, bfd::Hops::Single, Echoes::Both);
     assert_eq!((single.detect_multiplier.get(), single.role), (5, bfd::Role::Passive));
-    assert_eq!(bfd_config(&profile, bfd::Hops::Single, false).path, bfd::Path::SingleHop { echo: None });
-    let multi = bfd_config(&profile, bfd::Hops::Multi, true).path;
+    let interval = bfd::Interval::from_millis(70).unwrap();
+    let echo = |returned| bfd::EchoConfig { transmit_interval: interval, receive_interval: returned };
+    for (echoes, expected) in
+        [(Echoes::Both, Some(echo(Some(interval)))), (Echoes::Ours, Some(echo(None))), (Echoes::Impossible, None)]
+    {
+        let path = bfd_config(&profile, bfd::Hops::Single, echoes).path;
+        assert_eq!(path, bfd::Path::SingleHop { echo: expected }, "{echoes:?}");
+    }
+    let multi = bfd_config(&profile, bfd::Hops::Multi, Echoes::Both).path;
     assert_eq!(multi, bfd::Path::MultiHop { minimum_ttl: NonZeroU8::new(250).unwrap() });
 }

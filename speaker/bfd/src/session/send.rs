@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    ControlPacket, Micros, Neighbor, Output, Role, Session, State,
+    ControlPacket, Interval, Micros, Neighbor, Output, Role, Session, State,
     negotiation::{Negotiation, Timers},
     session::{phase::Phase, transmit::Due},
     timing::detection_time,
@@ -49,8 +49,14 @@ impl Session {
             your_discriminator: self.neighbor().map(|neighbor| neighbor.packet.my_discriminator),
             desired_min_tx: timers.min_tx,
             required_min_rx: timers.min_rx,
-            required_min_echo_rx: self.config.path.echo().map_or(Micros::ZERO, |echo| echo.receive_interval.micros()),
+            required_min_echo_rx: self.required_min_echo_rx(),
         }
+    }
+
+    /// RFC 5880 §4.1: zero where echoes are not returned.
+    fn required_min_echo_rx(&self) -> Micros {
+        let interval = self.config.path.echo().and_then(|echo| echo.receive_interval);
+        interval.map_or(Micros::ZERO, Interval::micros)
     }
 
     /// Returns the interval between our packets before jitter; `None` while we may not send.

@@ -133,7 +133,7 @@ fn theirs(state: State) -> ControlPacket {
 }
 
 fn echoing() -> Config {
-    let echo = EchoConfig { transmit_interval: interval(50), receive_interval: interval(20) };
+    let echo = EchoConfig { transmit_interval: interval(50), receive_interval: Some(interval(20)) };
     Config { path: Path::SingleHop { echo: Some(echo) }, ..config(50) }
 }
 
@@ -552,6 +552,18 @@ fn echoes_respect_the_neighbours_limit_and_stop_at_zero() {
     assert!(!lone.session.is_echo_active());
     assert_eq!(lone.last().required_min_rx, micros(50), "control packets detect again");
     assert_eq!(lone.events, [Event::Up]);
+}
+
+#[test]
+fn a_host_that_does_not_forward_asks_for_no_echoes_and_sends_its_own() {
+    let announced = |lone: &Lone| lone.last().required_min_echo_rx;
+    let mut lone = Lone::up(echoing());
+    assert_eq!(announced(&lone), micros(20));
+    let echo = EchoConfig { transmit_interval: interval(50), receive_interval: None };
+    lone.input(Input::Reconfigure(Config { path: Path::SingleHop { echo: Some(echo) }, ..echoing() }));
+    lone.run_hearing(ms(400), returning(State::Up), true);
+    assert_eq!(announced(&lone), Micros::ZERO);
+    assert!(lone.session.is_echo_active(), "what the neighbour returns is another matter");
 }
 
 #[test]

@@ -21,8 +21,8 @@ enum Act {
 fn any_config() -> impl Strategy<Value = Config> {
     let path = prop_oneof![
         Just(Path::SingleHop { echo: None }),
-        (10_u32..200, 10_u32..200).prop_map(|(transmit, receive)| Path::SingleHop {
-            echo: Some(EchoConfig { transmit_interval: interval(transmit), receive_interval: interval(receive) }),
+        (10_u32..200, proptest::option::of(10_u32..200)).prop_map(|(transmit, receive)| Path::SingleHop {
+            echo: Some(EchoConfig { transmit_interval: interval(transmit), receive_interval: receive.map(interval) }),
         }),
         (1_u8..=254).prop_map(|ttl| Path::MultiHop { minimum_ttl: NonZeroU8::new(ttl).unwrap() }),
     ];

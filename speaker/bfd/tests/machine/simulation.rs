@@ -174,7 +174,7 @@ fn a_stopped_end_is_no_failure_to_the_other() {
 #[test]
 fn echoes_detect_a_forwarding_failure_that_control_packets_do_not_see() {
     for seed in seeds() {
-        let echo = Some(EchoConfig { transmit_interval: interval(50), receive_interval: interval(20) });
+        let echo = Some(EchoConfig { transmit_interval: interval(50), receive_interval: Some(interval(20)) });
         let echoing = Config { path: Path::SingleHop { echo }, ..config(50, 50, 3) };
         let mut pair = Pair::up(seed, [echoing; 2]);
         assert!(pair.ends.iter().all(|end| end.session.is_echo_active()), "seed {seed}");

@@ -1,6 +1,7 @@
 //! Which connection of a router belongs to which session.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use announce::PeerName;
@@ -15,12 +16,47 @@ use super::doors::{Door, Guest};
 use super::paths::path_of;
 use super::supervisor::{SessionName, Supervisor};
 use crate::drivers::bgp::Endpoint;
+use crate::net::links::{LinkIndex, Links};
 use crate::peers::PeerDesired;
 
-/// Why a connection is turned away.
-const STRANGER: &str = "no peer is configured for this address";
-const FULL: &str = "all sessions of peerPrefixLimit are taken";
-const BUSY: &str = "the former session with this router is still being ended";
+/// Why a connection was turned away before a byte of it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TurnedAway {
+    /// No peer waits for this address.
+    Stranger,
+    /// The peer of this address has a fault, such as a missing password.
+    Faulty,
+    /// All sessions of the prefix are taken.
+    Full,
+    /// The former session with the router is still being ended, or takes no more connections.
+    Busy,
+}
+
+impl TurnedAway {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Stranger, Self::Faulty, Self::Full, Self::Busy];
+
+    /// Returns the word for the reason in metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Faulty => "faulty_peer",
+            Self::Full => "prefix_limit",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+impl fmt::Display for TurnedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stranger => "no peer waits for this address",
+            Self::Faulty => "the peer of this address has a fault; /status names it",
+            Self::Full => "all sessions of peerPrefixLimit are taken",
+            Self::Busy => "the former session with this router is still being ended",
+        })
+    }
+}
 
 impl Supervisor {
     /// Opens the sockets that peers need and closes the others.
@@ -62,7 +98,7 @@ impl Supervisor {
         let refused = match session {
             Ok(session) => match self.running.get(&session).map(|running| running.incoming.try_send(stream)) {
                 Some(Ok(())) | None => return,
-                Some(Err(TrySendError::Full(stream) | TrySendError::Closed(stream))) => (stream, BUSY),
+                Some(Err(TrySendError::Full(stream) | TrySendError::Closed(stream))) => (stream, TurnedAway::Busy),
             },
             Err(why) => (stream, why),
         };
@@ -88,15 +124,15 @@ impl Supervisor {
         local: Option<IpAddr>,
         remote: SocketAddr,
         desired: &Desired,
-    ) -> Result<SessionName, &'static str> {
-        let (name, peer) = self.host_of(door, local, remote.ip(), desired).ok_or(STRANGER)?;
+    ) -> Result<SessionName, TurnedAway> {
+        let (name, peer) = self.host_of(door, local, remote, desired)?;
         let session = SessionName { peer: name.clone(), neighbor: Some(remote.ip()) };
         if self.is_busy(&session) {
-            return Err(BUSY);
+            return Err(TurnedAway::Busy);
         }
-        if self.count(&name) >= peer.limit {
-            self.turned_away.insert(name, remote.ip());
-            return Err(FULL);
+        if self.count(name) >= peer.limit {
+            self.turned_away.insert(name.clone(), remote.ip());
+            return Err(TurnedAway::Full);
         }
         let mut remote = remote;
         remote.set_port(peer.port);
@@ -106,27 +142,37 @@ impl Supervisor {
         Ok(session)
     }
 
-    /// Finds the peer with the longest prefix around a router.
+    /// Finds the peer whose prefix lets a router in.
     fn host_of<'a>(
         &self,
         door: &Door,
         local: Option<IpAddr>,
-        remote: IpAddr,
+        remote: SocketAddr,
         desired: &'a Desired,
-    ) -> Option<(PeerName, &'a PeerDesired)> {
-        // A router with a peer of its own has the settings of that one alone, which may be that we connect.
-        let own = |peer: &PeerDesired| peer.router == Router::Address(remote) && peer.vrf == door.device;
-        if desired.peers.values().flatten().any(|peer| own(peer)) {
-            return None;
-        }
-        let hosts = desired.peers.iter().filter_map(|(name, peer)| {
-            let peer = peer.as_deref().ok()?;
-            let Router::Prefix(network) = &peer.router else { return None };
+    ) -> Result<(&'a PeerName, &'a PeerDesired), TurnedAway> {
+        let mut why = TurnedAway::Stranger;
+        for name in closest(desired, door.device.as_deref(), remote) {
+            let Some(Ok(peer)) = desired.peers.get(name) else {
+                why = TurnedAway::Faulty;
+                continue;
+            };
             let open = self.guests.get(name).is_some_and(|(its, _)| its == door);
-            let meant = network.contains(&remote) && peer.source.is_none_or(|source| Some(source) == local);
-            (open && meant).then_some((network.prefix_len(), name, peer))
-        });
-        hosts.max_by_key(|(length, _, _)| *length).map(|(_, name, peer)| (name.clone(), peer))
+            let meant = peer.source.is_none_or(|source| Some(source) == local);
+            if open && meant && matches!(peer.router, Router::Prefix(_)) {
+                return Ok((name, peer));
+            }
+        }
+        Err(why)
+    }
+
+    /// Returns the sessions with routers of a prefix that have a closer peer by now.
+    pub(super) fn usurped(&self, desired: &Desired) -> Vec<SessionName> {
+        let is_usurped = |name: &SessionName, endpoint: &Endpoint| {
+            name.neighbor.is_some()
+                && !closest(desired, endpoint.device.as_deref(), endpoint.remote).contains(&&name.peer)
+        };
+        let usurped = self.running.iter().filter(|(name, running)| is_usurped(name, &running.endpoint));
+        usurped.map(|(name, _)| name.clone()).collect()
     }
 
     fn count(&self, name: &PeerName) -> usize {
@@ -145,6 +191,37 @@ impl Supervisor {
     }
 }
 
+/// Returns the peers whose settings alone a router may have: those that name it, or else those with the longest prefix around it.
+///
+/// One with a fault counts as well: while its password is missing, no other peer lets its router in without one.
+fn closest<'a>(desired: &'a Desired, device: Option<&str>, remote: SocketAddr) -> Vec<&'a PeerName> {
+    let closeness = |name: &'a PeerName| {
+        let (router, vrf) = match desired.peers.get(name)? {
+            Ok(peer) => (&peer.router, &peer.vrf),
+            Err(refused) => (&refused.router, &refused.vrf),
+        };
+        let closeness = match router {
+            Router::Address(address) => (*address == remote.ip()).then_some(u8::MAX),
+            Router::Interface(link) => return is_on(link, remote, &desired.links).then_some((u8::MAX, name)),
+            Router::Prefix(network) => network.contains(&remote.ip()).then_some(network.prefix_len()),
+        };
+        Some((closeness.filter(|_| vrf.as_deref() == device)?, name))
+    };
+    let around: Vec<_> = desired.peers.keys().filter_map(closeness).collect();
+    let longest = around.iter().map(|(length, _)| *length).max();
+    around.into_iter().filter(|(length, _)| Some(*length) == longest).map(|(_, name)| name).collect()
+}
+
+/// Returns whether a router with a link-local address is on the link of this name.
+fn is_on(link: &str, remote: SocketAddr, links: &Links) -> bool {
+    match remote {
+        SocketAddr::V6(remote) if remote.ip().is_unicast_link_local() => {
+            links.get(&LinkIndex(remote.scope_id())).is_some_and(|its| its.name == link)
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => false,
+    }
+}
+
 /// Returns whether a connection comes from the router of an endpoint.
 fn is_from(endpoint: SocketAddr, remote: SocketAddr) -> bool {
     let scope = |address: SocketAddr| match address {
@@ -153,3 +230,6 @@ fn is_from(endpoint: SocketAddr, remote: SocketAddr) -> bool {
     };
     endpoint.ip() == remote.ip() && scope(endpoint) == scope(remote)
 }
+
+#[cfg(test)]
+mod tests;

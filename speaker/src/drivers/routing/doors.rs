@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::TurnedAway;
 use crate::net::listen::{self, Listen};
 use crate::net::tcp::Md5Key;
 
@@ -65,7 +66,7 @@ struct Socket {
 pub(super) struct Doors {
     sockets: BTreeMap<Door, Socket>,
     retry: Option<Instant>,
-    strangers: u64,
+    turned_away: BTreeMap<TurnedAway, u64>,
     logged: Option<Instant>,
 }
 
@@ -122,12 +123,18 @@ impl Doors {
         .await
     }
 
-    /// Turns away a connection that no peer expects.
-    pub(super) fn refuse(&mut self, stream: TcpStream, remote: IpAddr, why: &str) {
-        self.strangers += 1;
+    /// Returns how many connections were turned away so far.
+    pub(super) fn turned_away(&self) -> &BTreeMap<TurnedAway, u64> {
+        &self.turned_away
+    }
+
+    /// Turns away a connection that no session takes.
+    pub(super) fn refuse(&mut self, stream: TcpStream, remote: IpAddr, why: TurnedAway) {
+        *self.turned_away.entry(why).or_default() += 1;
         if self.logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
             self.logged = Some(Instant::now());
-            tracing::warn!(%remote, why, total = self.strangers, "a connection is turned away");
+            let total: u64 = self.turned_away.values().sum();
+            tracing::warn!(%remote, %why, total, "a connection is turned away");
         }
         listen::refuse(stream);
     }

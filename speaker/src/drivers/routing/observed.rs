@@ -1,11 +1,22 @@
 //! What the sessions with routers say of themselves, copied out on demand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use announce::PeerName;
+
+use super::TurnedAway;
+
+/// All of them at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct RoutingObserved {
+    /// The peers, in the order of their names; one with a prefix once for each of its routers.
+    pub peers: Vec<PeerObserved>,
+    /// How many connections were turned away since the start.
+    pub turned_away: BTreeMap<TurnedAway, u64>,
+}
 
 /// One peer at one moment.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
 //! Which path BFD watches for a session.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::drivers::bfd::EchoLink;
 use crate::drivers::bgp::Endpoint;
 use crate::net::links::Links;
-use crate::peers::PeerDesired;
+use crate::peers::{Echoes, PeerDesired};
 
 /// Returns the ends of the BFD session beside a BGP session, where one is wanted.
 pub(super) fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) -> Option<bfd::Endpoint> {
@@ -43,4 +44,23 @@ pub(super) fn echo_link(router: IpAddr, links: &Links) -> Option<EchoLink> {
             IpAddr::V6(_) => None,
         }
     })
+}
+
+/// Returns how far echoes work, as the kernel's settings are at this moment; they are read again whenever peers or links change.
+///
+/// The router's echoes come back to it only where the interface they arrive by forwards IPv4, and to ask for them all the same would
+/// take down a path that works.
+pub(super) fn echoes(router: IpAddr, vrf: Option<&str>, link: Option<EchoLink>, links: &Links) -> Echoes {
+    if router.is_ipv6() {
+        return Echoes::Impossible;
+    }
+    // In a VRF, its device decides instead of the link.
+    let device = vrf.or_else(|| Some(links.get(&link?.index)?.name.as_str()));
+    if device.is_some_and(forwards) { Echoes::Both } else { Echoes::Ours }
+}
+
+/// Returns whether the kernel forwards the IPv4 packets that come in by a device.
+fn forwards(device: &str) -> bool {
+    let setting = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{device}/forwarding"));
+    setting.is_ok_and(|setting| setting.trim() == "1")
 }

@@ -14,14 +14,14 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::doors::{Door, Doors, Guest};
-use super::paths::{echo_link, path_of};
+use super::paths::{echo_link, echoes, path_of};
 use super::tables::Tables;
-use super::{Config, Desired, Order, PeerObserved, SessionObserved};
+use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserved};
 use crate::drivers::bfd::{BfdThread, PathState, Watched};
 use crate::drivers::bgp::{Driver, End, Endpoint, Orders};
 use crate::drivers::neighbours::Neighbours;
 use crate::net::links::Links;
-use crate::peers::{self, PeerDesired, PeerFault};
+use crate::peers::{self, PeerDesired, PeerRefused};
 
 /// A session whose task ended by a fault is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ impl Supervisor {
     pub(super) async fn run(
         mut self,
         mut order: watch::Receiver<Arc<Order>>,
-        mut questions: mpsc::Receiver<oneshot::Sender<Vec<PeerObserved>>>,
+        mut questions: mpsc::Receiver<oneshot::Sender<RoutingObserved>>,
     ) {
         loop {
             let now = order.borrow_and_update().clone();
@@ -124,6 +124,9 @@ impl Supervisor {
         let gone = self.running.keys().filter(|name| !desired.peers.contains_key(&name.peer));
         for name in gone.cloned().collect::<Vec<_>>() {
             self.end(&name, End::Deconfigured);
+        }
+        for name in self.usurped(desired) {
+            self.end(&name, End::Changed);
         }
         let unnumbered = desired.peers.values().flatten().filter_map(|peer| match &peer.router {
             Router::Interface(link) => Some(link.as_str()),
@@ -260,12 +263,13 @@ impl Supervisor {
             let profile =
                 desired.peers.get(&name.peer).and_then(|peer| peer.as_ref().ok()).and_then(|peer| peer.bfd.as_ref());
             let watched = match profile {
-                Some(profile) => Some(Watched {
-                    config: peers::bfd_config(profile, path.hops, path.neighbor.is_ipv4()),
-                    device: running.endpoint.device.clone(),
-                    echo_link: echo_link(path.neighbor, &desired.links),
-                    report: report.clone(),
-                }),
+                Some(profile) => {
+                    let device = running.endpoint.device.clone();
+                    let echo_link = echo_link(path.neighbor, &desired.links);
+                    let echoes = echoes(path.neighbor, device.as_deref(), echo_link, &desired.links);
+                    let config = peers::bfd_config(profile, path.hops, echoes);
+                    Some(Watched { config, device, echo_link, report: report.clone() })
+                }
                 // The peer has a fault; its path is watched as before.
                 None => self.bfd.watched(&path),
             };
@@ -278,7 +282,7 @@ impl Supervisor {
         self.bfd.update(sessions);
     }
 
-    async fn observe(&self, desired: &Desired) -> Vec<PeerObserved> {
+    async fn observe(&self, desired: &Desired) -> RoutingObserved {
         let paths = self.bfd.observe().await;
         let mut observed = Vec::with_capacity(desired.peers.len());
         for (name, peer) in &desired.peers {
@@ -301,13 +305,13 @@ impl Supervisor {
                 observed.push(peer_observed(None, None));
             }
         }
-        observed
+        RoutingObserved { peers: observed, turned_away: self.doors.turned_away().clone() }
     }
 
-    fn fault(&self, name: &PeerName, peer: &Result<Arc<PeerDesired>, PeerFault>, links: &Links) -> Option<String> {
+    fn fault(&self, name: &PeerName, peer: &Result<Arc<PeerDesired>, PeerRefused>, links: &Links) -> Option<String> {
         let peer = match peer {
             Ok(peer) => peer,
-            Err(fault) => return Some(fault.to_string()),
+            Err(refused) => return Some(refused.to_string()),
         };
         let closed = self.guests.get(name).and_then(|(door, _)| self.doors.fault(door));
         closed.or_else(|| self.crowd(name, peer)).or_else(|| self.unnumbered_fault(peer, links))
@@ -336,7 +340,7 @@ fn update(current: &mut Orders, orders: Orders) -> bool {
     !same
 }
 
-fn router_text(peer: &Result<Arc<PeerDesired>, PeerFault>, session: Option<&SessionObserved>) -> String {
+fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {
     match (peer, session) {
         (Ok(peer), session) => match (&peer.router, session) {
             (Router::Address(address), _) => SocketAddr::new(*address, peer.port).to_string(),

@@ -9,7 +9,8 @@ use crate::drivers::routing::PathObserved;
 /// Returns the samples of a scrape, name and labels as they are written.
 fn scrape(peers: &[PeerObserved]) -> BTreeSet<String> {
     let registry = Registry::new();
-    collect(&registry, peers).unwrap();
+    let turned_away = [(TurnedAway::Full, 3)].into();
+    collect(&registry, &RoutingObserved { peers: peers.to_vec(), turned_away }).unwrap();
     let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
@@ -32,8 +33,8 @@ fn peers() -> [PeerObserved; 2] {
         state: bfd::State::Up,
         diagnostic: bfd::Diag::None,
         up_for: None,
-        transmit_interval: None,
-        detection_time: None,
+        transmit_interval: Some(Duration::from_millis(150)),
+        detection_time: Some(Duration::from_millis(1250)),
         echo: false,
         stats: bfd::Stats { session_up_events: 2, session_down_events: 1, ..bfd::Stats::default() },
         fault: None,
@@ -55,6 +56,8 @@ fn sessions_have_the_names_and_labels_of_metallb_in_each_of_its_modes() {
         "metallb_bgp_total_sent{peer=\"192.0.2.3:179\",vrf=\"\"} 7",
         "metallb_bfd_session_up{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
         "metallb_bfd_session_down_events{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
+        "clarion_bfd_transmit_interval_seconds{peer=\"192.0.2.3:179\",vrf=\"\"} 0.15",
+        "clarion_bfd_detection_time_seconds{peer=\"192.0.2.3:179\",vrf=\"\"} 1.25",
         "frrk8s_bgp_session_up{peer=\"192.0.2.3\",vrf=\"\"} 1",
         "frrk8s_bgp_session_up{peer=\"2001:db8::1\",vrf=\"red\"} 0",
         "frrk8s_bgp_received_prefixes_total{peer=\"192.0.2.3\",vrf=\"\"} 0",
@@ -78,7 +81,16 @@ fn nothing_stays_of_a_peer_that_is_gone() {
     assert!(scrape(&[up.clone(), down]).iter().any(|sample| sample.contains("vrf=\"red\"")));
     let samples = scrape(&[up]);
     assert!(!samples.is_empty() && !samples.iter().any(|sample| sample.contains("vrf=\"red\"")), "{samples:#?}");
-    assert_eq!(scrape(&[]), BTreeSet::new());
+    assert!(scrape(&[]).iter().all(|sample| sample.contains("connections_refused")));
+}
+
+#[test]
+fn connections_that_were_turned_away_are_counted_by_reason_from_the_start() {
+    let samples = scrape(&[]);
+    for (reason, count) in [("stranger", 0), ("faulty_peer", 0), ("prefix_limit", 3), ("busy", 0)] {
+        let sample = format!("clarion_bgp_connections_refused_total{{reason=\"{reason}\"}} {count}");
+        assert!(samples.contains(&sample), "{sample} is missing in {samples:#?}");
+    }
 }
 
 #[test]

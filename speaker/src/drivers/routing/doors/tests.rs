@@ -50,7 +50,8 @@ async fn a_door_is_open_only_while_somebody_is_expected() {
     let _stream = knock(port);
     let (its, stream, remote) = doors.accept().await.unwrap();
     assert_eq!((its, remote.ip()), (door(port), Ipv4Addr::LOCALHOST.into()));
-    doors.refuse(stream, remote.ip(), "nobody is expected");
+    doors.refuse(stream, remote.ip(), TurnedAway::Stranger);
+    assert_eq!(doors.turned_away().get(&TurnedAway::Stranger), Some(&1));
     doors.update(&BTreeMap::new(), now);
     let refused = knock(port);
     refused.writable().await.unwrap();
