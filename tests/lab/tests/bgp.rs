@@ -135,49 +135,6 @@ fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
     scene.expect_route();
 }
 
-#[test]
-fn graceful_restart_keeps_the_route_over_a_crash_and_over_a_restart_in_order() {
-    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
-    let bird = scene.bird(&format!(
-        "router id 192.0.2.12;\n{}",
-        BIRD_V4.replace("from node {", "from node { graceful restart on;")
-    ));
-    scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, enableGracefulRestart: true");
-    scene.start();
-    scene.expect_route();
-    for orderly in [false, true] {
-        scene.lab.eventually(SOON, "the router is told everything", || scene.is_up("tor"));
-        if orderly {
-            scene.nodes[0].leave();
-        } else {
-            scene.nodes[0].kill();
-        }
-        let kept = || scene.has(FOUR, "192.0.2.11");
-        scene.lab.always(Duration::from_millis(500), "the route stays while the process is away", kept);
-        assert!(!bird.is_up("n1"));
-        scene.start();
-        let kept = || scene.has(FOUR, "192.0.2.11");
-        scene.lab.eventually(SOON, "the session is back", || {
-            assert!(kept(), "the route stays until the process is back");
-            bird.is_up("n1")
-        });
-        scene.lab.always(Duration::from_millis(500), "the route stays afterwards", kept);
-    }
-}
-
-#[test]
-fn without_graceful_restart_the_routes_go_with_the_process() {
-    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
-    let bird = scene.bird(&format!("router id 192.0.2.12;\n{BIRD_V4}"));
-    scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12");
-    scene.start();
-    scene.expect_route();
-    scene.nodes[0].leave();
-    scene.lab.eventually(SOON, "the route is gone", || next_hops(&scene.router.host, FOUR).is_empty());
-    let words = bird.ask("show protocols all n1");
-    assert!(words.contains("Received: Administrative reset"), "{words}");
-}
-
 const FRR: &str = "router bgp 65000\n bgp router-id 192.0.2.12\n no bgp ebgp-requires-policy\n \
                    no bgp default ipv4-unicast\n timers connect 1\n";
 

@@ -20,7 +20,7 @@ const GOBGP_FAMILIES: &str = "[[neighbors.afi-safis]]\n[neighbors.afi-safis.conf
 fn advertise(scene: &Scene, preference: u32) {
     scene.object("metallb.io/v1beta1", "Community", "names", "spec: {communities: [{name: blue, value: '65001:7'}]}");
     scene.advertisement(&format!(
-        "{{ipAddressPools: [lan], localPref: {preference}, communities: [blue, '65535:65281', 'large:65001:1:2']}}"
+        "{{ipAddressPools: [lan], localPref: {preference}, med: 20, communities: [blue, '65535:65281', 'large:65001:1:2']}}"
     ));
 }
 
@@ -44,7 +44,7 @@ fn gobgp_reads_the_attributes_for_an_internal_peer_in_both_families_over_one_ses
             next_hop: next_hop.parse().ok(),
             as_path: vec![],
             local_pref: Some(preference),
-            med: None,
+            med: Some(20),
             communities: vec!["65001:7".to_owned(), "65535:65281".to_owned()],
             large_communities: vec!["65001:1:2".to_owned()],
         })
@@ -113,7 +113,7 @@ fn exabgp_with_two_octet_numbers_learns_our_four_octet_number_all_the_same() {
         assert_eq!(learned.as_path, [4_200_000_001], "the whole number comes in AS4_PATH");
         assert_eq!(learned.communities, ["65001:7", "65535:65281"]);
         assert_eq!(learned.large_communities, ["65001:1:2"]);
-        assert_eq!(learned.local_pref, None);
+        assert_eq!((learned.local_pref, learned.med), (None, Some(20)));
     }
 
     scene.manifests.service(Service { endpoints: &[], ..BOTH });
