@@ -1,18 +1,15 @@
 //! BIRD as the router of a network: one process on a host, asked by its own client.
 
 use std::{
-    fs::{self, File},
+    fs,
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
 };
 
 use anyhow::Context;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 
-use super::network::Host;
+use super::{network::Host, process::Process};
 
 /// The programs that the package `bird2` brings.
 pub const PROGRAMS: [&str; 2] = ["/usr/sbin/bird", "/usr/sbin/birdc"];
@@ -31,7 +28,7 @@ const HEAD: &str = "protocol device { scan time 1; }\n\
 /// A running BIRD; dropping it kills it.
 #[derive(Debug)]
 pub struct Bird {
-    child: Child,
+    process: Process,
     socket: PathBuf,
 }
 
@@ -48,12 +45,10 @@ impl Bird {
         fs::create_dir_all(SOCKETS).with_context(|| format!("cannot make {SOCKETS}"))?;
         let text = format!("log \"{}\" all;\n{HEAD}{protocols}", file("log").display());
         fs::write(&configuration, text).with_context(|| format!("cannot write {}", configuration.display()))?;
-        let output = File::create(file("out"))?;
         let mut command = Command::new(PROGRAMS[0]);
         command.arg("-f").arg("-c").arg(&configuration).arg("-s").arg(&socket).arg("-P").arg(file("pid"));
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let child = host.spawn(&mut command).context("cannot start BIRD; install the package bird2")?;
-        Ok(Self { child, socket })
+        let process = Process::start(host, &mut command, &file("out")).context("install the package bird2")?;
+        Ok(Self { process, socket })
     }
 
     /// Returns what BIRD answers to a command of `birdc`; empty while it cannot be asked.
@@ -66,28 +61,13 @@ impl Bird {
     pub fn is_up(&self, protocol: &str) -> bool {
         self.ask(&format!("show protocols {protocol}")).contains("Established")
     }
-
-    /// Stops BIRD in its tracks, as a router that hangs.
-    pub fn hang(&self) {
-        self.signal(Signal::SIGSTOP);
-    }
-
-    /// Ends [`Bird::hang`].
-    pub fn resume(&self) {
-        self.signal(Signal::SIGCONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
-        kill(Pid::from_raw(id), signal).expect("a child that was not waited for takes signals");
-    }
 }
 
-impl Drop for Bird {
-    fn drop(&mut self) {
-        // Fails only where the process has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+impl Deref for Bird {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 

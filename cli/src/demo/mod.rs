@@ -9,6 +9,7 @@ pub mod namespace;
 pub mod narrator;
 pub mod network;
 pub mod prober;
+pub mod process;
 pub mod rack;
 pub mod raw;
 pub mod report;
@@ -27,7 +28,6 @@ use std::{
     env,
     io::{self, IsTerminal},
     path::PathBuf,
-    process,
 };
 
 use anyhow::Context;
@@ -52,7 +52,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         Side::Inside => {}
         Side::Outside(status) if status.success() => return Ok(()),
         // The program inside has said what went wrong; a second message here would only repeat that it did.
-        Side::Outside(status) => process::exit(status.code().unwrap_or(1)),
+        Side::Outside(status) => std::process::exit(status.code().unwrap_or(1)),
     }
     let path = summary.map_or_else(|| env::current_dir().map(|current| summary::default_path(&current)), Ok)?;
     let out = io::stdout();

@@ -1,21 +1,18 @@
 //! `clarion standalone` as a process on a host, and what can be done to it.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 
-use super::{network::Host, status::Status};
+use super::{network::Host, process::Process, status::Status};
 
 /// Where each speaker serves its status, on the loopback address of its own host.
 pub const STATUS_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
@@ -37,7 +34,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Speaker {
     node: String,
-    child: Child,
+    process: Process,
     log: PathBuf,
 }
 
@@ -48,15 +45,11 @@ impl Speaker {
         let state = directory.join("state");
         fs::create_dir_all(&state).with_context(|| format!("cannot make {}", state.display()))?;
         let log = directory.join("log");
-        let output = File::options().create(true).append(true).open(&log)?;
         let mut command = Command::new(binary);
         command.arg("standalone").arg("--manifests").arg(manifests).args(["--node", host.name()]);
         command.arg("--metrics-address").arg(STATUS_ADDRESS.to_string()).arg("--state-dir").arg(&state);
-        command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let child = host
-            .spawn(&mut command)
-            .with_context(|| format!("cannot start {} on {}", binary.display(), host.name()))?;
-        Ok(Self { node: host.name().to_owned(), child, log })
+        let process = Process::start(host, command.args(arguments), &log)?;
+        Ok(Self { node: host.name().to_owned(), process, log })
     }
 
     /// Asks the speaker for its status, waiting at most a second.
@@ -70,63 +63,23 @@ impl Speaker {
         host.run(|| fetch(STATUS_ADDRESS, path))
     }
 
-    /// Ends the process at once, as a crash does.
-    pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.signal(Signal::SIGKILL)?;
-        self.child.wait()?;
-        Ok(())
-    }
-
-    /// Stops the process in its tracks, as a machine that hangs.
-    pub fn hang(&self) -> anyhow::Result<()> {
-        self.signal(Signal::SIGSTOP)
-    }
-
-    /// Lets a process that hangs go on.
-    pub fn resume(&self) -> anyhow::Result<()> {
-        self.signal(Signal::SIGCONT)
-    }
-
-    /// Asks the speaker to stop in order and waits until it has, or kills it after `patience`.
-    pub fn leave(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
-        self.signal(Signal::SIGTERM)?;
-        let deadline = Instant::now() + patience;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.kill()?;
-        anyhow::bail!("the speaker on {} did not stop within {patience:?} of SIGTERM", self.node)
-    }
-
-    /// Returns whether the process still runs or hangs.
-    pub fn running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
     /// Returns where the process writes its log.
     pub fn log(&self) -> &Path {
         &self.log
     }
+}
 
-    /// Returns the process's number, for measurements of memory and processor time.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
+impl Deref for Speaker {
+    type Target = Process;
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
-        kill(Pid::from_raw(id), signal).with_context(|| format!("cannot send {signal} to the speaker on {}", self.node))
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 
-impl Drop for Speaker {
-    fn drop(&mut self) {
-        // Fails only where the process has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+impl DerefMut for Speaker {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 }
 

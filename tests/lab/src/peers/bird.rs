@@ -20,6 +20,16 @@ impl Bird {
     pub fn start(host: &Host, directory: &Path, protocols: &str) -> Self {
         Self(bird::Bird::start(host, directory, protocols).expect("BIRD starts; run `make test` to install it"))
     }
+
+    /// Stops BIRD in its tracks, as a router that hangs.
+    pub fn hang(&self) {
+        self.0.hang().expect("a running BIRD can be stopped");
+    }
+
+    /// Ends [`Bird::hang`].
+    pub fn resume(&self) {
+        self.0.resume().expect("a stopped BIRD can be continued");
+    }
 }
 
 impl Deref for Bird {

@@ -8,17 +8,17 @@ use std::{
     process::Command,
 };
 
-use clarion::demo::network::Host;
+use clarion::demo::{network::Host, process::Process};
 use serde_json::Value;
 
-use super::{Daemon, Learned, available, numbers};
+use super::{Learned, available, numbers, start};
 
 const PROGRAM: &str = "/usr/sbin/exabgp";
 
 /// A running ExaBGP.
 #[derive(Debug)]
 pub struct Exabgp {
-    _daemon: Daemon,
+    _daemon: Process,
     diary: PathBuf,
 }
 
@@ -46,7 +46,7 @@ impl Exabgp {
         let mut command = Command::new(PROGRAM);
         command.arg(&configuration).env("exabgp.daemon.user", "root").env("exabgp.api.cli", "false");
         command.env("exabgp.tcp.bind", local).env("exabgp.log.destination", "stdout");
-        Self { _daemon: Daemon::start(host, &mut command, &file("log")), diary }
+        Self { _daemon: start(host, &mut command, &file("log")), diary }
     }
 
     /// Returns everything it has told so far, in order; each entry is what it calls a message.

@@ -8,10 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clarion::demo::network::Host;
-use nix::sys::signal::Signal;
+use clarion::demo::{network::Host, process::Process};
 
-use super::{Daemon, available};
+use super::{available, start};
 
 const PROGRAMS: &str = "/usr/lib/frr";
 const CLIENT: &str = "/usr/bin/vtysh";
@@ -25,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running FRR.
 #[derive(Debug)]
 pub struct Frr {
-    daemons: Vec<Daemon>,
+    daemons: Vec<Process>,
     name: String,
 }
 
@@ -55,7 +54,7 @@ impl Frr {
             let mut command = Command::new(format!("{PROGRAMS}/{daemon}"));
             command.args(["-N", &name, "-u", "root", "-g", "root", "-f"]).arg(&file);
             command.arg("-i").arg(sockets.join(format!("{daemon}.pid")));
-            daemons.push(Daemon::start(host, &mut command, &directory.join(format!("{name}.{daemon}.out"))));
+            daemons.push(start(host, &mut command, &directory.join(format!("{name}.{daemon}.out"))));
             wait_for(&sockets.join(format!("{daemon}.vty")));
         }
         Self { daemons, name }
@@ -64,7 +63,7 @@ impl Frr {
     /// Stops FRR in its tracks, as a router that hangs.
     pub fn hang(&self) {
         for daemon in &self.daemons {
-            daemon.signal(Signal::SIGSTOP);
+            daemon.hang().expect("a running daemon can be stopped");
         }
     }
 

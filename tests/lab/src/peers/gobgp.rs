@@ -6,10 +6,10 @@ use std::{
     process::Command,
 };
 
-use clarion::demo::network::Host;
+use clarion::demo::{network::Host, process::Process};
 use serde_json::Value;
 
-use super::{Daemon, Learned, available, numbers};
+use super::{Learned, available, numbers, start};
 
 /// Where its own client finds it, on the loopback interface of its host.
 const API: &str = "127.0.0.1:50051";
@@ -17,7 +17,7 @@ const API: &str = "127.0.0.1:50051";
 /// A running GoBGP.
 #[derive(Debug)]
 pub struct Gobgp {
-    _daemon: Daemon,
+    _daemon: Process,
     namespace: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl Gobgp {
         fs::write(&file, configuration).expect("the lab's directory can be written");
         let mut command = Command::new(program("gobgpd"));
         command.arg("-f").arg(file).args(["--pprof-disable", "--api-hosts", API]);
-        let daemon = Daemon::start(host, &mut command, &directory.join(format!("{}.log", host.name())));
+        let daemon = start(host, &mut command, &directory.join(format!("{}.log", host.name())));
         Self { _daemon: daemon, namespace: host.namespace().to_owned() }
     }
 

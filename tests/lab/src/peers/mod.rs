@@ -1,30 +1,21 @@
 //! Routers of the lab: implementations of others as plain processes on a host of their own.
 //!
 //! Each kind has a file here with the same shape: `start` from a configuration, questions in the program's own words, and an end on
-//! drop. What all of them share is a [`Daemon`]; what reached the kernel is asked of the host.
+//! drop. Each program is a [`Process`]; what reached the kernel is asked of the host.
 
 pub mod bird;
 pub mod exabgp;
 pub mod frr;
 pub mod gobgp;
 
-use std::{
-    fs::File,
-    net::IpAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{net::IpAddr, path::Path, process::Command};
 
 pub use bird::Bird;
 pub use clarion::demo::bird::next_hops;
-use clarion::demo::network::Host;
+use clarion::demo::{network::Host, process::Process};
 pub use exabgp::Exabgp;
 pub use frr::Frr;
 pub use gobgp::Gobgp;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 
 /// A route as a router read it out of our messages.
@@ -44,35 +35,9 @@ pub struct Learned {
     pub large_communities: Vec<String>,
 }
 
-/// One process of a router; dropping it kills it.
-#[derive(Debug)]
-pub struct Daemon {
-    child: Child,
-}
-
-impl Daemon {
-    /// Starts a program on a host with its output in `log`.
-    fn start(host: &Host, command: &mut Command, log: &Path) -> Self {
-        let output = File::options().create(true).append(true).open(log).expect("the lab's directory can be written");
-        let copy = output.try_clone().expect("a file can be shared");
-        let program = command.get_program().to_string_lossy().into_owned();
-        let child = host.spawn(command.stdin(Stdio::null()).stdout(copy).stderr(output));
-        Self { child: child.unwrap_or_else(|error| panic!("{program} cannot be started ({error}); run `make test`")) }
-    }
-
-    /// Sends a signal, as `kill` does.
-    pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("process numbers fit 22 bits");
-        kill(Pid::from_raw(id), signal).expect("a running daemon takes signals");
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Fails only where the process has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// Starts a program of a router on a host with its output in `log`.
+fn start(host: &Host, command: &mut Command, log: &Path) -> Process {
+    Process::start(host, command, log).expect("routers start; run `make test` to install them")
 }
 
 /// Returns the numbers of a list.
