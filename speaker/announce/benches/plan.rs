@@ -1,13 +1,16 @@
-//! Times a plan for 10,000 services, 1,000 nodes and 30 endpoints each, on layer 2 and for 4 peers: `cargo bench -p announce`.
+//! Times plans for 1,000 nodes and 30 endpoints of each service, on layer 2 and for 4 peers: `cargo bench -p announce`.
+//!
+//! First the whole plan of 10,000 services, then what a kept plan costs when one service changes beside 10, 1,000 and 10,000.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use announce::{
     AddressRange, BgpAdvertisement, BgpPeer, Community, Created, Endpoint, L2Advertisement, Link, LinkIndex, LinkState,
-    Node, NodeName, PeerName, Scope, Service, ServiceId, ServiceKind, TrafficPolicy, View, explain, plan,
+    Node, NodeName, PeerName, Planner, Scope, Service, ServiceId, ServiceKind, TrafficPolicy, View, explain, plan,
 };
 
 const SERVICES: usize = 10_000;
@@ -17,11 +20,11 @@ const ROUNDS: usize = 21;
 
 fn main() {
     for (name, local_every) in [("policy Cluster", None), ("half of them Local", Some(2)), ("policy Local", Some(1))] {
-        let view = view(local_every);
+        let view = view(SERVICES, local_every);
         let me = node_name(7);
         let (median, fastest) = time(|| plan(&view, &me));
         let desired = plan(&view, &me);
-        let sets: std::collections::BTreeSet<_> = desired.l2.values().map(|vip| Arc::as_ptr(&vip.candidates)).collect();
+        let sets: BTreeSet<_> = desired.l2.values().map(|vip| Arc::as_ptr(&vip.candidates)).collect();
         println!(
             "plan, {name}: median {median:?}, fastest {fastest:?}, {} VIPs, {} candidate sets",
             desired.l2.len(),
@@ -40,6 +43,40 @@ fn main() {
             println!("explain {kind}, {name}: median {median:?}, fastest {fastest:?}");
         }
     }
+    for services in [10, 1_000, SERVICES] {
+        let view = view(services, Some(2));
+        changes("layer 2", &view, services);
+        changes("BGP", &routed(view.clone(), false), services);
+    }
+}
+
+/// Times a service that comes without an endpoint that can serve, and one that becomes ready; a reader holds on to every plan.
+fn changes(kind: &str, view: &View, services: usize) {
+    let (mut view, me) = (view.clone(), node_name(7));
+    let changing: BTreeSet<_> = [ServiceId::new("tenant-0", "changing")].into();
+    let mut planner = Planner::new(&view, me.clone());
+    let mut reader = planner.desired().clone();
+    let (mut created, mut ready) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let service = Service { endpoints: Vec::new(), ..service(SERVICES, true, std::slice::from_ref(&me)) };
+        view.services.extend(changing.iter().map(|id| (id.clone(), service.clone())));
+        created.push(once(|| reader = planner.replan(&view, &changing).clone()));
+        let endpoint = Endpoint { node: Some(me.clone()), ready: Some(true), serving: None, terminating: None };
+        view.services
+            .values_mut()
+            .filter(|service| service.endpoints.is_empty())
+            .for_each(|it| it.endpoints.push(endpoint.clone()));
+        ready.push(once(|| reader = planner.replan(&view, &changing).clone()));
+        view.services.retain(|id, _| !changing.contains(id));
+        reader = planner.replan(&view, &changing).clone();
+    }
+    assert_eq!(*reader, plan(&view, &me), "the kept plan is the whole one");
+    created.sort_unstable();
+    ready.sort_unstable();
+    let (created, ready) = (created[ROUNDS / 2], ready[ROUNDS / 2]);
+    println!(
+        "change beside {services} services, {kind}: median {created:?} for one created, {ready:?} for one that becomes ready"
+    );
 }
 
 /// Turns the view from layer 2 to BGP: 4 peers in 3 groups that are told different things, under 2 advertisements.
@@ -62,15 +99,15 @@ fn peer_name(number: usize) -> PeerName {
 }
 
 fn time<T>(mut run: impl FnMut() -> T) -> (Duration, Duration) {
-    let mut took: Vec<_> = (0..ROUNDS)
-        .map(|_| {
-            let start = on_processor();
-            std::hint::black_box(run());
-            on_processor() - start
-        })
-        .collect();
+    let mut took: Vec<_> = (0..ROUNDS).map(|_| once(&mut run)).collect();
     took.sort_unstable();
     (took[ROUNDS / 2], took[0])
+}
+
+fn once<T>(run: impl FnOnce() -> T) -> Duration {
+    let start = on_processor();
+    std::hint::black_box(run());
+    on_processor() - start
 }
 
 /// Returns how long this thread has run so far, which other programs on the machine hardly change.
@@ -84,7 +121,7 @@ fn node_name(number: usize) -> NodeName {
     NodeName(format!("worker-{number:04}.rack-{}.example.net", number % 40).into())
 }
 
-fn view(local_every: Option<usize>) -> View {
+fn view(services: usize, local_every: Option<usize>) -> View {
     let mut view = View::default();
     let subnet = AddressRange::of_prefix(IpAddr::from([10, 0, 0, 0]), 16);
     view.nodes = (0..NODES).map(|number| (node_name(number), Node { ready: true, ..Node::default() })).collect();
@@ -99,7 +136,7 @@ fn view(local_every: Option<usize>) -> View {
     let link = Link { index: LinkIndex(2), connected: vec![subnet], state: LinkState::Up, excluded: None };
     view.links.insert("eth0".into(), link);
     let names: Vec<_> = view.nodes.keys().cloned().collect();
-    for number in 0..SERVICES {
+    for number in 0..services {
         let id = ServiceId::new(&format!("tenant-{}", number % 100), &format!("service-{number}"));
         let local = local_every.is_some_and(|every| number.is_multiple_of(every));
         view.services.insert(id, service(number, local, &names));
@@ -109,7 +146,7 @@ fn view(local_every: Option<usize>) -> View {
 
 fn service(number: usize, local: bool, names: &[NodeName]) -> Service {
     let endpoint = |of: usize| Endpoint {
-        node: Some(names[(number * 7919 + of * 104_729) % NODES].clone()),
+        node: Some(names[(number * 7919 + of * 104_729) % names.len()].clone()),
         ready: Some(true),
         serving: Some(true),
         terminating: Some(false),

@@ -80,8 +80,8 @@ pub struct Planned {
     pub unreadable: Vec<String>,
     /// What is wrong beside those objects, in words.
     pub troubles: Vec<String>,
-    /// What works worse than it could, in words.
-    pub notes: Vec<String>,
+    /// What those objects make work worse than it could.
+    pub noted: Vec<Fault>,
     /// How many changes were told before.
     pub updates: Updates,
 }
@@ -95,6 +95,16 @@ pub struct Held {
     pub pool: Arc<str>,
     /// The uid of the Service.
     pub uid: Box<str>,
+}
+
+impl Planned {
+    /// Returns what works worse than it could, in words.
+    ///
+    /// There may be one for every address, so they are made for who reads them and not with each plan.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let warnings = self.desired.warnings.iter().map(ToString::to_string);
+        warnings.chain(self.noted.iter().map(ToString::to_string))
+    }
 }
 
 impl Planner {
@@ -135,13 +145,11 @@ impl Planner {
         let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
         let routing = self.routing(cluster, &desired, links, readiness);
         unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
-        let noted = |fault: &&Fault| fault.severity() == Severity::Note;
-        let notes = self.compiled.faults.iter().filter(noted).map(ToString::to_string);
-        let notes = desired.warnings.iter().map(ToString::to_string).chain(notes).collect();
-        let faults = self.compiled.faults.iter().filter(|fault| !noted(fault)).cloned().collect();
+        let is_note = |fault: &Fault| fault.severity() == Severity::Note;
+        let (noted, faults) = self.compiled.faults.iter().cloned().partition(is_note);
         let (addresses, updates) = (self.addresses.clone(), cluster.updates());
         (
-            Planned { unlisted, desired, addresses, faults, unreadable, troubles, notes, updates },
+            Planned { unlisted, desired, addresses, faults, unreadable, troubles, noted, updates },
             Orders { wire, routing },
         )
     }
