@@ -177,10 +177,9 @@ fn bfd_with_frr_negotiates_both_directions_and_echoes() {
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, bfdProfile: watch");
     scene.start();
     scene.expect_route();
-    for host in [&scene.router.host, &scene.nodes[0].host] {
-        // Echoes are forwarded back by the other side's kernel.
-        host.set("ipv4/ip_forward", "1").expect("a router can be made");
-    }
+    // Echoes are forwarded back by the other side's kernel.
+    scene.router.host.set("ipv4/ip_forward", "1").expect("a router can be made");
+    scene.nodes[0].host.set("ipv4/conf/eth0/forwarding", "0").expect("a host can be made");
     let seen = || frr.ask("show bfd peers json").replace(' ', "");
     scene.lab.eventually(SOON, "each side knows the other's settings", || {
         let seen = seen();
@@ -196,6 +195,11 @@ fn bfd_with_frr_negotiates_both_directions_and_echoes() {
     profile(&scene, &format!("{{{intervals}, echoMode: true, echoInterval: 100}}"));
     let echoes = || scene.nodes[0].metric("metallb_bfd_echo_packet_input", &[]);
     scene.lab.eventually(SOON, "echoes come back", || echoes() > 0.0);
+    let asks_for = |interval: &str| seen().contains(&format!("\"remote-echo-receive-interval\":{interval}"));
+    scene.lab.always(A_WHILE, "a node that does not forward asks for none", || asks_for("0"));
+    scene.nodes[0].host.set("ipv4/conf/eth0/forwarding", "1").expect("a host can forward");
+    profile(&scene, &format!("{{{intervals}, echoMode: true, echoInterval: 110}}"));
+    scene.lab.eventually(SOON, "a node that forwards asks for the router's echoes too", || asks_for("110"));
     let downs = || scene.nodes[0].metric("metallb_bfd_session_down_events", &[]);
     scene.lab.always(A_WHILE, "the session outlives the change", || scene.is_up("tor") && downs() == 0.0);
 
