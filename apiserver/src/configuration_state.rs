@@ -1,15 +1,25 @@
 //! Telling whether one program can use the whole configuration.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use crds::fault::{Fault, Severity};
 use crds::kinds::{ConfigurationResult, GROUP};
 use crds::reasons::{ConditionType, ConfigurationReason};
 use jiff::Timestamp;
 use kube::core::Request;
 use kube::core::params::{Patch, PatchParams};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::collection::Collection;
+use crate::repairs::{Budget, Repairs};
+use crate::table::Table;
+use crate::watch::{Event, Freshness, Version, Watch};
 use crate::writer::{WriteError, Writer};
+
+/// How long a write may take to come back by the watch before it is repeated.
+const ECHO: Duration = Duration::from_secs(10);
 
 /// What a program says of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +30,78 @@ pub struct Verdict {
     pub summary: String,
 }
 
-/// Who says it.
-#[derive(Clone, Debug)]
+/// Makes the object of one program say what the program says, whoever else writes or deletes it.
+#[derive(Debug)]
 pub struct Reporter {
-    /// The namespace of the object.
-    pub namespace: String,
-    /// The program.
-    pub program: Program,
-    /// The pod that owns the object, by name and uid, so that it goes when the pod does; none outside a cluster.
-    pub pod: Option<(String, String)>,
+    namespace: String,
+    program: Program,
+    pod: Option<(String, String)>,
+    /// What the object says; one row at most.
+    shown: Table<Shown>,
+    sent: Option<Sent>,
+    repairs: Repairs<()>,
+}
+
+/// The last verdict that was written.
+#[derive(Debug)]
+struct Sent {
+    verdict: Verdict,
+    version: Version,
+    at: Instant,
+    /// The watch has shown this write.
+    seen: bool,
+}
+
+/// What has come of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// The object says it.
+    Shown,
+    /// It was written.
+    Written,
+    /// It has to wait this long, unless the watch tells of the object before: what was written may still come back, and another
+    /// program that undoes it every time is not followed at every step.
+    Later(Duration),
+}
+
+/// What an object says on the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Shown {
+    metadata: ShownMetadata,
+    status: ShownStatus,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ShownMetadata {
+    labels: BTreeMap<String, String>,
+    owner_references: Vec<ShownOwner>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct ShownOwner {
+    uid: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ShownStatus {
+    result: String,
+    error_summary: Option<String>,
+    conditions: Vec<ShownCondition>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ShownCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    reason: String,
+    message: String,
+    last_transition_time: Option<Timestamp>,
 }
 
 /// A program that reads the configuration.
@@ -99,22 +172,134 @@ impl Verdict {
             ConfigurationReason::UnknownError => ConfigurationResult::Unknown,
         }
     }
+
+    fn holds(&self) -> &'static str {
+        match self.reason {
+            ConfigurationReason::Reconciled => "True",
+            ConfigurationReason::ConfigurationError => "False",
+            ConfigurationReason::UnknownError => "Unknown",
+        }
+    }
 }
 
 impl Reporter {
-    /// Writes the verdict by server-side apply, first the object and then its status; `since` is when it became what it is.
+    /// Returns a reporter that has said nothing, in the object of a program in a namespace.
+    ///
+    /// The object belongs to the pod, given by name and uid, so that it goes when the pod does; outside a cluster there is none.
+    pub fn new(namespace: &str, program: Program, pod: Option<(String, String)>) -> Self {
+        let (shown, repairs) = (Table::default(), Repairs::default());
+        Self { namespace: namespace.to_owned(), program, pod, shown, sent: None, repairs }
+    }
+
+    /// Returns the object to follow, whose changes [`Self::take`] wants.
+    pub fn watch(&self, freshness: Freshness) -> Watch {
+        let name = format!("metadata.name={}", self.program.object());
+        Watch { collection: self.collection().fields(&name), freshness }
+    }
+
+    /// Takes in what the server tells of the object.
+    pub fn take(&mut self, event: Event<Shown>) {
+        if let (Some(sent), Event::Deleted(_, version)) = (&mut self.sent, &event) {
+            sent.seen |= *version > sent.version;
+        }
+        self.shown.take(event);
+        let version = self.shown.rows().next().map(|(_, row)| row.version);
+        if let (Some(sent), Some(version)) = (&mut self.sent, version) {
+            sent.seen |= version >= sent.version;
+        }
+    }
+
+    /// Makes the object say the verdict, unless it says so.
     ///
     /// # Errors
     /// Returns the writer's error.
-    pub async fn report(&self, writer: &Writer, verdict: &Verdict, since: Timestamp) -> Result<(), WriteError> {
-        let path = Collection::within(&self.namespace, &format!("{GROUP}/v1beta1"), "configurationstates").path();
-        let name = self.program.object();
+    pub async fn report(&mut self, writer: &Writer, verdict: &Verdict) -> Result<Reported, WriteError> {
+        let now = Instant::now();
+        if let Some(wait) = self.wait(verdict, now) {
+            return Ok(wait);
+        }
         let parameters = PatchParams::apply(self.program.field_owner()).force();
-        let request = Request::new(&path).patch(&name, &parameters, &Patch::Apply(self.object()));
-        writer.send(request.map_err(unsendable)?).await?;
-        let status = self.status(verdict, since);
-        let request = Request::new(&path).patch_subresource("status", &name, &parameters, &Patch::Apply(status));
-        writer.send(request.map_err(unsendable)?).await.map(drop)
+        let (name, request) = (self.program.object(), Request::new(self.collection().path()));
+        if !self.shown().is_some_and(|shown| self.is_ours(shown)) {
+            let object = request.patch(&name, &parameters, &Patch::Apply(self.object()));
+            writer.send(object.map_err(unsendable)?).await?;
+        }
+        let status = self.status(verdict, self.since(verdict, Timestamp::now()));
+        // An apply would leave standing what another program has added.
+        let parameters =
+            PatchParams { field_manager: Some(self.program.field_owner().to_owned()), ..PatchParams::default() };
+        let status = request.patch_subresource("status", &name, &parameters, &Patch::Merge(status));
+        let version = writer.send(status.map_err(unsendable)?).await?.version;
+        self.sent = Some(Sent { verdict: verdict.clone(), version, at: now, seen: false });
+        Ok(Reported::Written)
+    }
+
+    /// Returns what is to be waited for before anything is written; none if it is to be written at once.
+    fn wait(&mut self, verdict: &Verdict, now: Instant) -> Option<Reported> {
+        let sent = self.sent.as_ref().filter(|sent| sent.verdict == *verdict);
+        if !self.shown.is_listed() {
+            // Where the object cannot be seen, be it that it may not, one write has to do.
+            let blind = self.shown.lost().is_some() && sent.is_none();
+            return (!blind).then_some(Reported::Later(ECHO));
+        }
+        if self.shown().is_some_and(|shown| self.is_ours(shown) && self.says(shown, verdict)) {
+            return Some(Reported::Shown);
+        }
+        let sent = sent?;
+        let left = (sent.at + ECHO).saturating_duration_since(now);
+        if !sent.seen && !left.is_zero() {
+            return Some(Reported::Later(left));
+        }
+        if self.repairs.is_resting(now, &()) {
+            let until = self.repairs.next_wake(now).unwrap_or(now);
+            return Some(Reported::Later(until.saturating_duration_since(now)));
+        }
+        let name = self.program.object();
+        if self.repairs.book(now, (), Budget::REPAIR) {
+            tracing::warn!(
+                name,
+                "another program keeps changing this ConfigurationState; it is put right once a minute"
+            );
+        }
+        None
+    }
+
+    fn collection(&self) -> Collection {
+        Collection::within(&self.namespace, &format!("{GROUP}/v1beta1"), "configurationstates")
+    }
+
+    fn shown(&self) -> Option<&Shown> {
+        self.shown.values().next()
+    }
+
+    /// Says whether the object is labelled as ours and goes when we do.
+    fn is_ours(&self, Shown { metadata, status: _ }: &Shown) -> bool {
+        let labels = self.program.labels();
+        let labelled = |(key, value): (&String, &Value)| metadata.labels.get(key).map(String::as_str) == value.as_str();
+        let owned = |(_, uid): &(String, String)| metadata.owner_references.iter().any(|owner| owner.uid == *uid);
+        labels.as_object().is_some_and(|labels| labels.iter().all(labelled)) && self.pod.as_ref().is_none_or(owned)
+    }
+
+    fn says(&self, shown: &Shown, verdict: &Verdict) -> bool {
+        let wanted = self.status(verdict, Timestamp::UNIX_EPOCH);
+        let Ok(Shown { metadata: _, status }) = serde_json::from_value::<Shown>(wanted) else { return false };
+        let said = |wanted: &ShownCondition| {
+            let alike = |said: &&ShownCondition| {
+                (&said.status, &said.reason, &said.message) == (&wanted.status, &wanted.reason, &wanted.message)
+            };
+            shown.status.conditions.iter().find(|said| said.kind == wanted.kind).is_some_and(|said| alike(&said))
+        };
+        shown.status.result == status.result
+            && shown.status.error_summary == status.error_summary
+            && status.conditions.iter().all(said)
+    }
+
+    /// Returns since when the verdict is what it is: a condition that keeps its status keeps its time.
+    fn since(&self, verdict: &Verdict, now: Timestamp) -> Timestamp {
+        let kind = self.program.condition().as_str();
+        let conditions = self.shown().map(|shown| shown.status.conditions.as_slice()).unwrap_or_default();
+        let before = conditions.iter().find(|said| said.kind == kind && said.status == verdict.holds());
+        before.and_then(|said| said.last_transition_time).unwrap_or(now)
     }
 
     fn object(&self) -> Value {
@@ -130,30 +315,18 @@ impl Reporter {
 
     fn status(&self, verdict: &Verdict, since: Timestamp) -> Value {
         let Verdict { reason, summary } = verdict;
-        let holds = match reason {
-            ConfigurationReason::Reconciled => "True",
-            ConfigurationReason::ConfigurationError => "False",
-            ConfigurationReason::UnknownError => "Unknown",
-        };
-        let mut status = json!({
+        let status = json!({
             "result": verdict.result(),
+            "errorSummary": (!summary.is_empty()).then_some(summary),
             "conditions": [{
                 "type": self.program.condition().as_str(),
-                "status": holds,
+                "status": verdict.holds(),
                 "reason": reason.as_str(),
                 "message": summary,
                 "lastTransitionTime": since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             }],
         });
-        if !summary.is_empty() {
-            status["errorSummary"] = summary.as_str().into();
-        }
-        json!({
-            "apiVersion": format!("{GROUP}/v1beta1"),
-            "kind": "ConfigurationState",
-            "metadata": { "name": self.program.object(), "namespace": self.namespace },
-            "status": status,
-        })
+        json!({ "status": status })
     }
 }
 
@@ -162,30 +335,4 @@ fn unsendable(error: kube::core::request::Error) -> WriteError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configuration_without_errors_is_valid_and_one_with_an_unreadable_object_is_not() {
-        let valid = Verdict::of(&[], &[]);
-        assert_eq!((valid.result(), valid.summary.as_str()), (ConfigurationResult::Valid, ""));
-        let invalid = Verdict::of(&[], &["a: no".to_owned(), "b: no".to_owned()]);
-        assert_eq!((invalid.result(), invalid.summary.as_str()), (ConfigurationResult::Invalid, "a: no\nb: no"));
-    }
-
-    #[test]
-    fn the_state_of_a_speaker_names_its_node_and_goes_with_its_pod() {
-        let reporter = Reporter {
-            namespace: "lb".to_owned(),
-            program: Program::Speaker { node: "a".to_owned() },
-            pod: Some(("speaker-x".to_owned(), "uid-1".to_owned())),
-        };
-        let object = reporter.object();
-        assert_eq!(object["metadata"]["name"], "speaker-a");
-        assert_eq!(object["metadata"]["labels"]["metallb.io/node-name"], "a");
-        assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid-1");
-        let status = reporter.status(&Verdict::unknown("no pools"), Timestamp::UNIX_EPOCH);
-        assert_eq!(status["status"]["conditions"][0]["lastTransitionTime"], "1970-01-01T00:00:00Z");
-        assert_eq!(status["status"]["result"], "Unknown");
-    }
-}
+mod tests;

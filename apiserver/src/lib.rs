@@ -2,7 +2,8 @@
 //!
 //! [`connect()`] opens a single HTTP/2 connection whose pings notice a dead server in about 15 s. [`Watch`] follows a collection
 //! over it and hands every object on as soon as it is decoded, [`Table`] keeps the latest version of each, and [`Writer`] sends
-//! changes with bounds on time, number and pace. [`Recorder`] writes events. What any of it means is decided elsewhere.
+//! changes with bounds on time, number and pace. [`Recorder`] writes events, [`Reporter`] one verdict, and [`Repairs`]
+//! bounds what a fight with another program costs. What any of it means is decided elsewhere.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod configuration_state;
 mod connect;
 mod lines;
 mod recorder;
+mod repairs;
 mod response;
 mod table;
 mod watch;
@@ -20,9 +22,10 @@ mod writer;
 
 pub use collection::{Collection, ObjectName};
 pub use configuration::{Configuration, ConfigurationEvent, Quiet, follow_configuration};
-pub use configuration_state::{Program, Reporter, Verdict};
+pub use configuration_state::{Program, Reported, Reporter, Shown, Verdict};
 pub use connect::{ConnectError, Connection, connect};
 pub use recorder::{Occurrence, Recorder, Regarding};
+pub use repairs::{Budget, Repairs};
 pub use response::StatusError;
 pub use table::{Row, Table, Undecodable};
 pub use watch::{Event, Freshness, Object, Version, Watch, WatchError};

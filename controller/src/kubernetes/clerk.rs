@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiserver::{
-    Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Regarding, Reporter, Table, Verdict,
-    Version, Watch, WriteError, Writer,
+    Budget, Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Regarding, Repairs, Reported,
+    Reporter, Shown, Table, Verdict, Version, Watch, WriteError, Writer,
 };
 use crds::core::Secret;
 use crds::fault::ObjectRef;
-use crds::kinds::GROUP;
 use crds::reasons::EventReason;
 use jiff::Timestamp;
 use rand::RngExt as _;
-use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -44,23 +42,19 @@ pub(super) struct Desk {
 /// A change of one of the two objects that the clerk looks after.
 enum Heard {
     Secret(Event<Secret>),
-    Verdict(Event<Existing>),
+    Verdict(Event<Shown>),
 }
-
-/// An object of which only its existence matters.
-#[derive(Deserialize, PartialEq)]
-struct Existing {}
 
 struct Clerk {
     desk: Desk,
     writer: Arc<Writer>,
     reporter: Reporter,
     secrets: Table<Secret>,
-    verdicts: Table<Existing>,
     /// What was written and has not come back yet.
     said: BTreeMap<ObjectRef, (Saying, Instant)>,
-    /// The verdict that was written last; a new leader writes its own once.
-    judged: Option<Verdict>,
+    /// What each object was made to say last: who has to say the same again repairs what another program has changed.
+    kept: BTreeMap<ObjectRef, (String, Saying)>,
+    repairs: Repairs<ObjectRef>,
     /// The version of the Secret that was acted on.
     acted: Option<(Option<Version>, Instant)>,
 }
@@ -69,14 +63,12 @@ struct Clerk {
 pub(super) async fn work(connection: Connection, desk: Desk) {
     let (sender, mut heard) = mpsc::channel(HEARD);
     let mut watches = JoinSet::new();
-    let reporter = Reporter { namespace: desk.namespace.clone(), program: Program::Controller, pod: None };
-    let one = |group_version: &str, plural: &str, name: &str| {
-        let collection = Collection::within(&desk.namespace, group_version, plural);
-        Watch { collection: collection.fields(&format!("metadata.name={name}")), freshness: Freshness::Quorum }
-    };
-    let secret = one("v1", "secrets", &desk.secret);
+    let reporter = Reporter::new(&desk.namespace, Program::Controller, None);
+    let secrets = Collection::within(&desk.namespace, "v1", "secrets");
+    let collection = secrets.fields(&format!("metadata.name={}", desk.secret));
+    let secret = Watch { collection, freshness: Freshness::Quorum };
     watches.spawn(secret.follow(connection.client.clone(), sender.clone(), Heard::Secret));
-    let verdict = one(&format!("{GROUP}/v1beta1"), "configurationstates", &reporter.program.object());
+    let verdict = reporter.watch(Freshness::Quorum);
     watches.spawn(verdict.follow(connection.client.clone(), sender, Heard::Verdict));
 
     let pacing = Pacing { in_flight: 8, per_second: 50.0, burst: 200.0, ..Pacing::default() };
@@ -85,9 +77,9 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
         reporter,
         desk,
         secrets: Table::default(),
-        verdicts: Table::default(),
         said: BTreeMap::new(),
-        judged: None,
+        kept: BTreeMap::new(),
+        repairs: Repairs::default(),
         acted: None,
     };
     loop {
@@ -114,25 +106,20 @@ impl Clerk {
     fn take(&mut self, event: Heard) {
         match event {
             Heard::Secret(event) => drop(self.secrets.take(event)),
-            Heard::Verdict(event) => {
-                let existed = !self.verdicts.is_empty();
-                self.verdicts.take(event);
-                if existed && self.verdicts.is_empty() {
-                    // Somebody has deleted it, so it is to be written again.
-                    self.judged = None;
-                }
-            }
+            Heard::Verdict(event) => self.reporter.take(event),
         }
     }
 
     /// Writes what is to be written; returns when to look again at the latest.
     async fn pass(&mut self) -> Option<Duration> {
         let situation = self.desk.situation.borrow_and_update().clone();
+        self.kept.retain(|object, _| situation.has(object));
         let open = self.say(situation.statements()).await;
-        let undecided = situation.listed && self.judge(&situation).await;
+        let undecided = if situation.listed { self.judge(&situation).await } else { None };
         let waits = self.tend_secret().await;
-        let echo = (open || undecided).then_some(ECHO);
-        [echo, waits].into_iter().flatten().min()
+        let now = Instant::now();
+        let rested = self.repairs.next_wake(now).map(|at| at.saturating_duration_since(now));
+        [open.then_some(ECHO), rested, undecided, waits].into_iter().flatten().min()
     }
 
     /// Writes statements that have not just been written; returns whether any has still to come back.
@@ -144,7 +131,8 @@ impl Clerk {
         let open = !statements.is_empty();
         let mut writes = JoinSet::new();
         for statement in statements {
-            if self.said.get(&statement.object).is_some_and(|(saying, _)| *saying == statement.wanted) {
+            let said = self.said.get(&statement.object).is_some_and(|(saying, _)| *saying == statement.wanted);
+            if said || self.repairs.is_resting(now, &statement.object) {
                 continue;
             }
             let writer = self.writer.clone();
@@ -162,16 +150,24 @@ impl Clerk {
     }
 
     fn conclude(&mut self, statement: Statement, result: Result<(), WriteError>) {
-        let Statement { object, wanted, .. } = &statement;
+        let Statement { object, uid, wanted, .. } = &statement;
         match result {
             Ok(()) => {
+                let kept = self.kept.insert(object.clone(), (uid.clone(), wanted.clone()));
+                if kept.is_some_and(|kept| kept == (uid.clone(), wanted.clone())) {
+                    self.repaired(&statement);
+                }
                 match statement.is_accepted() {
                     true => tracing::info!(%object, reason = wanted.reason, "{}", wanted.message),
                     false => tracing::warn!(%object, reason = wanted.reason, "{}", wanted.message),
                 }
                 if statement.is_news() {
                     // When too many wait, this one is not recorded; the condition says the same.
-                    let _ = self.desk.occurrences.try_send(occurrence(&statement));
+                    let _ = self.desk.occurrences.try_send(occurrence(
+                        &statement,
+                        EventReason::InvalidConfiguration,
+                        &wanted.message,
+                    ));
                 }
                 self.said.insert(object.clone(), (wanted.clone(), Instant::now()));
             }
@@ -181,19 +177,30 @@ impl Clerk {
         }
     }
 
-    /// Writes the verdict over the whole configuration if it has changed; returns whether that has to be tried again.
-    async fn judge(&mut self, situation: &Situation) -> bool {
-        let verdict = Verdict::of(&situation.compiled.faults, &situation.unreadable_lines());
-        if self.judged.as_ref() == Some(&verdict) {
-            return false;
+    /// Books a repair, and tells of the one that is one too many.
+    fn repaired(&mut self, statement: &Statement) {
+        let object = &statement.object;
+        if self.repairs.book(Instant::now(), object.clone(), Budget::REPAIR) {
+            let message = "another program keeps changing the status of this object, so it is written at most once a minute until that ends; \
+                           stop that program, such as the controller of a MetalLB that still runs";
+            tracing::warn!(%object, "{message}");
+            // As for the other events.
+            let _ = self.desk.occurrences.try_send(occurrence(statement, EventReason::Contended, message));
         }
-        let result = self.reporter.report(&self.writer, &verdict, Timestamp::now()).await;
-        self.desk.meters.wrote(Kind::ConfigurationState, &result);
-        match result {
-            Ok(()) => self.judged = Some(verdict.clone()),
+    }
+
+    /// Writes the verdict over the whole configuration unless it is shown; returns when to look again at the latest.
+    async fn judge(&mut self, situation: &Situation) -> Option<Duration> {
+        let verdict = Verdict::of(&situation.compiled.faults, &situation.unreadable_lines());
+        let result = self.reporter.report(&self.writer, &verdict).await;
+        match &result {
+            Ok(Reported::Shown) => return None,
+            Ok(Reported::Later(pause)) => return Some(*pause),
+            Ok(Reported::Written) => {}
             Err(error) => tracing::warn!(%error, "the ConfigurationState cannot be written"),
         }
-        self.judged.as_ref() != Some(&verdict)
+        self.desk.meters.wrote(Kind::ConfigurationState, &result);
+        Some(ECHO)
     }
 
     /// Takes the next step for the heartbeat Secret; returns how long to wait for the one after.
@@ -224,8 +231,8 @@ impl Clerk {
     }
 }
 
-fn occurrence(statement: &Statement) -> Occurrence {
-    let Statement { object: ObjectRef { kind, namespace, name }, uid, api_version, wanted, .. } = statement;
+fn occurrence(statement: &Statement, reason: EventReason, message: &str) -> Occurrence {
+    let Statement { object: ObjectRef { kind, namespace, name }, uid, api_version, .. } = statement;
     let regarding = Regarding {
         api_version: api_version.clone(),
         kind: kind.clone(),
@@ -233,5 +240,5 @@ fn occurrence(statement: &Statement) -> Occurrence {
         name: name.clone(),
         uid: uid.clone(),
     };
-    Occurrence { regarding, reason: EventReason::InvalidConfiguration, message: wanted.message.clone() }
+    Occurrence { regarding, reason, message: message.to_owned() }
 }

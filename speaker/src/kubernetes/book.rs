@@ -1,13 +1,12 @@
 //! The objects of one kind, as the server has them, and what is to be done about them.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use announce::ServiceId;
-use apiserver::{Event, Table};
+use apiserver::{Event, Object, Repairs, Table};
 
 use super::assignments::Assignments;
-use super::statuses::{Action, Author, Kind, Situation, Told, Unseen, reconcile};
+use super::statuses::{Action, Author, Kind, Situation, Told, Written, reconcile};
 
 /// What was told of one protocol.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ pub(super) struct Book {
     kind: Kind,
     /// What they say.
     pub(super) told: Table<Told>,
-    /// Those that were sent and not seen back.
-    unseen: Unseen,
+    written: Written,
+    repairs: Repairs<ServiceId>,
     assigned: Assignments,
     /// The objects are not what they were when they were last compared.
     changed: bool,
@@ -25,29 +24,55 @@ pub(super) struct Book {
 impl Book {
     /// Returns a book in which nothing is written.
     pub(super) fn new(kind: Kind) -> Self {
-        let (told, unseen, assigned) = (Table::default(), Unseen::default(), Assignments::default());
-        Self { kind, told, unseen, assigned, changed: false }
+        let (told, written) = (Table::default(), Written::default());
+        Self { kind, told, written, repairs: Repairs::default(), assigned: Assignments::default(), changed: false }
     }
 
     /// Takes over what the server tells of the objects.
     pub(super) fn take(&mut self, event: Event<Told>) {
+        match &event {
+            Event::Applied(Object { name, value: Ok(told), .. }) => self.written.see(&name.name, told, false),
+            Event::Deleted(name, _) => {
+                if let Some(told) = self.told.get(name).and_then(|row| row.value.as_ref()) {
+                    self.written.see(&name.name, told, true);
+                }
+            }
+            Event::Applied(Object { value: Err(_), .. }) => {}
+            Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => {}
+        }
         self.changed |= self.told.take(event);
     }
 
     /// Says whether nothing has changed since the last comparison, and nothing is waited for.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.changed && self.unseen.deadline().is_none()
+        !self.changed && self.written.is_settled()
     }
 
-    /// Returns what makes the objects say what is so; it counts as sent.
-    pub(super) fn actions(&mut self, me: Author<'_>, situation: &Situation, now: Instant) -> Vec<Action> {
-        let names: BTreeSet<&str> = self.told.rows().map(|(name, _)| &*name.name).collect();
-        self.unseen.settle(now, |name| names.contains(name));
+    /// Returns what makes the objects say what is so, which counts as sent, and the Services whose objects are fought over, once.
+    ///
+    /// What another program undoes every time is done again after a rest only.
+    pub(super) fn actions(
+        &mut self,
+        me: Author<'_>,
+        situation: &Situation,
+        now: Instant,
+    ) -> (Vec<Action>, Vec<ServiceId>) {
+        self.written.expire(now);
         let existing = self.told.rows().filter_map(|(name, row)| Some((name, row.value.as_ref()?)));
-        let actions = reconcile(me, situation, existing, &self.unseen, || self.kind.random_name());
-        self.unseen.send(now, &actions);
-        self.changed = false;
-        actions
+        let mut actions = reconcile(me, situation, existing, &self.written, || self.kind.random_name());
+        let wanted = actions.len();
+        actions.retain(|action| !self.repairs.is_resting(now, action.service()));
+        self.changed = actions.len() < wanted;
+        let mut fights = Vec::new();
+        for action in &actions {
+            let cost = self.written.cost(action);
+            if cost > 0 && self.repairs.book(now, action.service().clone(), cost) {
+                fights.push(action.service().clone());
+            }
+            self.written.send(now, action);
+        }
+        self.written.keep(&situation.announced);
+        (actions, fights)
     }
 
     /// Returns the Services that this node has taken on since the last time; after a restart the objects say what it had before.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use announce::ServiceId;
 use apiserver::{
-    Event, Freshness, Occurrence, Pacing, Program, Recorder, Regarding, Verdict, Watch, WriteError, Writer,
+    Event, Freshness, Occurrence, Pacing, Program, Recorder, Regarding, Reported, Shown, Verdict, Watch, WriteError,
+    Writer,
 };
 use crds::reasons::EventReason;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use super::book::Book;
 use super::planner::Planned;
 use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
-use crate::advertised::{Heard, advertised};
+use crate::advertised::{Heard as HeardByRouters, advertised};
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::RoutingObserver;
 use crate::drivers::wire::Observer;
@@ -71,16 +72,22 @@ pub struct Reporter {
     links: Book,
     routers: Book,
     /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
-    heard: Option<(Arc<Planned>, Heard)>,
+    heard: Option<(Arc<Planned>, HeardByRouters)>,
     /// The stations that events have complained about.
     conflicts: BTreeSet<(IpAddr, String)>,
-    /// The verdict that the server has.
-    verdict: Option<Verdict>,
+    /// The server has our verdict.
+    judged: bool,
     started: Instant,
     /// When everything was known first.
     planned: Option<Instant>,
     /// The last error, so that it is logged once.
     error: Option<String>,
+}
+
+/// What the server tells of the objects that this node writes.
+enum Heard {
+    Status(Kind, Event<Told>),
+    State(Event<Shown>),
 }
 
 /// An event to be written.
@@ -97,14 +104,14 @@ impl Reporter {
         Self {
             writer: Writer::new(client.clone(), PACING),
             recorder: Recorder::new("clarion-speaker", &identity.node),
-            state: apiserver::Reporter { namespace: identity.namespace.clone(), program, pod: identity.pod.clone() },
+            state: apiserver::Reporter::new(&identity.namespace, program, identity.pod.clone()),
             identity,
             client,
             links: Book::new(Kind::L2),
             routers: Book::new(Kind::Bgp),
             heard: None,
             conflicts: BTreeSet::new(),
-            verdict: None,
+            judged: false,
             started: Instant::now(),
             planned: None,
             error: None,
@@ -123,8 +130,8 @@ impl Reporter {
         let mut events = self.follow();
         let mut pace = FIRST_LOOK;
         loop {
-            while let Ok((kind, event)) = events.try_recv() {
-                self.book(kind).take(event);
+            while let Ok(heard) = events.try_recv() {
+                self.take(heard);
             }
             let plan = planned.borrow_and_update().clone();
             let outcome = self.report(&plan, &lost, &sources).await;
@@ -138,7 +145,7 @@ impl Reporter {
             let idle = !announces && self.is_settled(&plan);
             tokio::select! {
                 event = events.recv() => match event {
-                    Some((kind, event)) => self.book(kind).take(event),
+                    Some(heard) => self.take(heard),
                     None => return,
                 },
                 changed = planned.changed() => match changed {
@@ -155,15 +162,23 @@ impl Reporter {
         }
     }
 
-    /// Starts to follow the objects of both kinds.
-    fn follow(&self) -> mpsc::Receiver<(Kind, Event<Told>)> {
+    /// Starts to follow the objects that this node writes.
+    fn follow(&self) -> mpsc::Receiver<Heard> {
         let (sender, events) = mpsc::channel(WAITING);
         for kind in [Kind::L2, Kind::Bgp] {
             let collection = kind.collection(&self.identity.namespace, &self.identity.node);
             let watch = Watch { collection, freshness: Freshness::Cached };
-            tokio::spawn(watch.follow(self.client.clone(), sender.clone(), move |event| (kind, event)));
+            tokio::spawn(watch.follow(self.client.clone(), sender.clone(), move |event| Heard::Status(kind, event)));
         }
+        tokio::spawn(self.state.watch(Freshness::Cached).follow(self.client.clone(), sender, Heard::State));
         events
+    }
+
+    fn take(&mut self, heard: Heard) {
+        match heard {
+            Heard::Status(kind, event) => self.book(kind).take(event),
+            Heard::State(event) => self.state.take(event),
+        }
     }
 
     fn book(&mut self, kind: Kind) -> &mut Book {
@@ -175,7 +190,7 @@ impl Reporter {
 
     /// Says whether there is nothing left to tell but what the wire and the routers may do.
     fn is_settled(&self, plan: &Planned) -> bool {
-        plan.unlisted.is_empty() && self.links.is_quiet() && self.routers.is_quiet()
+        plan.unlisted.is_empty() && self.judged && self.links.is_quiet() && self.routers.is_quiet()
     }
 
     fn log(&mut self, error: Option<&WriteError>) {
@@ -203,7 +218,7 @@ impl Reporter {
         let since = *self.planned.get_or_insert_with(Instant::now);
         let starting = since.elapsed() < STARTING;
         let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
-        let heard = (plan.clone(), Heard::of(&peers));
+        let heard = (plan.clone(), HeardByRouters::of(&peers));
         let mut situations = vec![(Kind::L2, Situation::on_links(&self.identity.node, &plan.desired, &links))];
         if starting || !self.has_reported(&heard) || !self.routers.is_quiet() {
             let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
@@ -226,7 +241,7 @@ impl Reporter {
         outcome
     }
 
-    fn has_reported(&self, (plan, heard): &(Arc<Planned>, Heard)) -> bool {
+    fn has_reported(&self, (plan, heard): &(Arc<Planned>, HeardByRouters)) -> bool {
         self.heard.as_ref().is_some_and(|(before, told)| Arc::ptr_eq(before, plan) && told == heard)
     }
 
@@ -238,14 +253,12 @@ impl Reporter {
         } else {
             return Ok(());
         };
-        if self.verdict.as_ref() != Some(&verdict) {
-            self.state.report(&self.writer, &verdict, Timestamp::now()).await?;
-            self.verdict = Some(verdict);
-        }
+        self.judged = self.state.report(&self.writer, &verdict).await? == Reported::Shown;
         Ok(())
     }
 
-    /// Makes the objects of a kind say what is so, and returns an event for each Service that this node has taken on.
+    /// Makes the objects of a kind say what is so, and returns an event for each Service that this node has taken on, or whose object
+    /// another program keeps changing.
     async fn report_services(
         &mut self,
         kind: Kind,
@@ -258,7 +271,7 @@ impl Reporter {
             return Ok(Vec::new());
         }
         let me = Author { node: &node, pod: pod.as_ref().map(|(_, uid)| uid.as_str()), starting };
-        let actions = book.actions(me, situation, std::time::Instant::now());
+        let (actions, fights) = book.actions(me, situation, std::time::Instant::now());
         let writing = Writing { kind, namespace: &namespace, node: &node, owner: pod.as_ref() };
         let writer = &self.writer;
         let outcomes = stream::iter(actions).map(|action| async move {
@@ -269,7 +282,8 @@ impl Reporter {
         outcomes.into_iter().collect::<Result<(), _>>()?;
         let message = format!("announcing from node \"{node}\" with protocol \"{}\"", kind.protocol());
         let news = |service| News { service, reason: EventReason::NodeAssigned, message: message.clone() };
-        Ok(self.book(kind).taken_on(&node, situation).into_iter().map(news).collect())
+        let taken_on = self.book(kind).taken_on(&node, situation).into_iter().map(news);
+        Ok(taken_on.chain(fights.into_iter().map(|service| contended(kind, service))).collect())
     }
 
     /// Returns an event for each Service that another machine answers for as well, once for each such machine.
@@ -330,6 +344,17 @@ impl Reporter {
             tracing::debug!(%error, "events were lost");
         }
     }
+}
+
+/// Returns the event of a Service whose object another program keeps changing.
+fn contended(kind: Kind, service: ServiceId) -> News {
+    let message = format!(
+        "another program keeps changing the {} of this Service, so it is put right once a minute at most until that ends; \
+         stop that program, such as the speaker of a MetalLB that still runs",
+        kind.name()
+    );
+    tracing::warn!(%service, "{message}");
+    News { service, reason: EventReason::Contended, message }
 }
 
 /// Sends the requests of one action, in their order.

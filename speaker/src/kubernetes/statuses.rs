@@ -4,11 +4,11 @@
 //! what other nodes wrote, because a node that died cannot. Of the second kind there is one for each node that announces.
 
 mod requests;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use announce::{BgpVerdict, Desired, Mine, ServiceId};
 use apiserver::{Collection, ObjectName};
@@ -19,13 +19,11 @@ use serde::Deserialize;
 use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
 pub(super) use requests::{Writing, requests};
+pub(super) use written::Written;
 
 const NODE: &str = "metallb.io/node";
 const SERVICE: &str = "metallb.io/service-name";
 const NAMESPACE: &str = "metallb.io/service-namespace";
-
-/// How long a write that was not seen back keeps another one of the same Service from being sent.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A kind of these objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +46,8 @@ pub(super) struct Told {
     pub(super) service: ServiceId,
     /// Where the Service is announced, once its status is written.
     pub(super) places: Option<Places>,
+    /// Its status is about the node and Service of its labels; one that is not cannot be changed, for these fields never do.
+    pub(super) coherent: bool,
 }
 
 /// Where a Service is announced: on which links, or to which peers, by name.
@@ -61,7 +61,7 @@ pub(super) enum Action {
     /// Write the status of one.
     Update { name: Arc<str>, service: ServiceId, places: Places },
     /// Remove one.
-    Delete { name: Arc<str> },
+    Delete { name: Arc<str>, service: ServiceId },
 }
 
 /// An object as the server sends it.
@@ -87,8 +87,11 @@ struct WireOwner {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct WireStatus {
     node: Option<String>,
+    service_name: Option<String>,
+    service_namespace: Option<String>,
     #[serde(default)]
     interfaces: Option<Vec<WireInterface>>,
     #[serde(default)]
@@ -104,7 +107,16 @@ struct WireInterface {
 impl From<Wire> for Told {
     fn from(Wire { metadata, status }: Wire) -> Self {
         let label = |key: &str| metadata.labels.get(key).map(String::as_str).unwrap_or_default();
-        let places = status.filter(|status| status.node.is_some()).map(|status| {
+        let said = |status: &WireStatus| {
+            let WireStatus { node, service_name, service_namespace, .. } = status;
+            [(node.clone(), NODE), (service_name.clone(), SERVICE), (service_namespace.clone(), NAMESPACE)]
+        };
+        let agrees = |status: &WireStatus| {
+            said(status).iter().all(|(said, key)| said.as_deref().is_none_or(|said| said == label(key)))
+        };
+        let coherent = status.as_ref().is_none_or(agrees);
+        let complete = |status: &WireStatus| said(status).iter().all(|(said, _)| said.is_some());
+        let places = status.filter(complete).map(|status| {
             let links = status.interfaces.into_iter().flatten().map(|interface| interface.name);
             links.chain(status.peers.into_iter().flatten()).map(Into::into).collect()
         });
@@ -113,6 +125,7 @@ impl From<Wire> for Told {
             owner: metadata.owner_references.first().map(|owner| owner.uid.as_str().into()),
             service: ServiceId::new(label(NAMESPACE), label(SERVICE)),
             places,
+            coherent,
         }
     }
 }
@@ -132,6 +145,14 @@ impl Kind {
         match self {
             Self::L2 => all,
             Self::Bgp => all.labels(&format!("{NODE}={me}")),
+        }
+    }
+
+    /// Returns the kind's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::L2 => "ServiceL2Status",
+            Self::Bgp => "ServiceBGPStatus",
         }
     }
 
@@ -217,31 +238,6 @@ impl Situation {
     }
 }
 
-/// Writes that were sent and not seen back: a second object of the same Service would be one too many.
-#[derive(Debug, Default)]
-pub(super) struct Unseen(BTreeMap<ServiceId, (String, Instant)>);
-
-impl Unseen {
-    /// Forgets what has been seen, and what was waited for long enough.
-    pub(super) fn settle(&mut self, now: Instant, seen: impl Fn(&str) -> bool) {
-        self.0.retain(|_, (name, sent)| !seen(name) && now.duration_since(*sent) < PATIENCE);
-    }
-
-    /// Returns when the first write has been waited for long enough.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.values().map(|(_, sent)| *sent + PATIENCE).min()
-    }
-
-    /// Remembers what is about to be sent.
-    pub(super) fn send(&mut self, now: Instant, actions: &[Action]) {
-        for action in actions {
-            if let Action::Create { name, service, .. } = action {
-                self.0.insert(service.clone(), (name.clone(), now));
-            }
-        }
-    }
-}
-
 /// Who compares, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Author<'a> {
@@ -253,22 +249,31 @@ pub(super) struct Author<'a> {
     pub(super) starting: bool,
 }
 
+impl Action {
+    /// Returns the Service that it is about.
+    pub(super) fn service(&self) -> &ServiceId {
+        match self {
+            Self::Create { service, .. } | Self::Update { service, .. } | Self::Delete { service, .. } => service,
+        }
+    }
+}
+
 /// Returns what makes the objects say what is so; `name` gives a name to each new one.
 pub(super) fn reconcile<'a>(
     me: Author<'_>,
     Situation { announced, willing }: &Situation,
     existing: impl Iterator<Item = (&'a ObjectName, &'a Told)>,
-    unseen: &Unseen,
+    written: &Written,
     mut name: impl FnMut() -> String,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut said: BTreeSet<&ServiceId> = BTreeSet::new();
     for (object, told) in existing {
         let mine = &*told.node == me.node;
-        let valid = mine && told.owner.as_deref() == me.pod;
+        let valid = mine && told.coherent && told.owner.as_deref() == me.pod;
         match announced.get(&told.service) {
             Some(announced) if valid && said.insert(&told.service) => {
-                if told.places.as_ref() != Some(&announced.places) {
+                if told.places.as_ref() != Some(&announced.places) && !written.awaits(&told.service) {
                     let (service, places) = (told.service.clone(), announced.places.clone());
                     actions.push(Action::Update { name: object.name.clone(), service, places });
                 }
@@ -276,11 +281,13 @@ pub(super) fn reconcile<'a>(
             // True as well: the families of a Service may be answered by two nodes.
             Some(announced) if announced.others.contains(&told.node) => {}
             None if !mine || (valid && me.starting && willing.contains(&told.service)) => {}
-            Some(_) | None => actions.push(Action::Delete { name: object.name.clone() }),
+            Some(_) | None => {
+                actions.push(Action::Delete { name: object.name.clone(), service: told.service.clone() });
+            }
         }
     }
     for (service, Announced { places, .. }) in announced {
-        if !said.contains(service) && !unseen.0.contains_key(service) {
+        if !said.contains(service) && !written.awaits(service) {
             actions.push(Action::Create { name: name(), service: service.clone(), places: places.clone() });
         }
     }

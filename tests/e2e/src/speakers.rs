@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    io::Read,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use clarion::{
     demo::{report::Report, speaker::fetch},
     status::Status,
 };
-use control_plane::{ControlPlane, Identity, Mode, Node, Pod};
+use control_plane::{ControlPlane, Identity, Mode, Node, Pod, pod::POD_PORT};
 use lab::{Client, Lab};
 use nix::{
     sys::signal::{Signal, kill},
@@ -158,6 +159,18 @@ impl Cluster {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Changes the status of an object of our namespace as a merge patch does.
+    pub fn edit_status(&self, kind: &str, name: &str, status: &str) {
+        let patch = format!("{{\"status\": {status}}}");
+        let (kind, subresource) = ([kind, name], ["--subresource=status", "--type=merge", "--patch", &patch]);
+        self.kubectl(&[&["patch"], &kind[..], &["--namespace", NAMESPACE], &subresource].concat());
+    }
+
+    /// Changes a label of an object of our namespace.
+    pub fn label(&self, kind: &str, name: &str, label: &str) {
+        self.kubectl(&["label", kind, name, label, "--overwrite", "--namespace", NAMESPACE]);
+    }
+
     /// Returns why the speaker of a node does not announce a Service, if it says so.
     pub fn reason(&self, number: usize, service: &str) -> Option<String> {
         let services = self.status(number)?.services;
@@ -249,6 +262,11 @@ impl Cluster {
         self.allocate(name, addresses);
     }
 
+    /// Returns the greeting of the pod that the client reaches, which names the pod and the client that it sees.
+    pub fn greeting(&self, vip: IpAddr) -> Option<String> {
+        greeting(&self.client, vip)
+    }
+
     /// Writes the addresses of a Service as a controller does.
     pub fn allocate(&self, name: &str, addresses: &[&str]) {
         let ingress: Vec<String> = addresses.iter().map(|address| format!("{{ip: '{address}'}}")).collect();
@@ -270,6 +288,18 @@ impl Cluster {
     pub fn kill(&mut self, number: usize) {
         self.speakers[number] = None;
     }
+}
+
+/// Returns the greeting of the pod that a client reaches at an address, which names the pod and the client that it sees.
+pub fn greeting(client: &Client, vip: IpAddr) -> Option<String> {
+    client.host.run(|| {
+        let address = SocketAddr::new(vip, POD_PORT);
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
+        let mut buffer = [0; 128];
+        let length = stream.read(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).trim().to_owned())
+    })
 }
 
 impl Speaker {

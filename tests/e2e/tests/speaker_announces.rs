@@ -1,12 +1,8 @@
 //! From objects of the API server to traffic that reaches pods, and who may announce.
 
-use std::{
-    io::Read,
-    net::{IpAddr, SocketAddr, TcpStream},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
-use control_plane::{Mode, pod::POD_PORT};
+use control_plane::Mode;
 use e2e::speakers::{Cluster, QUIET, SOON};
 
 const FOUR: &str = "192.0.2.130";
@@ -31,7 +27,7 @@ fn traffic_of_both_families_reaches_pods(mode: Mode) {
     let _pods = [cluster.nodes[0].pod("shop", "web-1", WEB), cluster.nodes[1].pod("shop", "web-2", WEB)];
     cluster.service("web", "  ipFamilyPolicy: RequireDualStack\n", &[FOUR, SIX]);
     for vip in [ip(FOUR), ip(SIX)] {
-        cluster.lab.eventually(SOON, &format!("a pod answers at {vip}"), || greeting(&cluster, vip).is_some());
+        cluster.lab.eventually(SOON, &format!("a pod answers at {vip}"), || cluster.greeting(vip).is_some());
         let prober = cluster.client.prober(vip);
         std::thread::sleep(QUIET);
         let report = prober.stop().expect("the prober works");
@@ -48,7 +44,7 @@ fn the_client_keeps_its_address_where_only_local_traffic_is_allowed() {
     assert_eq!(cluster.settled_owner(ip(FOUR)), 1, "the only node with a pod announces");
     let client = cluster.client.address_like(ip(FOUR));
     cluster.lab.eventually(SOON, "the pod sees the client", || {
-        greeting(&cluster, ip(FOUR)).is_some_and(|told| told == format!("web-1 {client}"))
+        cluster.greeting(ip(FOUR)).is_some_and(|told| told == format!("web-1 {client}"))
     });
     // The pod moves to the other node, and the address with it.
     let _other = cluster.nodes[0].pod("shop", "web-2", WEB);
@@ -56,7 +52,7 @@ fn the_client_keeps_its_address_where_only_local_traffic_is_allowed() {
     cluster.lab.eventually(SOON, "the address follows the endpoint", || cluster.owner(ip(FOUR)) == Some(0));
     cluster.client.forget(ip(FOUR));
     cluster.lab.eventually(SOON, "the other pod sees the client", || {
-        greeting(&cluster, ip(FOUR)).is_some_and(|told| told == format!("web-2 {client}"))
+        cluster.greeting(ip(FOUR)).is_some_and(|told| told == format!("web-2 {client}"))
     });
 }
 
@@ -159,16 +155,4 @@ const WEB: &[(&str, &str)] = &[("app", "web")];
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("tests write addresses correctly")
-}
-
-/// Returns the pod's greeting, which names the pod and the client that it sees.
-fn greeting(cluster: &Cluster, vip: IpAddr) -> Option<String> {
-    cluster.client.host.run(|| {
-        let address = SocketAddr::new(vip, POD_PORT);
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
-        let mut buffer = [0; 128];
-        let length = stream.read(&mut buffer).ok()?;
-        Some(String::from_utf8_lossy(&buffer[..length]).trim().to_owned())
-    })
 }

@@ -39,21 +39,17 @@ pub(in super::super) fn requests(
             Ok(vec![create, status(name, service, places)?])
         }
         Action::Update { name, service, places } => Ok(vec![status(name, service, places)?]),
-        Action::Delete { name } => Ok(vec![request.delete(name, &DeleteParams::default())?]),
+        Action::Delete { name, service: _ } => Ok(vec![request.delete(name, &DeleteParams::default())?]),
     }
 }
 
 impl Writing<'_> {
     fn object(&self, name: &str, service: &ServiceId) -> Value {
-        let kind = match self.kind {
-            Kind::L2 => "ServiceL2Status",
-            Kind::Bgp => "ServiceBGPStatus",
-        };
         let reference =
             |(name, uid): &(String, String)| json!({ "apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid });
         json!({
             "apiVersion": format!("{GROUP}/v1beta1"),
-            "kind": kind,
+            "kind": self.kind.name(),
             "metadata": {
                 "name": name,
                 "generateName": self.kind.prefix(),

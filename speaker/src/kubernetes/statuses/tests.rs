@@ -1,7 +1,13 @@
+use std::time::{Duration, Instant};
+
 use announce::{DrainTrigger, L2Verdict, NotAnnounced, Verdict};
+use apiserver::Budget;
 use serde_json::{Value, json};
 
 use super::*;
+
+/// Longer than a write is waited for.
+const LONG: Duration = Duration::from_secs(11);
 
 fn service(name: &str) -> ServiceId {
     ServiceId::new("shop", name)
@@ -12,7 +18,7 @@ fn places(names: &[&str]) -> Places {
 }
 
 fn told(node: &str, name: &str, on: Option<&[&str]>) -> Told {
-    Told { node: node.into(), owner: None, service: service(name), places: on.map(places) }
+    Told { node: node.into(), owner: None, service: service(name), places: on.map(places), coherent: true }
 }
 
 fn announced(names: &[(&str, &[&str])]) -> Situation {
@@ -23,40 +29,40 @@ fn announced(names: &[(&str, &[&str])]) -> Situation {
 
 const ME: Author<'_> = Author { node: "me", pod: None, starting: false };
 
-fn plan_of(me: Author<'_>, situation: &Situation, existing: &[(&str, Told)], unseen: &Unseen) -> Vec<Action> {
+fn plan_of(me: Author<'_>, situation: &Situation, existing: &[(&str, Told)], written: &Written) -> Vec<Action> {
     let existing: Vec<(ObjectName, Told)> =
         existing.iter().map(|(name, told)| (ObjectName::new("lb", name), told.clone())).collect();
     let existing = existing.iter().map(|(name, told)| (name, told));
-    reconcile(me, situation, existing, unseen, || "l2-new".to_owned())
+    reconcile(me, situation, existing, written, || "l2-new".to_owned())
 }
 
-fn plan(names: &[(&str, &[&str])], existing: &[(&str, Told)], unseen: &Unseen) -> Vec<Action> {
-    plan_of(ME, &announced(names), existing, unseen)
+fn plan(names: &[(&str, &[&str])], existing: &[(&str, Told)], written: &Written) -> Vec<Action> {
+    plan_of(ME, &announced(names), existing, written)
 }
 
 fn delete(name: &str) -> Action {
-    Action::Delete { name: name.into() }
+    Action::Delete { name: name.into(), service: service("web") }
 }
 
 #[test]
 fn an_answered_service_gets_an_object_and_one_that_has_it_is_left_alone() {
     let create = Action::Create { name: "l2-new".to_owned(), service: service("web"), places: places(&["eth0"]) };
-    assert_eq!(plan(&[("web", &["eth0"])], &[], &Unseen::default()), [create]);
-    assert_eq!(plan(&[("web", &["eth0"])], &[("l2-a", told("me", "web", Some(&["eth0"])))], &Unseen::default()), []);
+    assert_eq!(plan(&[("web", &["eth0"])], &[], &Written::default()), [create]);
+    assert_eq!(plan(&[("web", &["eth0"])], &[("l2-a", told("me", "web", Some(&["eth0"])))], &Written::default()), []);
 }
 
 #[test]
 fn the_winner_removes_what_others_wrote_and_the_loser_only_its_own() {
     let theirs = ("l2-a", told("other", "web", Some(&["eth0"])));
     let mine = ("l2-b", told("me", "web", Some(&["eth0"])));
-    assert_eq!(plan(&[("web", &["eth0"])], &[theirs.clone(), mine.clone()], &Unseen::default()), [delete("l2-a")]);
-    assert_eq!(plan(&[], &[theirs, mine], &Unseen::default()), [delete("l2-b")]);
+    assert_eq!(plan(&[("web", &["eth0"])], &[theirs.clone(), mine.clone()], &Written::default()), [delete("l2-a")]);
+    assert_eq!(plan(&[], &[theirs, mine], &Written::default()), [delete("l2-b")]);
 }
 
 #[test]
 fn two_nodes_that_answer_for_the_families_of_a_service_do_not_remove_each_others_word() {
     let existing = [("l2-a", told("ally", "web", Some(&["eth0"]))), ("l2-b", told("me", "web", Some(&["eth0"])))];
-    assert_eq!(plan(&[("web", &["eth0"])], &existing, &Unseen::default()), []);
+    assert_eq!(plan(&[("web", &["eth0"])], &existing, &Written::default()), []);
 }
 
 #[test]
@@ -64,29 +70,74 @@ fn a_status_that_is_missing_or_names_other_links_is_written() {
     let update = Action::Update { name: "l2-a".into(), service: service("web"), places: places(&["eth0", "eth1"]) };
     for on in [None, Some(&["eth0"][..])] {
         let existing = [("l2-a", told("me", "web", on))];
-        assert_eq!(plan(&[("web", &["eth0", "eth1"])], &existing, &Unseen::default()), std::slice::from_ref(&update));
+        assert_eq!(plan(&[("web", &["eth0", "eth1"])], &existing, &Written::default()), std::slice::from_ref(&update));
     }
 }
 
 #[test]
 fn a_second_object_of_this_node_is_removed() {
     let existing = [("l2-a", told("me", "web", Some(&["eth0"]))), ("l2-b", told("me", "web", Some(&["eth0"])))];
-    assert_eq!(plan(&[("web", &["eth0"])], &existing, &Unseen::default()), [delete("l2-b")]);
+    assert_eq!(plan(&[("web", &["eth0"])], &existing, &Written::default()), [delete("l2-b")]);
 }
 
 #[test]
 fn an_object_that_was_sent_is_not_sent_again_until_it_had_time_to_appear() {
     let now = Instant::now();
-    let mut unseen = Unseen::default();
-    let sent = plan(&[("web", &["eth0"])], &[], &unseen);
-    unseen.send(now, &sent);
-    assert_eq!(plan(&[("web", &["eth0"])], &[], &unseen), []);
-    assert_eq!(unseen.deadline(), Some(now + PATIENCE));
-    unseen.settle(now + PATIENCE, |_| false);
-    assert_eq!(plan(&[("web", &["eth0"])], &[], &unseen), sent);
-    unseen.send(now, &sent);
-    unseen.settle(now, |name| name == "l2-new");
-    assert_eq!(unseen.deadline(), None);
+    let mut written = Written::default();
+    let sent = plan(&[("web", &["eth0"])], &[], &written);
+    written.send(now, &sent[0]);
+    assert_eq!(plan(&[("web", &["eth0"])], &[], &written), []);
+    // Its status is a second request.
+    let object = ("l2-new", told("me", "web", None));
+    written.see(object.0, &object.1, false);
+    assert_eq!(plan(&[("web", &["eth0"])], std::slice::from_ref(&object), &written), []);
+    assert!(!written.is_settled());
+    written.expire(now + LONG);
+    assert!(written.is_settled());
+    assert_eq!(plan(&[("web", &["eth0"])], &[], &written), sent);
+}
+
+#[test]
+fn to_repeat_what_was_seen_costs_much_to_remove_a_strangers_word_little_and_news_nothing() {
+    let now = Instant::now();
+    let mut written = Written::default();
+    let create = plan(&[("web", &["eth0"])], &[], &written).remove(0);
+    assert_eq!(written.cost(&create), 0);
+    written.send(now, &create);
+    written.see("l2-new", &told("me", "web", Some(&["eth0"])), false);
+    written.expire(now + LONG);
+    assert_eq!(written.cost(&create), Budget::REPAIR, "somebody deleted it");
+    let update = |on| Action::Update { name: "l2-new".into(), service: service("web"), places: places(on) };
+    assert_eq!(written.cost(&update(&["eth0"])), Budget::REPAIR, "somebody changed it");
+    assert_eq!(written.cost(&update(&["eth1"])), 0);
+    assert_eq!((written.cost(&delete("l2-new")), written.cost(&delete("l2-a"))), (0, Budget::ORDINARY));
+    // It vanished before it was seen.
+    written.send(now, &create);
+    written.see("l2-new", &told("me", "web", None), true);
+    assert_eq!(plan(&[("web", &["eth0"])], &[], &written), std::slice::from_ref(&create));
+    written.keep(&BTreeMap::new());
+    assert_eq!(written.cost(&create), 0, "the Service was given up in between");
+}
+
+#[test]
+fn a_status_about_another_node_or_service_than_its_labels_is_removed() {
+    let read = |status: Value| {
+        let labels = json!({ NODE: "me", SERVICE: "web", NAMESPACE: "shop" });
+        serde_json::from_value::<Told>(json!({ "metadata": { "labels": labels }, "status": status })).unwrap()
+    };
+    let right =
+        json!({ "node": "me", "serviceName": "web", "serviceNamespace": "shop", "interfaces": [{ "name": "eth0" }] });
+    assert_eq!(read(right.clone()), told("me", "web", Some(&["eth0"])));
+    for field in ["node", "serviceName", "serviceNamespace"] {
+        let mut missing = right.clone();
+        missing.as_object_mut().unwrap().remove(field);
+        assert_eq!(read(missing), told("me", "web", None), "{field}");
+        let mut wrong = right.clone();
+        wrong[field] = "another".into();
+        let actions = plan(&[("web", &["eth0"])], &[("l2-a", read(wrong))], &Written::default());
+        assert_eq!(actions[0], delete("l2-a"), "{field}");
+        assert!(matches!(&actions[1..], [Action::Create { .. }]), "{field}");
+    }
 }
 
 #[test]
@@ -96,10 +147,10 @@ fn what_a_former_pod_wrote_is_written_anew_or_removed() {
     let existing = [("l2-a", old)];
     let create = Action::Create { name: "l2-new".to_owned(), service: service("web"), places: places(&["eth0"]) };
     let answered = announced(&[("web", &["eth0"])]);
-    assert_eq!(plan_of(me, &answered, &existing, &Unseen::default()), [delete("l2-a"), create]);
+    assert_eq!(plan_of(me, &answered, &existing, &Written::default()), [delete("l2-a"), create]);
     let willing = Situation { willing: [service("web")].into(), ..Situation::default() };
     let starting = Author { starting: true, ..me };
-    assert_eq!(plan_of(starting, &willing, &existing, &Unseen::default()), [delete("l2-a")]);
+    assert_eq!(plan_of(starting, &willing, &existing, &Written::default()), [delete("l2-a")]);
 }
 
 #[test]
@@ -107,8 +158,9 @@ fn what_was_told_before_a_restart_is_left_alone_until_sessions_had_time_to_come_
     let existing = [("l2-a", told("me", "web", Some(&["eth0"]))), ("l2-b", told("me", "gone", Some(&["eth0"])))];
     let willing = Situation { willing: [service("web")].into(), ..Situation::default() };
     let starting = Author { starting: true, ..ME };
-    assert_eq!(plan_of(starting, &willing, &existing, &Unseen::default()), [delete("l2-b")]);
-    assert_eq!(plan_of(ME, &willing, &existing, &Unseen::default()), [delete("l2-a"), delete("l2-b")]);
+    let gone = Action::Delete { name: "l2-b".into(), service: service("gone") };
+    assert_eq!(plan_of(starting, &willing, &existing, &Written::default()), std::slice::from_ref(&gone));
+    assert_eq!(plan_of(ME, &willing, &existing, &Written::default()), [delete("l2-a"), gone]);
 }
 
 #[test]
