@@ -67,6 +67,11 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
             Some(pool) => Some(Refusal::PoolBroken { pool }),
             None => outcome.as_ref().and_then(|outcome| refusal(view, outcome)),
         };
+        let contended = || snapshot.contended.get(&view.id).map(|by| Refusal::Contended { by: by.clone() });
+        let refusal = match refusal {
+            Some(refusal) if !refusal.is_content() => Some(refusal),
+            content => outcome.as_ref().and_then(|_| contended()).or(content),
+        };
         let placed = outcome.as_ref().map_or(&[] as &[_], placed);
         let next = Next { placed, refusal: refusal.as_ref(), outcome: outcome.as_ref() };
         plan.changes.extend(change(view, &next));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use crds::reasons::{AllocatedReason, EventReason};
 use ipam::{ConflictKind, PoolName, PoolRefusal, Unfit};
@@ -20,6 +21,11 @@ pub enum Refusal {
         /// The pool.
         pool: PoolName,
     },
+    /// Another program keeps changing what it is given.
+    Contended {
+        /// The program, as it calls itself; empty if nobody knows.
+        by: Arc<str>,
+    },
     /// The allocation refuses it, in whole.
     Allocation(ipam::Refusal),
     /// The allocation refuses a part of it; the rest is kept or given.
@@ -33,6 +39,7 @@ impl Refusal {
             Self::Request(_) => AllocatedReason::InvalidRequest,
             Self::ClusterFamilies { .. } => AllocatedReason::ClusterIpFamilyUnknown,
             Self::PoolBroken { .. } => AllocatedReason::PoolInvalid,
+            Self::Contended { .. } => AllocatedReason::Contended,
             Self::Allocation(refusal) => reason(refusal),
             Self::Partial(ipam::Refusal::NoAddress { .. }) => AllocatedReason::OneFamily,
             Self::Partial(refusal) => reason(refusal),
@@ -43,7 +50,11 @@ impl Refusal {
     pub(crate) fn is_content(&self) -> bool {
         match self {
             Self::PoolBroken { .. } | Self::Partial(ipam::Refusal::NoAddress { .. }) => true,
-            Self::Request(_) | Self::ClusterFamilies { .. } | Self::Allocation(_) | Self::Partial(_) => false,
+            Self::Request(_)
+            | Self::ClusterFamilies { .. }
+            | Self::Contended { .. }
+            | Self::Allocation(_)
+            | Self::Partial(_) => false,
         }
     }
 
@@ -51,6 +62,7 @@ impl Refusal {
         match self {
             Self::Request(_) => EventReason::LoadBalancerFailed,
             Self::ClusterFamilies { .. } => EventReason::NoClusterIpsFamily,
+            Self::Contended { .. } => EventReason::Contended,
             Self::Allocation(ipam::Refusal::NotDualStack { .. }) => EventReason::NotEnoughClusterIps,
             Self::Allocation(_) | Self::PoolBroken { .. } | Self::Partial(ipam::Refusal::RequestedFamilies { .. }) => {
                 EventReason::AllocationFailed
@@ -71,6 +83,17 @@ impl fmt::Display for Refusal {
             ),
             Self::PoolBroken { pool } => {
                 write!(f, "pool \"{pool}\" is invalid, so the service stays as it is; correct the pool")
+            }
+            Self::Contended { by } => {
+                match &**by {
+                    "" => write!(f, "another program, which metadata.managedFields may name,")?,
+                    name => write!(f, "the field manager {name:?}")?,
+                }
+                write!(
+                    f,
+                    " keeps changing this Service while its status is being written, so it is written at most once a minute until \
+                     that ends; let one program serve it alone, such as by spec.loadBalancerClass"
+                )
             }
             Self::Allocation(refusal) | Self::Partial(refusal) => write!(f, "{refusal}"),
         }

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub services: BTreeMap<ServiceId, ServiceView>,
     /// Who may share addresses, and which are never handed out.
     pub policy: Policy,
+    /// The services that another program keeps changing, with its name as far as it is known.
+    pub contended: BTreeMap<ServiceId, Arc<str>>,
     /// Writes that `services` may not show yet.
     pub ledger: Ledger,
 }

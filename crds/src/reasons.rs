@@ -123,6 +123,8 @@ pub enum AllocatedReason {
     RequestedAddressInUse,
     /// The address may not be shared: keys, ports or traffic policies do not go together.
     SharingConflict,
+    /// Another program keeps changing the status, so nobody knows what it says next.
+    Contended,
     /// The controller has just started and does not know every Service yet.
     ControllerSyncing,
 }
@@ -148,6 +150,7 @@ impl AllocatedReason {
             Self::RequestedAddressReserved => "RequestedAddressReserved",
             Self::RequestedAddressInUse => "RequestedAddressInUse",
             Self::SharingConflict => "SharingConflict",
+            Self::Contended => "Contended",
             Self::ControllerSyncing => "ControllerSyncing",
         }
     }

@@ -9,7 +9,7 @@ use crate::standalone::report::pool;
 use crate::status::{Controller, Service, Standing, Status};
 
 /// Returns the status.
-pub(super) fn status(Observed { standing, listed, plan, lost }: &Observed) -> Status {
+pub(super) fn status(Observed { standing, listed, plan, lost, faults, notes }: &Observed) -> Status {
     let standing = match standing {
         kubernetes::Standing::Unknown => Standing::Unknown,
         kubernetes::Standing::Standby => Standing::Standby,
@@ -32,7 +32,8 @@ pub(super) fn status(Observed { standing, listed, plan, lost }: &Observed) -> St
         controller: Some(Controller { standing, listed: *listed }),
         services: ids.into_iter().map(service).collect(),
         pools: plan.usage.iter().map(pool).collect(),
-        faults: lost.clone().into_iter().collect(),
+        faults: lost.iter().chain(faults).cloned().collect(),
+        notes: notes.clone(),
         ..Status::default()
     }
 }

@@ -106,6 +106,12 @@ impl Cluster {
         own.or_else(|| self.configuration.lost())
     }
 
+    /// Takes over which Services another program keeps changing.
+    pub(super) fn contend(&mut self, contended: BTreeMap<ServiceId, Arc<str>>) {
+        self.stale.plan |= self.snapshot.contended != contended;
+        self.snapshot.contended = contended;
+    }
+
     /// Asks for a new plan although the cluster has not changed, as after a write that failed.
     pub(super) fn replan(&mut self) {
         self.stale.plan = true;

@@ -1,24 +1,19 @@
 //! How often one Service is written, so that a fight over it with another program costs little and is told.
 //!
-//! Every Service has a budget of writes that fills up again slowly. A write that repairs what another program has changed costs
-//! much of it, any other one little, so that somebody who tries things out does not notice it. Who has spent it rests, and for
-//! twice as long each time, until it is full again.
+//! Every Service has a [`Budget`] of writes. Who has spent it rests, and for twice as long each time, until the other program leaves
+//! the Service alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apiserver::Budget;
 use ipam::ServiceId;
 
 use crate::snapshot::Uid;
 
-/// What a Service may spend after a quiet time.
-const BUDGET: u32 = 30;
-/// What a write costs that repairs what another program has changed.
-const REPAIR: u32 = 10;
-/// What any other write costs, and one that came too late for the version it was for.
-const ORDINARY: u32 = 1;
-/// How long it takes to earn one unit. A repair is earned in two minutes, which is more than the longest rest.
-const EARNING: Duration = Duration::from_secs(12);
+/// How long nothing must happen before a fight is over: longer than a rest, and as long as it takes to earn a repair.
+const PEACE: Duration = Duration::from_secs(120);
 /// How often accounts that are full are looked for and dropped.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -26,19 +21,25 @@ const SWEEP: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Contention {
     accounts: BTreeMap<ServiceId, Account>,
+    fights: BTreeMap<ServiceId, Fight>,
     swept: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Account {
     uid: Uid,
-    left: u32,
-    /// Until when earnings are added.
-    counted: Instant,
+    budget: Budget,
     /// Who changed what we wrote, and when, until it is repaired.
     changed: Option<(Instant, String)>,
-    /// Who did so last, once it was too often.
-    rival: Option<String>,
+}
+
+/// A Service that was repaired too often.
+#[derive(Debug)]
+struct Fight {
+    /// Who changed it last.
+    rival: Arc<str>,
+    /// When it is over, if nothing happens.
+    ends: Instant,
 }
 
 /// Whether a write was within the budget.
@@ -60,6 +61,9 @@ impl Contention {
     /// Records that a program has changed what we wrote into the status of a Service.
     pub(super) fn changed(&mut self, now: Instant, service: &ServiceId, uid: &Uid, by: &str) {
         self.account(now, service, uid).changed = Some((now, by.to_owned()));
+        if let Some(fight) = self.fights.get_mut(service) {
+            fight.ends = now + PEACE;
+        }
     }
 
     /// Records an attempt to write the status of a Service, and whether it was carried out.
@@ -67,61 +71,54 @@ impl Contention {
         self.sweep(now);
         let account = self.account(now, service, uid);
         let changed = if carried_out { account.changed.take() } else { account.changed.clone() };
-        let cost = if carried_out && changed.is_some() { REPAIR } else { ORDINARY };
-        if let Some(left) = account.left.checked_sub(cost) {
-            account.left = left;
+        let cost = if carried_out && changed.is_some() { Budget::REPAIR } else { Budget::ORDINARY };
+        if account.budget.spend(now, cost) {
             return Spent::Within;
         }
-        account.left = 0;
-        let known = account.rival.clone();
-        let rival = changed.map(|(_, by)| by).or_else(|| known.clone()).unwrap_or_else(|| UNSEEN.to_owned());
-        let first = known.is_none_or(|known| known == UNSEEN && rival != UNSEEN);
-        account.rival = Some(rival);
+        let known = self.fights.get(service).map(|fight| fight.rival.clone());
+        let rival = changed.map(|(_, by)| by.into()).or_else(|| known.clone()).unwrap_or_else(|| UNSEEN.into());
+        let first = known.is_none_or(|known| *known == *UNSEEN && *rival != *UNSEEN);
+        // What we write ourselves does not prolong a fight.
+        let ends = self.fights.get(service).map_or(now + PEACE, |fight| fight.ends);
+        self.fights.insert(service.clone(), Fight { rival, ends });
         Spent::Beyond { first }
     }
 
     /// Returns who keeps changing what we write into the status of a Service, if it is contended.
     pub(super) fn rival(&self, service: &ServiceId) -> Option<&str> {
-        self.accounts.get(service)?.rival.as_deref()
+        self.fights.get(service).map(|fight| &*fight.rival)
     }
 
     /// Returns the Services that are contended, and with whom.
-    pub(super) fn contended(&self) -> impl Iterator<Item = (&ServiceId, &str)> {
-        self.accounts.iter().filter_map(|(service, account)| Some((service, account.rival.as_deref()?)))
+    pub(super) fn contended(&self) -> BTreeMap<ServiceId, Arc<str>> {
+        self.fights.iter().map(|(service, fight)| (service.clone(), fight.rival.clone())).collect()
+    }
+
+    /// Returns when the next fight is over if nothing happens.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.fights.values().map(|fight| fight.ends).min()
     }
 
     fn account(&mut self, now: Instant, service: &ServiceId, uid: &Uid) -> &mut Account {
-        let fresh = || Account { uid: uid.clone(), left: BUDGET, counted: now, changed: None, rival: None };
+        let fresh = || Account { uid: uid.clone(), budget: Budget::full(now), changed: None };
         let account = self.accounts.entry(service.clone()).or_insert_with(fresh);
         if account.uid != *uid {
             *account = fresh();
+            self.fights.remove(service);
         }
-        account.earn(now);
         account
     }
 
-    /// Drops the accounts that are full, which ends the contention.
+    /// Ends the fights in which nothing happened, and drops the accounts that are full.
     pub(super) fn sweep(&mut self, now: Instant) {
+        self.fights.retain(|_, fight| now < fight.ends);
         if self.swept.is_some_and(|swept| now < swept + SWEEP) {
             return;
         }
         self.swept = Some(now);
         self.accounts.retain(|_, account| {
-            account.earn(now);
-            account.left < BUDGET || account.changed.as_ref().is_some_and(|(at, _)| now < *at + SWEEP)
+            !account.budget.is_full(now) || account.changed.as_ref().is_some_and(|(at, _)| now < *at + SWEEP)
         });
-    }
-}
-
-impl Account {
-    fn earn(&mut self, now: Instant) {
-        let units = now.saturating_duration_since(self.counted).as_secs() / EARNING.as_secs();
-        let units = u32::try_from(units).unwrap_or(BUDGET).min(BUDGET);
-        self.left = self.left.saturating_add(units).min(BUDGET);
-        match self.left == BUDGET {
-            true => self.counted = now,
-            false => self.counted += EARNING * units,
-        }
     }
 }
 

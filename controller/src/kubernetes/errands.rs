@@ -14,6 +14,7 @@ use super::apply::{Job, Outcome};
 use super::meters::{Kind, Meters};
 use super::patch;
 use crate::events::ServiceEvent;
+use crate::refusal::Refusal;
 use crate::snapshot::ServiceView;
 
 /// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
@@ -78,13 +79,6 @@ pub(super) fn occurrence(event: ServiceEvent) -> Occurrence {
 
 /// Returns the event of a Service that another program keeps changing.
 pub(super) fn contended(view: &ServiceView, rival: &str) -> ServiceEvent {
-    let rival = match rival {
-        "" => "another program, which metadata.managedFields may name,".to_owned(),
-        name => format!("the field manager {name:?}"),
-    };
-    let message = format!(
-        "{rival} keeps changing this Service while its status is being written, so it is written at most once a minute until that ends; \
-         let one program serve it alone, such as by spec.loadBalancerClass"
-    );
+    let message = Refusal::Contended { by: rival.into() }.to_string();
     ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), reason: EventReason::Contended, message }
 }

@@ -1,5 +1,7 @@
 //! What the controller counts while it works.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver::{ConfigurationEvent, Event, WriteError};
@@ -144,10 +146,10 @@ impl Meters {
     }
 
     /// Notes which Services are contended, and with whom.
-    pub(super) fn contended<'a>(&self, services: impl Iterator<Item = (&'a ServiceId, &'a str)>) {
+    pub(super) fn contended(&self, services: &BTreeMap<ServiceId, Arc<str>>) {
         self.contended.reset();
         for (service, by) in services {
-            self.contended.with_label_values(&[service.to_string().as_str(), by]).set(1);
+            self.contended.with_label_values(&[service.to_string().as_str(), &**by]).set(1);
         }
     }
 
@@ -214,8 +216,8 @@ mod tests {
         meters.wrote::<()>(Kind::Service, &Err(WriteError::Unknown { cause: "cut".to_owned() }));
         meters.planned(Duration::from_millis(3));
         meters.waiting(7);
-        meters.contended([(&ServiceId::new("shop", "before"), "gone")].into_iter());
-        meters.contended([(&ServiceId::new("shop", "web"), "rival")].into_iter());
+        meters.contended(&[(ServiceId::new("shop", "before"), "gone".into())].into());
+        meters.contended(&[(ServiceId::new("shop", "web"), "rival".into())].into());
         let registry = Registry::new();
         meters.collect(&registry).expect("nothing is there twice");
         let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");

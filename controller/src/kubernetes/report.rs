@@ -102,6 +102,14 @@ impl Situation {
         errors.count() + self.unreadable.len()
     }
 
+    /// Returns what is wrong with the objects, and what somebody may not have meant, a line for each.
+    pub(super) fn lines(&self) -> (Vec<String>, Vec<String>) {
+        let (notes, faults): (Vec<&Fault>, Vec<&Fault>) =
+            self.compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
+        let faults = self.unreadable_lines().into_iter().chain(faults.into_iter().map(ToString::to_string));
+        (faults.collect(), notes.into_iter().map(ToString::to_string).collect())
+    }
+
     /// Returns the objects that the API server accepted and this program cannot read, a line for each.
     pub(super) fn unreadable_lines(&self) -> Vec<String> {
         self.unreadable

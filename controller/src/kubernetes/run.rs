@@ -58,11 +58,16 @@ pub struct Observed {
     pub plan: Arc<Plan>,
     /// Why changes of some kind do not arrive at present.
     pub lost: Option<String>,
+    /// What is wrong with the configuration: object, field, what is wrong and what to do.
+    pub faults: Vec<String>,
+    /// What takes effect and may not be meant.
+    pub notes: Vec<String>,
 }
 
 impl Default for Observed {
     fn default() -> Self {
-        Self { standing: Standing::Unknown, listed: false, plan: Arc::default(), lost: None }
+        let (faults, notes) = (Vec::new(), Vec::new());
+        Self { standing: Standing::Unknown, listed: false, plan: Arc::default(), lost: None, faults, notes }
     }
 }
 
@@ -210,7 +215,7 @@ impl Leader {
 
     /// Waits for something to happen and does what follows from it; may be dropped at any await.
     async fn step(&mut self, observed: &watch::Sender<Observed>) {
-        let wake = self.applier.next_wake();
+        let wake = [self.applier.next_wake(), self.applier.contention.next_wake()].into_iter().flatten().min();
         let rested = async {
             match wake {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -254,6 +259,10 @@ impl Leader {
 
     fn plan(&mut self, observed: &watch::Sender<Observed>) {
         let began = Instant::now();
+        self.applier.contention.sweep(began);
+        let contended = self.applier.contention.contended();
+        self.meters.contended(&contended);
+        self.cluster.contend(contended);
         let planned = self.cluster.plan().map(|mut plan| {
             self.meters.planned(began.elapsed());
             self.applier.replace(std::mem::take(&mut plan.changes));
@@ -261,10 +270,9 @@ impl Leader {
         });
         if let Some(situation) = self.cluster.situation(&self.planned, planned.is_some()) {
             self.meters.faults(situation.faults());
+            observed.send_modify(|observed| (observed.faults, observed.notes) = situation.lines());
             self.situation.send_replace(situation);
         }
-        self.applier.contention.sweep(Instant::now());
-        self.meters.contended(self.applier.contention.contended());
         let lost = self.cluster.lost().map(ToString::to_string);
         observed.send_if_modified(|observed| {
             let changed = planned.is_some() || observed.lost != lost;

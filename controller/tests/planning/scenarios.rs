@@ -221,3 +221,23 @@ fn held_reserved_addresses_stay_and_are_marked() {
     assert_eq!(lines(&result), [""; 0]);
     assert!(result.allocations[&id("s")][0].reserved);
 }
+
+#[test]
+fn a_service_that_another_program_keeps_changing_says_so_until_that_ends_unless_it_is_refused() {
+    let refused = asking(service("r"), "203.0.113.1");
+    let world = snapshot(&lan(), &[holding(service("s"), &["10.0.0.1"], "lan"), refused]);
+    let contended = ["r", "s"].map(|name| (id(name), "rival".into())).into();
+    let fought = Snapshot { contended, ..world };
+    let told = plan(&fought);
+    let expected = [
+        "clear r: RequestedAddressOutside",
+        "event r AllocationFailed",
+        "set s 10.0.0.1 from lan: Contended",
+        "event s Contended",
+    ];
+    assert_eq!(lines(&told), expected);
+    let fought = apply(&fought, &told);
+    assert_eq!(lines(&plan(&fought)), [""; 0]);
+    let over = Snapshot { contended: [].into(), ..fought };
+    assert_eq!(lines(&plan(&over)), ["set s 10.0.0.1 from lan"]);
+}

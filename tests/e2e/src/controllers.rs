@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use clarion::demo::speaker::fetch;
+use clarion::{
+    demo::speaker::fetch,
+    status::{Standing, Status},
+};
 use control_plane::{ControlPlane, Identity, Request, Requests};
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::{Api, api::ListParams};
@@ -98,6 +101,20 @@ impl Cluster {
     pub fn page(&self, name: &str, path: &str) -> Option<String> {
         let port = self.replicas.get(name)?.port;
         fetch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), path).ok()
+    }
+
+    /// Returns what `clarion status` prints of a replica.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn told_by_status(&self, name: &str) -> String {
+        let port = self.replicas[name].port;
+        let address = format!("127.0.0.1:{port}");
+        let output = Command::new(lab::node::binary()).args(["status", "--address", &address]).output();
+        let output = output.expect("the program can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Returns the value of a metric of a replica, given with its labels; nothing if it is not told.
@@ -275,6 +292,14 @@ impl Replica {
             .stdout(output)
             .stderr(errors);
         Self { child: command.spawn().expect("a controller can be started"), port }
+    }
+
+    /// Returns whether the replica leads and has listed everything.
+    pub fn leads(&self) -> bool {
+        let text = fetch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port), "/status");
+        let status: Option<Status> = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+        let controller = status.and_then(|status| status.controller);
+        controller.is_some_and(|controller| controller.standing == Standing::Leading && controller.listed)
     }
 
     fn signal(&self, signal: Signal) {

@@ -49,6 +49,7 @@ fn a_fight_over_one_service_costs_little_is_told_once_and_holds_up_nobody() {
     cluster.pool("lan", "192.0.2.0/28");
     cluster.service("fought");
     cluster.expect("fought", &["192.0.2.0"]);
+    let contended = "clarion_controller_contended{by=\"servicelb\",service=\"shop/fought\"}";
     let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         let _truce = Truce(&stop);
@@ -56,20 +57,22 @@ fn a_fight_over_one_service_costs_little_is_told_once_and_holds_up_nobody() {
         scope.spawn(|| fight(control_plane, &stop, &rounds));
         let is_told = || cluster.events("fought").iter().any(|reason| reason == "Contended");
         cluster.lab.eventually(SOON, "the fight is told", is_told);
-        let contended = "clarion_controller_contended{by=\"servicelb\",service=\"shop/fought\"}";
         assert_eq!(cluster.metric("one", contended), Some(1.0));
+        let message = cluster.expect_reason("fought", "Contended");
+        assert!(message.contains("\"servicelb\"") && message.contains("spec.loadBalancerClass"), "{message}");
+        assert_eq!(cluster.condition("fought").expect("it was waited for").0, "False");
         cluster.service("peaceful");
         cluster.expect("peaceful", &["192.0.2.1"]);
         thread::sleep(Duration::from_secs(10));
     });
     let told = cluster.told("fought");
-    let contended: Vec<&str> = told
+    let messages: Vec<&str> = told
         .iter()
         .filter(|event| event.reason.as_deref() == Some("Contended"))
         .filter_map(|event| event.message.as_deref())
         .collect();
-    assert_eq!(contended.len(), 1, "{contended:?}");
-    assert!(contended[0].contains("\"servicelb\""), "{contended:?}");
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].contains("\"servicelb\""), "{messages:?}");
     // Two or three at once, and then after 1, 2, 4, 8, 16, 32 seconds and so on.
     let rounds = rounds.load(Ordering::Relaxed);
     assert!((4..12).contains(&rounds), "the rival had to write {rounds} times");
@@ -77,4 +80,8 @@ fn a_fight_over_one_service_costs_little_is_told_once_and_holds_up_nobody() {
     cluster
         .lab
         .eventually(patience, "what is right is written at last", || cluster.addresses("fought") == ["192.0.2.0"]);
+    let over =
+        || cluster.condition("fought").is_some_and(|(status, reason, _)| status == "True" && reason == "Allocated");
+    cluster.lab.eventually(Duration::from_secs(150), "the fight is over", over);
+    assert_eq!(cluster.metric("one", contended), None);
 }

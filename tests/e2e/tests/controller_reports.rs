@@ -1,5 +1,7 @@
 //! What is said of the configuration, and the key of the heartbeats.
 
+use std::time::Duration;
+
 use e2e::controllers::{A_WHILE, Cluster, SOON};
 use e2e::deployment::NAMESPACE;
 
@@ -100,7 +102,31 @@ fn the_key_of_the_heartbeats_is_made_once_and_changed_when_asked() {
 }
 
 #[test]
-fn a_verdict_that_somebody_deletes_is_written_again() {
+fn faults_are_shown_by_clarion_status_with_object_field_and_what_to_do() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("slip", "192.0.2.9-192.0.2.1");
+    cluster.control_plane.apply(&format!(
+        "{{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {{name: lost, namespace: {NAMESPACE}}}, \
+         spec: {{ipAddressPools: [nowhere]}}}}"
+    ));
+    let lines = [
+        "fault: IPAddressPool metallb-system/slip: spec.addresses[0]: range 192.0.2.9-192.0.2.1 ends before it starts; ",
+        "note: L2Advertisement metallb-system/lost: spec.ipAddressPools[0]: there is no IPAddressPool \"nowhere\"; ",
+    ];
+    cluster.lab.eventually(SOON, "both faults are shown", || {
+        let text = cluster.told_by_status("one");
+        lines.iter().all(|line| text.lines().any(|found| found.starts_with(line) && found.len() > line.len()))
+    });
+    cluster.pool("slip", "192.0.2.1-192.0.2.9");
+    cluster.delete("l2advertisement", NAMESPACE, "lost");
+    cluster.lab.eventually(SOON, "nothing is wrong", || {
+        let text = cluster.told_by_status("one");
+        !text.contains("fault:") && !text.contains("nowhere")
+    });
+}
+
+#[test]
+fn a_verdict_that_somebody_deletes_or_edits_is_written_again() {
     let Some(cluster) = Cluster::start() else { return };
     let state = || cluster.object("configurationstate", "controller");
     cluster.lab.eventually(SOON, "the verdict", || state()["status"]["result"] == "Valid");
@@ -110,6 +136,46 @@ fn a_verdict_that_somebody_deletes_is_written_again() {
         let state = state();
         state["status"]["result"] == "Valid" && state["metadata"]["uid"] != first
     });
+    edit_status(&cluster, "configurationstate", "controller", r#"{"result": "Invalid"}"#);
+    cluster.lab.eventually(SOON, "the verdict", || state()["status"]["result"] == "Valid");
+}
+
+#[test]
+fn a_pool_whose_status_another_program_keeps_changing_has_an_event_and_holds_up_no_other() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("lan", "192.0.2.0/30");
+    let count = |name: &str| cluster.object("ipaddresspool", name)["status"]["availableIPv4"].clone();
+    cluster.lab.eventually(SOON, "the pool is counted", || count("lan") == 4);
+    let mut rounds = 0;
+    cluster.lab.eventually(Duration::from_secs(120), "the fight is told", || {
+        if count("lan") == 4 {
+            edit_status(&cluster, "ipaddresspool", "lan", r#"{"availableIPv4": 5}"#);
+            rounds += 1;
+        }
+        let of = "involvedObject.kind=IPAddressPool,reason=Contended";
+        let events = cluster.control_plane.kubectl(&["get", "events", "-n", NAMESPACE, "--field-selector", of]);
+        String::from_utf8_lossy(&events.stdout).contains("another program keeps changing the status")
+    });
+    assert!((4..8).contains(&rounds), "{rounds} rounds");
+    cluster.pool("wan", "198.51.100.0/30");
+    cluster.lab.eventually(SOON, "another pool is counted", || count("wan") == 4);
+}
+
+/// Changes the status of an object as a merge patch does.
+fn edit_status(cluster: &Cluster, kind: &str, name: &str, status: &str) {
+    let patch = format!("{{\"status\": {status}}}");
+    let output = cluster.control_plane.kubectl(&[
+        "patch",
+        kind,
+        name,
+        "--namespace",
+        NAMESPACE,
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

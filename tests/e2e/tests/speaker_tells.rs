@@ -92,6 +92,39 @@ fn nothing_is_written_while_nothing_changes() {
 }
 
 #[test]
+fn faults_of_the_configuration_are_in_the_status_of_a_node_with_object_and_what_to_do() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    for (kind, version, name, specification) in [
+        ("IPAddressPool", "v1beta1", "slip", "{addresses: [198.51.100.9-198.51.100.1]}"),
+        ("L2Advertisement", "v1beta1", "lost", "{ipAddressPools: [nowhere]}"),
+        (
+            "BGPPeer",
+            "v1beta2",
+            "tor",
+            "{myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.9, passwordSecret: {name: key}}",
+        ),
+    ] {
+        cluster.control_plane.apply(&format!(
+            "{{apiVersion: metallb.io/{version}, kind: {kind}, metadata: {{name: {name}, namespace: metallb-system}}, \
+             spec: {specification}}}"
+        ));
+    }
+    let said = || {
+        let status = cluster.status(0).unwrap_or_default();
+        [status.faults, status.notes].concat()
+    };
+    for (place, step) in [
+        ("IPAddressPool metallb-system/slip: spec.addresses[0]: ", "swap the two addresses"),
+        ("L2Advertisement metallb-system/lost: spec.ipAddressPools[0]: ", "create the IPAddressPool"),
+        ("Secret key is missing", "create it in metallb-system"),
+    ] {
+        cluster.lab.eventually(SOON, &format!("{place} is named"), || {
+            said().iter().any(|fault| fault.contains(place) && fault.contains(step))
+        });
+    }
+}
+
+#[test]
 fn metrics_have_the_names_of_metallb() {
     let Some(mut cluster) = Cluster::start(1) else { return };
     cluster.serve(VIP);

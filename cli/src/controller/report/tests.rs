@@ -20,6 +20,8 @@ fn the_status_has_what_was_given_and_what_was_refused() {
         listed: true,
         plan: Arc::new(plan),
         lost: Some("the watch of services is lost".to_owned()),
+        faults: vec!["IPAddressPool lb/lan: spec.addresses: the pool has no addresses; add some".to_owned()],
+        notes: vec!["nobody announces it".to_owned()],
     };
     let status = status(&observed);
     assert_eq!(status.controller, Some(Controller { standing: Standing::Leading, listed: true }));
@@ -27,7 +29,9 @@ fn the_status_has_what_was_given_and_what_was_refused() {
     assert_eq!((api.state.as_str(), api.reason.clone()), ("pending", Some(refusal.to_string())));
     assert_eq!((web.ips.len(), web.pool.as_deref(), web.state.as_str()), (1, Some("lan"), "allocated"));
     assert_eq!(status.pools[0].name, "lan");
-    assert_eq!(status.faults, ["the watch of services is lost"]);
+    let [lost, fault] = &status.faults[..] else { panic!("{:?}", status.faults) };
+    assert!(lost.contains("is lost") && fault.contains("spec.addresses"), "{:?}", status.faults);
+    assert_eq!(status.notes, ["nobody announces it"]);
     // `clarion status` reads what is served.
     let text = serde_json::to_string(&status).unwrap();
     assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
