@@ -96,6 +96,23 @@ fn services_of_another_class_are_never_touched() {
 }
 
 #[test]
+fn a_service_that_comes_back_with_another_class_is_given_up_and_left_alone() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("lan", "192.0.2.0/32");
+    cluster.service("web");
+    cluster.expect("web", &["192.0.2.0"]);
+    // A class changes with the type only.
+    cluster.service_with("web", "", "type: ClusterIP");
+    cluster.expect("web", &[]);
+    cluster.service_with("web", "", "type: LoadBalancer, loadBalancerClass: other.example/lb");
+    cluster.service("next");
+    cluster.expect("next", &["192.0.2.0"]);
+    cluster.lab.always(A_WHILE, "it is another program's", || {
+        cluster.addresses("web").is_empty() && cluster.condition("web").is_none() && cluster.pool_of("web").is_none()
+    });
+}
+
+#[test]
 fn a_namespace_with_fifty_services_goes_and_its_addresses_serve_others() {
     let Some(cluster) = Cluster::start() else { return };
     cluster.pool("lan", "192.0.2.0-192.0.2.49");
