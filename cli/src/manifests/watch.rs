@@ -63,6 +63,8 @@ impl Watch {
                     Some(()) => watch_again(watcher, &self.directory).err().map(|error| error.to_string()),
                     None => Some("the watching thread ended".to_owned()),
                 };
+                // A rename is told in several events, and the caller reads the directory after all that came until now.
+                while changes.try_recv().is_ok() {}
                 if let Some(reason) = lost {
                     warn_of_polling(&self.directory, &reason);
                     *self = Self::polling(&self.directory);

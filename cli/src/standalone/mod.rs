@@ -64,6 +64,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         wire.update(next.wire);
         routing.update(next.routing);
         decided.send_replace(Arc::new(next.decided));
+        // The sessions run on this thread too, and are to send what was decided before anything more is read.
+        tokio::task::yield_now().await;
         tokio::select! {
             () = changes.changed() => program.reload(),
             changed = links_changed.changed() => changed.context("the network links are no longer watched")?,

@@ -75,6 +75,10 @@ enum Text {
 }
 
 fn read_text(path: &Path, last: Option<FileMark>) -> io::Result<Text> {
+    // Opening a file wakes whoever watches the directory, this process first of all.
+    if last.is_some() && fs::metadata(path).is_ok_and(|metadata| last == Some(FileMark::of(&metadata))) {
+        return Ok(Text::Unchanged);
+    }
     // Opening a pipe would otherwise wait for someone to write into it.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
