@@ -358,7 +358,7 @@ impl Driver {
             name: self.name.clone(),
             mac: self.mac,
             phase: view.phase,
-            damped_for: view.damped_until.map(|until| until.saturating_duration_since(Instant::now())),
+            damped_for: view.damped_until.and_then(|until| until.checked_duration_since(Instant::now())),
             members: MemberObserved::all(&view),
             owners: self.vips.keys().map(|vip| (*vip, self.segment.owner(*vip).cloned())).collect(),
             answering: self.segment.answering().collect(),
