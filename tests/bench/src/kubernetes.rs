@@ -45,7 +45,6 @@ pub(crate) fn run(options: &Options, services: usize, sink: Sink<'_>) -> anyhow:
     thread::sleep(CALM);
     let subject = &mut Subject::new("kubernetes", &format!("clarion, {services} Services, 1000 Nodes"), sink);
     burst(&bed, services, subject)?;
-    thread::sleep(CALM);
     memory(&bed, services, subject)?;
     changes(&bed, subject)?;
     restarts(&mut bed, services, subject)
@@ -62,7 +61,7 @@ fn burst(bed: &Bed, services: usize, subject: &mut Subject<'_>) -> anyhow::Resul
     subject.add("burst.creation", created.duration_since(began).as_secs_f64(), "s", 1, None);
     let late = last.saturating_duration_since(created);
     subject.add("burst.last_address", late.as_secs_f64() * 1000.0, "ms", 1, (services <= 1000).then_some(1000.0));
-    thread::sleep(CALM / 2);
+    settle(bed, services)?;
     let Writes { status, events, pools, other } = bed.writes().since(&before);
     let each = |count: u64| count as f64 / services as f64;
     subject.add("burst.status_writes", each(status), "/Service", services, Some(1.0));
@@ -71,6 +70,21 @@ fn burst(bed: &Bed, services: usize, subject: &mut Subject<'_>) -> anyhow::Resul
     subject.add("burst.pool_writes", pools as f64, "writes", 1, None);
     subject.add("burst.other_writes", other as f64, "writes", 1, None);
     Ok(())
+}
+
+/// Waits until nothing is written any more: the speaker tells of a burst at a pace of its own, which is no load for later changes.
+fn settle(bed: &Bed, services: usize) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE + Duration::from_millis(50) * u32::try_from(services)?;
+    let mut before = bed.writes();
+    loop {
+        thread::sleep(CALM);
+        let now = bed.writes();
+        if now.since(&before).is_nothing() {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{services} Services are still written about");
+        before = now;
+    }
 }
 
 fn memory(bed: &Bed, services: usize, subject: &mut Subject<'_>) -> anyhow::Result<()> {

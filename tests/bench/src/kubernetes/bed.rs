@@ -82,6 +82,14 @@ pub(super) struct Writes {
     pub(super) other: u64,
 }
 
+impl Writes {
+    /// Returns whether nothing was written.
+    pub(super) fn is_nothing(&self) -> bool {
+        let Self { status, events, pools, other } = self;
+        status + events + pools + other == 0
+    }
+}
+
 /// All counters of the API server at one moment.
 pub(super) struct Counters(Requests);
 
