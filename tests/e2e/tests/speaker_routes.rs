@@ -151,6 +151,30 @@ fn neither_an_api_server_that_is_away_nor_a_speaker_that_starts_again_loses_a_pr
     assert_eq!(routed.events("nodeAssigned").len(), 2, "a restart is no news");
 }
 
+#[test]
+fn nothing_is_written_while_sessions_rest() {
+    let Some(mut routed) = Routed::build(2, "") else { return };
+    // Keepalives come every second, and are news of nothing.
+    routed.peer("holdTime: 3s, keepaliveTime: 1s");
+    routed.speak();
+    let _pod = routed.cluster.nodes[0].pod("shop", "web-1", WEB);
+    routed.cluster.service("web", "", &[VIP]);
+    routed.expect_told(VIP, &["n1", "n2"]);
+    routed.cluster.lab.eventually(SOON, "all that there is to tell is told", || {
+        let states = routed.cluster.objects("configurationstates");
+        states.iter().filter(|state| state["status"]["result"] == "Valid").count() == 2
+            && routed.events("nodeAssigned").len() == 2
+    });
+    thread::sleep(QUIET);
+    let ours = ["servicebgpstatuses", "servicel2statuses", "configurationstates", "events", "services", "bgppeers"];
+    let before = routed.cluster.control_plane.requests();
+    thread::sleep(Duration::from_secs(5));
+    let written = routed.cluster.control_plane.requests().since(&before).writes();
+    let count = written.count(|request| ours.contains(&request.resource.as_str()));
+    assert_eq!(count, 0, "{written:?}");
+    assert_metric(&routed, 0, "clarion_bgp_sessions_established_total", "", Some("1"));
+}
+
 fn expect_traffic(routed: &Routed) {
     routed.cluster.lab.eventually(SOON, "traffic passes the router", || {
         let prober = routed.prober(VIP);
