@@ -113,7 +113,7 @@ impl Clerk {
     /// Writes what is to be written; returns when to look again at the latest.
     async fn pass(&mut self) -> Option<Duration> {
         let situation = self.desk.situation.borrow_and_update().clone();
-        self.kept.retain(|object, _| situation.has(object));
+        self.kept.retain(|object, _| situation.written.contains(object));
         let open = self.say(situation.statements()).await;
         let undecided = if situation.listed { self.judge(&situation).await } else { None };
         let waits = self.tend_secret().await;

@@ -85,17 +85,6 @@ impl Situation {
         all
     }
 
-    /// Says whether an object exists.
-    pub(super) fn has(&self, object: &ObjectRef) -> bool {
-        let Written { pools, l2_advertisements, bgp_advertisements, peers, bfd_profiles, communities } = &*self.written;
-        pools.contains_key(object)
-            || l2_advertisements.contains_key(object)
-            || bgp_advertisements.contains_key(object)
-            || peers.contains_key(object)
-            || bfd_profiles.contains_key(object)
-            || communities.contains_key(object)
-    }
-
     /// Returns how many things are wrong so that what is written is not what is in effect.
     pub(super) fn faults(&self) -> usize {
         let errors = self.compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);

@@ -84,7 +84,8 @@ impl Written {
         })
     }
 
-    fn contains(&self, object: &ObjectRef) -> bool {
+    /// Says whether an object exists, good or bad.
+    pub fn contains(&self, object: &ObjectRef) -> bool {
         let Self { pools, l2_advertisements, bgp_advertisements, peers, bfd_profiles, communities } = self;
         pools.contains_key(object)
             || l2_advertisements.contains_key(object)
