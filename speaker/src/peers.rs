@@ -1,5 +1,7 @@
 //! From checked peers to the settings of BGP and BFD sessions.
 
+mod edit;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
@@ -18,6 +20,8 @@ use thiserror::Error;
 
 use crate::net::links::Links;
 use crate::net::tcp::{Md5Key, Md5KeyError};
+pub(crate) use edit::other_ends;
+pub use edit::{Edit, Effect, Setting};
 
 /// How long routers with graceful restart keep the routes of a process that is away; what FRR asks for as well.
 const RESTART_TIME: Duration = Duration::from_secs(120);

@@ -5,6 +5,7 @@
 mod connection;
 mod ends;
 mod opening;
+mod path;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use super::routing::SessionObserved;
 use crate::net::links::Links;
 use crate::net::tcp::Md5Key;
 use connection::{Connection, Progress};
+pub(super) use path::is_same_path;
+use path::next;
 
 /// How long a router may take for the withdrawals before the session ends.
 const WITHDRAWAL: Duration = Duration::from_millis(500);
@@ -42,6 +45,8 @@ pub(super) struct Orders {
     pub(super) routes: Option<Arc<Routes>>,
     pub(super) key: Option<Md5Key>,
     pub(super) links: Arc<Links>,
+    /// What BFD finds out about the path to the router, where it is watched.
+    pub(super) path: Option<watch::Receiver<PathState>>,
     pub(super) end: Option<End>,
 }
 
@@ -109,12 +114,13 @@ impl Driver {
     pub(super) async fn run(
         mut self,
         mut orders: watch::Receiver<Orders>,
-        mut path: Option<watch::Receiver<PathState>>,
         mut incoming: mpsc::Receiver<TcpStream>,
         mut questions: mpsc::Receiver<oneshot::Sender<SessionObserved>>,
     ) {
-        self.failures_seen = path.as_ref().map_or(0, |path| path.borrow().failures);
-        self.on_orders(orders.borrow_and_update().clone());
+        let mut path = None;
+        let first = orders.borrow_and_update().clone();
+        self.watch(&mut path, &first);
+        self.on_orders(first);
         self.machine.handle(Instant::now(), Input::Start);
         self.perform();
         let mut ordered = true;
@@ -125,6 +131,7 @@ impl Driver {
                     ordered = changed.is_ok();
                     if ordered {
                         let next = orders.borrow_and_update().clone();
+                        self.watch(&mut path, &next);
                         self.on_orders(next);
                     } else if self.ending == Ending::Not {
                         // The supervisor is gone by a fault: routers that can shall keep the routes.
@@ -144,6 +151,14 @@ impl Driver {
             self.serve();
             self.on_time();
             self.note_absence();
+        }
+    }
+
+    /// Listens to what is found out about another path; what failed before does not count.
+    fn watch(&mut self, path: &mut Option<watch::Receiver<PathState>>, orders: &Orders) {
+        if !is_same_path(path, &orders.path) {
+            path.clone_from(&orders.path);
+            self.failures_seen = path.as_ref().map_or(0, |path| path.borrow().failures);
         }
     }
 
@@ -215,7 +230,7 @@ impl Driver {
         let now = Instant::now();
         let before = self.orders.replace(next);
         let Some(orders) = &self.orders else { return };
-        let Orders { config, routes, key, links: _, end } = orders;
+        let Orders { config, routes, key, links: _, path: _, end } = orders;
         let end = *end;
         let was = before.as_ref();
         if was.is_some_and(|was| was.config != *config) {
@@ -368,16 +383,6 @@ impl Driver {
             status,
         }
     }
-}
-
-/// Waits for news of the path; for ever where nobody watches it.
-async fn next(path: &mut Option<watch::Receiver<PathState>>) -> PathState {
-    if let Some(receiver) = path
-        && receiver.changed().await.is_ok()
-    {
-        return *receiver.borrow_and_update();
-    }
-    std::future::pending().await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -1,4 +1,5 @@
-//! A session that stays up through ten thousand edits, and a router that knows exactly what it should after each hundred.
+//! Sessions that stay up: through ten thousand edits, after each hundred of which the router knows exactly what it should, and
+//! while BFD comes and goes.
 #![expect(clippy::print_stdout, reason = "the figures of a run, which the bounds hide")]
 
 use std::{
@@ -191,4 +192,43 @@ fn ten_thousand_edits_leave_the_session_up_and_the_table_right() {
         BATCHES * EDITS_IN_A_BATCH,
         start.elapsed()
     );
+}
+
+#[test]
+fn bfd_comes_and_goes_and_the_session_stays() {
+    let Some(mut scene) = Scene::build(&["n1"]).filter(|_| Bird::is_available()) else { return };
+    let watched = BIRD.replace("from node {", "from node { bfd on;");
+    let timers = "protocol bfd { interface \"eth0\" { interval 100 ms; multiplier 5; }; }\n";
+    let bird = scene.bird(&format!("{watched}{timers}"));
+    scene.object("metallb.io/v1beta1", "BFDProfile", "plain", "spec: {receiveInterval: 100, transmitInterval: 100}");
+    let bare = "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s";
+    let with_bfd = format!("{bare}, bfdProfile: plain");
+    scene.peer("tor", bare);
+    scene.start();
+    scene.expect_route();
+    let begun = since(&bird);
+
+    scene.peer("tor", &with_bfd);
+    let up = || scene.nodes[0].metric("metallb_bfd_session_up", &[]) == 1.0;
+    scene.lab.eventually(SOON, "BFD is up at both ends", || up() && bird.ask("show bfd sessions").contains("Up"));
+    assert_eq!(since(&bird), begun, "BFD came without a new session");
+    let established = || scene.nodes[0].metric("clarion_bgp_sessions_established_total", &[]);
+    assert_eq!(established(), 1.0);
+
+    // The session listens to the path it was given last.
+    bird.hang();
+    scene.lab.eventually(SOON, "a router that hangs is noticed by BFD", || scene.reason("tor").contains("BFD"));
+    bird.resume();
+    scene.expect_route();
+    scene.lab.eventually(SOON, "BFD is up again", up);
+
+    // What the router makes of it is its own affair; this side has no reason to end the session.
+    let ended = || scene.nodes[0].metric("metallb_bgp_notifications_sent", &[]);
+    let before = ended();
+    scene.peer("tor", bare);
+    scene
+        .lab
+        .eventually(SOON, "nobody watches any more", || scene.observed("tor").is_some_and(|peer| peer.bfd.is_none()));
+    scene.expect_route();
+    assert_eq!(ended(), before, "BFD went without an end of the session from this side");
 }

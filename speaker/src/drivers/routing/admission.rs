@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use announce::PeerName;
 use crds::checked::Router;
@@ -138,7 +139,7 @@ impl Supervisor {
         remote.set_port(peer.port);
         let endpoint = Endpoint { remote, source: peer.source, device: peer.vrf.clone() };
         let path = path_of(peer, &endpoint, &desired.links);
-        self.start(&session, endpoint, path, self.orders(&session, peer, desired));
+        self.start(&session, peer, endpoint, path, self.orders(&session, peer, desired));
         Ok(session)
     }
 
@@ -149,7 +150,7 @@ impl Supervisor {
         local: Option<IpAddr>,
         remote: SocketAddr,
         desired: &'a Desired,
-    ) -> Result<(&'a PeerName, &'a PeerDesired), TurnedAway> {
+    ) -> Result<(&'a PeerName, &'a Arc<PeerDesired>), TurnedAway> {
         let mut why = TurnedAway::Stranger;
         for name in closest(desired, door.device.as_deref(), remote) {
             let Some(Ok(peer)) = desired.peers.get(name) else {

@@ -18,7 +18,7 @@ use super::paths::{echo_link, echoes, path_of};
 use super::tables::Tables;
 use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserved};
 use crate::drivers::bfd::{BfdThread, PathState, Watched};
-use crate::drivers::bgp::{Driver, End, Endpoint, Orders};
+use crate::drivers::bgp::{Driver, End, Endpoint, Orders, is_same_path};
 use crate::drivers::neighbours::Neighbours;
 use crate::net::links::Links;
 use crate::peers::{self, PeerDesired, PeerRefused};
@@ -57,8 +57,11 @@ pub(super) struct Supervisor {
 
 pub(super) struct Running {
     task: task::Id,
+    /// What the session was last told to be.
+    peer: Arc<PeerDesired>,
     pub(super) endpoint: Endpoint,
     path: Option<bfd::Endpoint>,
+    reports: Option<watch::Receiver<PathState>>,
     orders: watch::Sender<Orders>,
     pub(super) incoming: mpsc::Sender<TcpStream>,
     queries: mpsc::Sender<oneshot::Sender<SessionObserved>>,
@@ -160,19 +163,27 @@ impl Supervisor {
             end: leave.then_some(End::Leave { demotion: self.config.leave_time }),
             ..self.orders(name, peer, desired)
         };
-        if let Some(running) = self.running.get(name) {
+        if let Some(running) = self.running.get_mut(name) {
+            let edited = peers::other_ends(&running.peer, peer, name.neighbor);
             // While a router on an unnumbered link is not heard, the session may still live.
-            let same = endpoint.as_ref().is_none_or(|endpoint| *endpoint == running.endpoint);
-            if same && (path == running.path || endpoint.is_none()) {
-                running.orders.send_if_modified(|current| update(current, orders));
-            } else {
-                self.end(name, End::Changed);
+            let moved = endpoint.as_ref().is_some_and(|endpoint| endpoint.remote != running.endpoint.remote);
+            if moved || !edited.is_empty() {
+                let settings = edited.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                tracing::info!(peer = %name.peer, settings, "the session ends, because its router or these settings changed");
+                return self.end(name, End::Changed);
             }
+            running.peer.clone_from(peer);
+            if endpoint.is_some() && path != running.path {
+                running.path = path;
+                running.reports = path.map(|path| self.reports.entry(path).or_default().subscribe());
+            }
+            let orders = Orders { path: running.reports.clone(), ..orders };
+            running.orders.send_if_modified(|current| update(current, orders));
             return;
         }
         let Some(endpoint) = endpoint else { return };
         if !leave && !self.is_busy(name) {
-            self.start(name, endpoint, path, orders);
+            self.start(name, peer, endpoint, path, orders);
         }
     }
 
@@ -187,6 +198,7 @@ impl Supervisor {
             routes: self.tables.routes(&name.peer),
             key: peer.key.clone(),
             links: desired.links.clone(),
+            path: None,
             end: None,
         }
     }
@@ -194,6 +206,7 @@ impl Supervisor {
     pub(super) fn start(
         &mut self,
         name: &SessionName,
+        peer: &Arc<PeerDesired>,
         endpoint: Endpoint,
         path: Option<bfd::Endpoint>,
         orders: Orders,
@@ -201,14 +214,15 @@ impl Supervisor {
         // A router that nobody named is forgotten once it had time for its next try.
         let patience = name.neighbor.map(|_| orders.config.retry.longest);
         let driver = Driver::new(name.peer.clone(), endpoint.clone(), orders.config.clone(), patience);
-        let (orders, receiver) = watch::channel(orders);
+        let reports = path.map(|path| self.reports.entry(path).or_default().subscribe());
+        let (orders, receiver) = watch::channel(Orders { path: reports.clone(), ..orders });
         // A router opens one connection at a time; one that finds the channel full is turned away and tries again.
         let (incoming, connections) = mpsc::channel(4);
         // The supervisor asks one question at a time and waits for the answer.
         let (queries, questions) = mpsc::channel(1);
-        let reports = path.map(|path| self.reports.entry(path).or_default().subscribe());
-        let task = self.tasks.spawn(driver.run(receiver, reports, connections, questions)).id();
-        self.running.insert(name.clone(), Running { task, endpoint, path, orders, incoming, queries });
+        let task = self.tasks.spawn(driver.run(receiver, connections, questions)).id();
+        let running = Running { task, peer: peer.clone(), endpoint, path, reports, orders, incoming, queries };
+        self.running.insert(name.clone(), running);
     }
 
     fn end(&mut self, name: &SessionName, end: End) {
@@ -335,7 +349,12 @@ fn update(current: &mut Orders, orders: Orders) -> bool {
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    let same = same_routes && current.config == orders.config && current.key == orders.key && current.end == orders.end;
+    let same_path = is_same_path(&current.path, &orders.path);
+    let same = same_routes
+        && same_path
+        && current.config == orders.config
+        && current.key == orders.key
+        && current.end == orders.end;
     *current = orders;
     !same
 }
