@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// What stands for the IP of a Service without one.
-const PENDING: &str = "<pending>";
+pub(crate) const PENDING: &str = "<pending>";
 
 /// How long the program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -190,7 +190,7 @@ fn bfd(state: &str, timing: Option<BfdTiming>) -> String {
     format!("{state}, every {transmit_ms} ms, lost after {detection_ms} ms{echo}")
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     table

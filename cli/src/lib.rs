@@ -6,6 +6,7 @@ pub mod demo;
 mod environment;
 mod listen;
 pub mod manifests;
+pub mod plan;
 pub mod speaker;
 pub mod standalone;
 pub mod status;

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use clarion::{client, controller, demo, speaker, standalone};
+use clarion::{client, controller, demo, plan, speaker, standalone};
 use tracing_subscriber::EnvFilter;
 
 /// A load balancer for Kubernetes on your own hardware
@@ -33,29 +33,43 @@ enum Command {
     Speaker(speaker::Options),
     Standalone(standalone::Options),
     Status(client::Options),
+    Plan(plan::Options),
     Demo(demo::Options),
 }
 
 fn main() -> ExitCode {
-    let Arguments { log_level, log_format, command } = Arguments::parse();
-    let result = match command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is there to be told that nobody can be told.
+            drop(error.print());
+            // Not the usual 2, which from `plan` means something else.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    run(arguments).unwrap_or_else(|error| {
+        #[expect(clippy::print_stderr, reason = "the one place where the program speaks about its own failure")]
+        {
+            eprintln!("clarion: {error:#}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { log_level, log_format, command } = arguments;
+    match command {
         // The demo makes namespaces, for which the process must still have one thread only.
         Command::Demo(options) => demo::run(options),
         Command::Controller(options) => log(&log_level, log_format).and_then(|()| block_on(controller::run(options))),
         Command::Speaker(options) => log(&log_level, log_format).and_then(|()| block_on(speaker::run(options))),
         Command::Standalone(options) => log(&log_level, log_format).and_then(|()| block_on(standalone::run(options))),
-        Command::Status(options) => block_on(async move { client::run(&options, &mut io::stdout().lock()).await }),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the one place where the program speaks about its own failure")]
-            {
-                eprintln!("clarion: {error:#}");
-            }
-            ExitCode::FAILURE
+        Command::Plan(options) => {
+            return Ok(plan::run(&options, io::stdin().lock(), &mut io::stdout().lock())?.into());
         }
-    }
+        Command::Status(options) => block_on(async move { client::run(&options, &mut io::stdout().lock()).await }),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One thread is enough for everything but the wire, which has its own; more would only cost memory.

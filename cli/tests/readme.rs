@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Args as _, Command};
 use clarion::standalone;
+use speaker::peers::{Effect, Setting};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("the README is at the root")
@@ -33,6 +34,22 @@ fn the_table_of_metrics_is_the_programs() {
     let written: Vec<&str> =
         readme.lines().filter(|line| line.starts_with("| `metallb_") || line.starts_with("| `clarion_")).collect();
     assert_eq!(written, rows, "the rows that belong into README.md:\n{}\n", rows.join("\n"));
+}
+
+#[test]
+fn the_table_of_edits_is_what_the_speaker_does() {
+    let row = |setting: Setting| {
+        let fields: Vec<String> = setting.fields().iter().map(|field| format!("`{field}`")).collect();
+        let effect = match setting.effect() {
+            Effect::NewSession => "**ends it**; another one is opened",
+            Effect::NextSession => "waits for the next session",
+            Effect::AtOnce => "taken over at once",
+        };
+        format!("| {} | {} | {effect} | {} |", setting, fields.join(", "), setting.remark().unwrap_or_default())
+    };
+    let rows: Vec<String> = Setting::ALL.into_iter().map(row).collect();
+    let text = rows.join("\n");
+    assert!(readme().contains(&text), "the rows that belong into README.md:\n{text}\n");
 }
 
 #[test]

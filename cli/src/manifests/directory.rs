@@ -63,6 +63,17 @@ pub struct Loaded {
     pub skipped: Vec<String>,
 }
 
+impl Loaded {
+    /// Reads one text by itself, such as a file or what another program prints; `name` stands for it in faults.
+    pub fn read(name: &str, source: impl io::Read) -> Self {
+        let name = Arc::from(name);
+        let reading = file::read_stream(&name, source, &Schemas::new());
+        let mut loaded = Self { files: vec![Arc::clone(&name)], ignored: reading.ignored.clone(), ..Self::default() };
+        merge(&mut loaded, &BTreeMap::from([(name, reading)]));
+        loaded
+    }
+}
+
 /// A directory of manifests and the last good objects of each of its files.
 pub struct Directory {
     path: PathBuf,

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use controller::{Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, convert};
-use crds::checked::Config;
+use crds::checked::Compiled;
 use crds::core::{IpFamily, IpFamilyPolicy, Service, ServiceSpec};
+use crds::fault::Severity;
 use ipam::{Placed, Policy, PoolName, ServiceId};
 
 use super::configuration::Cluster;
@@ -39,24 +40,12 @@ impl Allocator {
     }
 
     /// Plans and puts the plan into effect.
-    pub(super) fn allocate(&mut self, config: &Config, cluster: &Cluster<'_>, lb_class: &str) -> Allocated {
-        let mut faults = Vec::new();
+    pub(super) fn allocate(&mut self, compiled: &Compiled, cluster: &Cluster<'_>, lb_class: &str) -> Allocated {
         let views = cluster.services.iter().map(|service| self.view(service, lb_class));
         let services: BTreeMap<ServiceId, ServiceView> = views.map(|view| (view.id.clone(), view)).collect();
-        let mut pools = Vec::new();
-        let mut broken_pools = BTreeSet::new();
-        for checked in config.pools.values() {
-            match convert::pool(checked, cluster.namespaces.iter().copied(), services.values()) {
-                Ok(pool) => pools.push(pool),
-                Err(error) => {
-                    broken_pools.insert(PoolName::from(checked.name.as_str()));
-                    faults.push(format!("{:#}", anyhow::Error::new(error)));
-                }
-            }
-        }
         self.conditions.retain(|id, _| services.contains_key(id));
-        let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
-        let mut plan = controller::plan(&Snapshot { pools, broken_pools, services, policy, ..Snapshot::default() });
+        let (snapshot, mut faults) = snapshot(compiled, cluster, services);
+        let mut plan = controller::plan(&snapshot);
         // What was done is not kept: with thousands of Services it is most of a plan.
         for change in std::mem::take(&mut plan.changes) {
             for event in change.events {
@@ -81,10 +70,7 @@ impl Allocator {
 
     /// Returns what the state says a Service holds, and for one it has never seen, what its manifest says.
     fn view(&self, service: &Service, lb_class: &str) -> ServiceView {
-        let mut view = convert::service_view(service, lb_class);
-        if view.cluster_ips.is_empty() {
-            view.cluster_ips = stand_in_cluster_ips(&service.spec);
-        }
+        let mut view = service_view(service, lb_class);
         view.condition = self.conditions.get(&view.id).cloned();
         if let Some(held) = self.state.addresses().get(&view.id.to_string()) {
             view.ingress = held.ips.iter().copied().map(Ingress::Ip).collect();
@@ -106,6 +92,45 @@ impl Allocator {
         }
         held
     }
+}
+
+/// Returns everything a plan depends on, and the pools that turned out to be none.
+pub(crate) fn snapshot(
+    compiled: &Compiled,
+    cluster: &Cluster<'_>,
+    services: BTreeMap<ServiceId, ServiceView>,
+) -> (Snapshot, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut pools = Vec::new();
+    let mut broken_pools = refused_pools(compiled);
+    for checked in compiled.config.pools.values() {
+        match convert::pool(checked, cluster.namespaces.iter().copied(), services.values()) {
+            Ok(pool) => pools.push(pool),
+            Err(error) => {
+                broken_pools.insert(PoolName::from(checked.name.as_str()));
+                faults.push(format!("{:#}", anyhow::Error::new(error)));
+            }
+        }
+    }
+    let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
+    (Snapshot { pools, broken_pools, services, policy, ..Snapshot::default() }, faults)
+}
+
+/// Returns the pools that are written and have never been right: what came out of them stays as it is.
+fn refused_pools(compiled: &Compiled) -> BTreeSet<PoolName> {
+    let errors = compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
+    let refused = errors.map(|fault| &fault.object).filter(|object| object.kind == "IPAddressPool");
+    let refused = refused.map(|object| object.name.as_str()).filter(|name| !compiled.config.pools.contains_key(*name));
+    refused.map(PoolName::from).collect()
+}
+
+/// Returns what allocation needs of a Service that may never have been applied to an API server.
+pub(crate) fn service_view(service: &Service, lb_class: &str) -> ServiceView {
+    let mut view = convert::service_view(service, lb_class);
+    if view.cluster_ips.is_empty() {
+        view.cluster_ips = stand_in_cluster_ips(&service.spec);
+    }
+    view
 }
 
 fn hold(placed: &[Placed]) -> Held {

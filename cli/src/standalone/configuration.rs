@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use crds::checked::{self, Written};
+use crds::checked::{self, Compiled, Nodes, Written};
 use crds::core;
-use crds::fault::ObjectRef;
+use crds::fault::{Fault, ObjectRef};
 
 use crate::manifests::{Kind, Loaded, Object, ObjectId};
 
 /// Kubernetes' own objects, sorted by kind.
 #[derive(Debug, Default)]
-pub(super) struct Cluster<'a> {
+pub(crate) struct Cluster<'a> {
     /// Services.
     pub services: Vec<&'a core::Service>,
     /// EndpointSlices.
@@ -25,7 +25,7 @@ pub(super) struct Cluster<'a> {
 
 impl<'a> Cluster<'a> {
     /// Sorts the objects that are not configuration.
-    pub(super) fn of(loaded: &'a Loaded) -> Self {
+    pub(crate) fn of(loaded: &'a Loaded) -> Self {
         let mut cluster = Self::default();
         for manifest in loaded.objects.values() {
             match &*manifest.object {
@@ -45,8 +45,13 @@ impl<'a> Cluster<'a> {
         cluster
     }
 
+    /// Returns the labels of the nodes.
+    pub(crate) fn labels(&self) -> Nodes {
+        self.nodes.iter().map(|node| (node.metadata.name.clone(), node.metadata.labels.clone())).collect()
+    }
+
     /// Returns the addresses under which the nodes reach each other.
-    pub(super) fn internal_addresses(&self) -> Vec<IpAddr> {
+    pub(crate) fn internal_addresses(&self) -> Vec<IpAddr> {
         let addresses = self.nodes.iter().flat_map(|node| &node.status.addresses);
         let internal = addresses.filter(|address| address.kind == "InternalIP");
         internal.filter_map(|address| address.address.parse().ok()).collect()
@@ -54,7 +59,7 @@ impl<'a> Cluster<'a> {
 }
 
 /// Returns the configuration objects among the manifests.
-pub(super) fn written(loaded: &Loaded) -> Written {
+pub(crate) fn written(loaded: &Loaded) -> Written {
     let mut written = Written::default();
     for manifest in loaded.objects.values() {
         match &*manifest.object {
@@ -74,8 +79,18 @@ pub(super) fn written(loaded: &Loaded) -> Written {
     written
 }
 
+/// Returns the fault with the file and line of the field it is about.
+pub(crate) fn placed(fault: &Fault, compiled: &Compiled, loaded: &Loaded) -> String {
+    let Some(id) = id_of(&fault.object) else { return fault.to_string() };
+    let kept = if compiled.kept.contains(&fault.object) { " (its last good version stays in effect)" } else { "" };
+    match loaded.objects.get(&id) {
+        Some(manifest) => format!("{}: {fault}{kept}", manifest.place_of(fault.field.as_str())),
+        None => format!("{fault}{kept}"),
+    }
+}
+
 /// Returns the id under which the manifests know the object of a fault.
-pub(super) fn id_of(object: &ObjectRef) -> Option<ObjectId> {
+fn id_of(object: &ObjectRef) -> Option<ObjectId> {
     let kind = match object.kind.as_str() {
         "IPAddressPool" => Kind::IpAddressPool,
         "L2Advertisement" => Kind::L2Advertisement,

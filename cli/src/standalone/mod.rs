@@ -3,8 +3,8 @@
 //! A change of the directory or of a link runs the whole chain once: manifests, checked configuration, addresses, view, plan,
 //! orders for the wire thread. Each step is a pure function of the one before, so hosts with the same directory agree.
 
-mod allocation;
-mod configuration;
+pub(crate) mod allocation;
+pub(crate) mod configuration;
 mod http;
 mod options;
 pub(crate) mod report;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::{Context as _, bail};
-use crds::checked::{Compiled, Compiler, Nodes};
-use crds::fault::{Fault, Severity};
+use crds::checked::Compiler;
+use crds::fault::Severity;
 use speaker::drivers::routing::{self, Routing};
 use speaker::exclusion::Exclusion;
 use speaker::net::links::{Links, watch_links};
@@ -135,12 +135,10 @@ impl Program {
     /// Runs the chain from the manifests to the orders.
     fn decide(&mut self, links: &Links) -> Decision {
         let cluster = Cluster::of(&self.loaded);
-        let labels = |node: &crds::core::Node| (node.metadata.name.clone(), node.metadata.labels.clone());
-        let nodes: Nodes = cluster.nodes.iter().copied().map(labels).collect();
-        let compiled =
-            self.compiler.compile(&configuration::written(&self.loaded), Some(&nodes), &self.options.namespace);
+        let (written, nodes) = (configuration::written(&self.loaded), cluster.labels());
+        let compiled = self.compiler.compile(&written, Some(&nodes), &self.options.namespace);
         let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
-        let allocated = self.allocator.allocate(&compiled.config, &cluster, lb_class);
+        let allocated = self.allocator.allocate(&compiled, &cluster, lb_class);
         let addresses = self.allocator.addresses();
         let Self { policy, exclusion, .. } = self;
         let mut view =
@@ -163,13 +161,13 @@ impl Program {
         let mut faults: Vec<String> = self.loaded.faults.iter().map(ToString::to_string).collect();
         let (noted, wrong): (Vec<_>, Vec<_>) =
             compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
-        faults.extend(wrong.into_iter().map(|fault| self.placed(fault, &compiled)));
+        faults.extend(wrong.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         faults.extend(allocated.faults.iter().cloned());
         faults.extend(keys.as_ref().err().map(ToString::to_string));
         faults.extend(peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let internal = cluster.internal_addresses();
         let mut notes = report::notes(&desired, &cluster);
-        notes.extend(noted.into_iter().map(|fault| self.placed(fault, &compiled)));
+        notes.extend(noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         self.tell(&faults);
         let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
         let node = orders::NodeOrders { keys: keys.ok(), ready: true, draining: false, unicast };
@@ -183,16 +181,6 @@ impl Program {
         };
         let decided = Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes };
         Decision { decided, wire, routing }
-    }
-
-    /// Returns the fault with the file and line of the field it is about.
-    fn placed(&self, fault: &Fault, compiled: &Compiled) -> String {
-        let Some(id) = configuration::id_of(&fault.object) else { return fault.to_string() };
-        let kept = if compiled.kept.contains(&fault.object) { " (its last good version stays in effect)" } else { "" };
-        match self.loaded.objects.get(&id) {
-            Some(manifest) => format!("{}: {fault}{kept}", manifest.place_of(fault.field.as_str())),
-            None => format!("{fault}{kept}"),
-        }
     }
 
     /// Logs the faults that are new since the last time, and those that are gone.

@@ -94,16 +94,31 @@ fn read_text(path: &Path, last: Option<FileMark>) -> io::Result<Text> {
         return Ok(Text::Unchanged);
     }
     let mark = Some(mark).filter(|mark| mark.is_certain(SystemTime::now()));
+    Ok(match decode(file)? {
+        Ok(text) => Text::Is { text, mark },
+        Err(reason) => Text::Refused(reason),
+    })
+}
+
+/// Reads what has neither a name nor an earlier version.
+pub(super) fn read_stream(name: &Arc<str>, source: impl io::Read, schemas: &Schemas) -> Reading {
+    let mut reading = Reading::default();
+    match decode(source) {
+        Ok(Ok(text)) => reading.take(name, &text, schemas),
+        Ok(Err(reason)) => reading.fault_of_file(name, reason),
+        Err(error) => reading.fault_of_file(name, Reason::Unreadable { what: error.to_string() }),
+    }
+    reading
+}
+
+fn decode(source: impl io::Read) -> io::Result<Result<String, Reason>> {
     // The size is bounded while reading, because the file may grow meanwhile.
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    source.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Ok(Text::Refused(Reason::FileTooBig { limit: MAX_FILE_BYTES }));
+        return Ok(Err(Reason::FileTooBig { limit: MAX_FILE_BYTES }));
     }
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => Text::Is { text, mark },
-        Err(_) => Text::Refused(Reason::NotUtf8),
-    })
+    Ok(String::from_utf8(bytes).map_err(|_| Reason::NotUtf8))
 }
 
 impl Reading {

@@ -10,13 +10,15 @@ fn service(name: &str, spec: Value, status: Value) -> Service {
     serde_json::from_value(object).unwrap()
 }
 
-fn config() -> Config {
+fn compiled() -> Compiled {
     let object = json!({
         "apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": {"name": "lan"},
         "spec": {"addresses": ["192.0.2.0/24", "2001:db8::/120"]},
     });
     let pool: IpAddressPool = serde_json::from_value(object).unwrap();
-    Config::compile(&crds::checked::Objects { pools: vec![&pool], ..Default::default() }).0
+    let objects = crds::checked::Objects { pools: vec![&pool], ..Default::default() };
+    let (config, faults) = crds::checked::Config::compile(&objects);
+    Compiled { config, faults, ..Compiled::default() }
 }
 
 fn cluster(services: &[Service]) -> Cluster<'_> {
@@ -32,12 +34,12 @@ fn ips(allocator: &Allocator, name: &str) -> Vec<String> {
 fn addresses_are_kept_over_a_restart_although_an_older_service_appears() {
     let directory = tempfile::tempdir().unwrap();
     let mut first = Allocator::load(directory.path()).unwrap();
-    first.allocate(&config(), &cluster(&[service("web", json!({}), json!({}))]), "");
+    first.allocate(&compiled(), &cluster(&[service("web", json!({}), json!({}))]), "");
     assert_eq!(ips(&first, "web"), ["192.0.2.0"]);
 
     let mut second = Allocator::load(directory.path()).unwrap();
     let services = vec![service("api", json!({}), json!({})), service("web", json!({}), json!({}))];
-    second.allocate(&config(), &cluster(&services), "");
+    second.allocate(&compiled(), &cluster(&services), "");
     assert_eq!((ips(&second, "web"), ips(&second, "api")), (vec!["192.0.2.0".into()], vec!["192.0.2.1".into()]));
 }
 
@@ -46,7 +48,7 @@ fn the_status_of_a_manifest_counts_for_a_service_that_was_never_seen() {
     let directory = tempfile::tempdir().unwrap();
     let mut allocator = Allocator::load(directory.path()).unwrap();
     let status = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.77"}]}});
-    allocator.allocate(&config(), &cluster(&[service("web", json!({}), status)]), "");
+    allocator.allocate(&compiled(), &cluster(&[service("web", json!({}), status)]), "");
     assert_eq!(ips(&allocator, "web"), ["192.0.2.77"]);
 }
 
@@ -54,8 +56,8 @@ fn the_status_of_a_manifest_counts_for_a_service_that_was_never_seen() {
 fn a_removed_service_gives_its_address_back() {
     let directory = tempfile::tempdir().unwrap();
     let mut allocator = Allocator::load(directory.path()).unwrap();
-    allocator.allocate(&config(), &cluster(&[service("web", json!({}), json!({}))]), "");
-    allocator.allocate(&config(), &cluster(&[]), "");
+    allocator.allocate(&compiled(), &cluster(&[service("web", json!({}), json!({}))]), "");
+    allocator.allocate(&compiled(), &cluster(&[]), "");
     assert_eq!(allocator.addresses(), BTreeMap::new());
     assert!(Allocator::load(directory.path()).unwrap().addresses().is_empty());
 }
@@ -82,6 +84,6 @@ fn the_addresses_of_nodes_are_not_given_out() {
     let (node, services) = (serde_json::from_value(node).unwrap(), [service("web", json!({}), json!({}))]);
     let mut cluster = cluster(&services);
     cluster.nodes = vec![&node];
-    allocator.allocate(&config(), &cluster, "");
+    allocator.allocate(&compiled(), &cluster, "");
     assert_eq!(ips(&allocator, "web"), ["192.0.2.1"]);
 }

@@ -1,0 +1,97 @@
+//! A plan as people read it.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use super::services::{self, ServiceChange};
+use super::sessions::{self, SessionChange};
+use super::{CostlyEdit, Report, Verdict};
+use crate::client::{PENDING, table};
+
+pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let Report { verdict, faults, notes, services, sessions, edits_that_end_sessions } = report;
+    for fault in faults {
+        writeln!(out, "fault: {fault}\n")?;
+    }
+    if !services.is_empty() {
+        let mut table = table(["SERVICE", "IP", "POOL", "CHANGE", "REASON"]);
+        table.add_rows(services.iter().map(service));
+        writeln!(out, "{table}\n")?;
+    }
+    if let Some(sessions) = sessions.as_ref().filter(|sessions| !sessions.is_empty()) {
+        let mut table = table(["PEER", "NODES", "SESSION"]);
+        table.add_rows(sessions.iter().map(session));
+        writeln!(out, "{table}\n")?;
+    }
+    if let Some(edits) = edits_that_end_sessions {
+        writeln!(out, "{}", costly(edits))?;
+    }
+    for note in notes {
+        writeln!(out, "note: {note}\n")?;
+    }
+    writeln!(out, "{}", summary(*verdict, services, sessions.as_deref().unwrap_or_default()))
+}
+
+fn service(service: &ServiceChange) -> [String; 5] {
+    let ips = if service.ips.is_empty() { PENDING.to_owned() } else { list(service.ips.iter()) };
+    let lost = list(service.before.iter().filter(|ip| !service.ips.contains(ip)));
+    let gained = list(service.ips.iter().filter(|ip| !service.before.contains(ip)));
+    let change = match service.change {
+        services::Change::Keeps => "keeps".to_owned(),
+        services::Change::Gets => format!("gets {gained}"),
+        services::Change::Moves => format!("moves {lost} -> {gained}"),
+        services::Change::Loses => format!("loses {lost}"),
+        services::Change::Waits => "waits".to_owned(),
+    };
+    let name = format!("{}/{}", service.namespace, service.name);
+    [name, ips, service.pool.clone().unwrap_or_default(), change, service.reason.clone().unwrap_or_default()]
+}
+
+fn list<'a>(ips: impl Iterator<Item = &'a IpAddr>) -> String {
+    ips.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn session(session: &SessionChange) -> [String; 3] {
+    let SessionChange { peer, nodes, change, fields, later } = session;
+    let because = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
+    let later = if later.is_empty() { String::new() } else { format!("with its next session ({})", later.join(", ")) };
+    let text = match change {
+        sessions::Change::Unchanged => "unchanged".to_owned(),
+        sessions::Change::Updated if fields.is_empty() => format!("unchanged; updated {later}"),
+        sessions::Change::Updated if later.is_empty() => format!("updated in place{because}"),
+        sessions::Change::Updated => format!("updated in place{because}, and {later}"),
+        sessions::Change::Reopened => format!("closed and opened again{because}"),
+        sessions::Change::Opened => "opened".to_owned(),
+        sessions::Change::Closed => "closed".to_owned(),
+        sessions::Change::UpToNodes => format!("opened or closed, as the labels of nodes say{because}"),
+    };
+    let nodes = if nodes.is_empty() { "every node".to_owned() } else { nodes.join(", ") };
+    [peer.clone(), nodes, text]
+}
+
+fn costly(edits: &[CostlyEdit]) -> String {
+    let mut text =
+        "These edits of a BGPPeer close its sessions and open them again; all others leave them up:\n".to_owned();
+    for CostlyEdit { fields, remark } in edits {
+        let remark = remark.map(|remark| format!(" ({remark})")).unwrap_or_default();
+        text.push_str(&format!("  {}{remark}\n", fields.join(", ")));
+    }
+    text.push_str(
+        "Beside these, a session ends when its peer is deleted or its nodeSelectors leave the node out, and that of a router in a \
+         peerPrefix when another peer names the router more closely.\n",
+    );
+    text
+}
+
+fn summary(verdict: Verdict, services: &[ServiceChange], sessions: &[SessionChange]) -> String {
+    let moved = services.iter().filter(|service| service.change == services::Change::Moves).count();
+    let lost = services.iter().filter(|service| service.change == services::Change::Loses).count();
+    let ended = sessions.iter().filter(|session| session.change.disrupts()).count();
+    match verdict {
+        Verdict::Undisturbed => "No IP moves or is lost, and no session ends.".to_owned(),
+        Verdict::Faulty => "The manifests have faults.".to_owned(),
+        Verdict::Disruptive => {
+            format!("Services that move: {moved}; that lose an IP: {lost}; peers whose sessions end: {ended}.")
+        }
+    }
+}
