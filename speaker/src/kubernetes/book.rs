@@ -8,6 +8,10 @@ use apiserver::{Event, Object, Repairs, Table};
 use super::assignments::Assignments;
 use super::statuses::{Action, Author, Kind, Situation, Told, Written, reconcile};
 
+/// How many objects are changed before they are compared again: in the two seconds that this takes, what has changed meanwhile may
+/// wait.
+const ROUND: usize = 100;
+
 /// What was told of one protocol.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -50,7 +54,7 @@ impl Book {
 
     /// Returns what makes the objects say what is so, which counts as sent, and the Services whose objects are fought over, once.
     ///
-    /// What another program undoes every time is done again after a rest only.
+    /// What another program undoes every time is done again after a rest only, and of very many actions the rest comes next time.
     pub(super) fn actions(
         &mut self,
         me: Author<'_>,
@@ -62,6 +66,7 @@ impl Book {
         let mut actions = reconcile(me, situation, existing, &self.written, || self.kind.random_name());
         let wanted = actions.len();
         actions.retain(|action| !self.repairs.is_resting(now, action.service()));
+        actions.truncate(ROUND);
         self.changed = actions.len() < wanted;
         let mut fights = Vec::new();
         for action in &actions {
@@ -69,10 +74,15 @@ impl Book {
             if cost > 0 && self.repairs.book(now, action.service().clone(), cost) {
                 fights.push(action.service().clone());
             }
-            self.written.send(now, action);
+            self.written.send(action);
         }
         self.written.keep(&situation.announced);
         (actions, fights)
+    }
+
+    /// Takes in that the server has answered the last actions, or that they are lost.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.written.answer(now);
     }
 
     /// Returns the Services that this node has taken on since the last time; after a restart the objects say what it had before.

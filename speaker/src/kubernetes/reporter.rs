@@ -134,10 +134,12 @@ impl Reporter {
                 self.take(heard);
             }
             let plan = planned.borrow_and_update().clone();
-            let outcome = self.report(&plan, &lost, &sources).await;
+            let (outcome, heard) = hear_during(self.report(&plan, &lost, &sources), &mut events).await;
+            heard.into_iter().for_each(|heard| self.take(heard));
             self.log(outcome.as_ref().err());
             if outcome.is_err() {
-                tokio::time::sleep(REST).await;
+                let ((), heard) = hear_during(tokio::time::sleep(REST), &mut events).await;
+                heard.into_iter().for_each(|heard| self.take(heard));
                 continue;
             }
             let announces =
@@ -279,6 +281,7 @@ impl Reporter {
             send(writer, requests?).await
         });
         let outcomes: Vec<_> = outcomes.buffer_unordered(PACING.in_flight).collect().await;
+        self.book(kind).answered(std::time::Instant::now());
         outcomes.into_iter().collect::<Result<(), _>>()?;
         let message = format!("announcing from node \"{node}\" with protocol \"{}\"", kind.protocol());
         let news = |service| News { service, reason: EventReason::NodeAssigned, message: message.clone() };
@@ -342,6 +345,19 @@ impl Reporter {
         });
         if let Err(error) = told.await {
             tracing::debug!(%error, "events were lost");
+        }
+    }
+}
+
+/// Does something to its end, and returns what the server told meanwhile: a watch that nobody listens to falls behind, and what was
+/// written a while ago would count as lost.
+async fn hear_during<T>(doing: impl Future<Output = T>, events: &mut mpsc::Receiver<Heard>) -> (T, Vec<Heard>) {
+    let mut heard = Vec::new();
+    tokio::pin!(doing);
+    loop {
+        tokio::select! {
+            outcome = &mut doing => return (outcome, heard),
+            Some(event) = events.recv() => heard.push(event),
         }
     }
 }

@@ -79,10 +79,11 @@ fn settle(bed: &Bed, services: usize) -> anyhow::Result<()> {
     loop {
         thread::sleep(CALM);
         let now = bed.writes();
-        if now.since(&before).is_nothing() {
+        let writes = now.since(&before);
+        if writes.is_nothing() {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "{services} Services are still written about");
+        ensure!(Instant::now() < deadline, "{services} Services are still written about: {writes:?}");
         before = now;
     }
 }

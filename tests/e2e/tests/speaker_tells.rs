@@ -3,10 +3,17 @@
 use std::{collections::BTreeSet, net::IpAddr, thread, time::Duration};
 
 use clarion::demo::network::Mac;
-use e2e::speakers::{Cluster, QUIET, SOON};
+use control_plane::{Faults, Identity, Mode};
+use e2e::{
+    deployment::NAMESPACE,
+    speakers::{Cluster, QUIET, SOON},
+};
 use serde_json::Value;
 
 const VIP: &str = "192.0.2.130";
+
+/// So many Services that a slow server takes longer to tell of all than an unseen write is waited for.
+const MANY: usize = 60;
 
 #[test]
 fn the_status_names_the_node_whose_hardware_address_answers() {
@@ -50,6 +57,44 @@ fn a_status_that_somebody_removes_or_adds_is_set_right() {
     ));
     cluster.lab.eventually(SOON, "the false word is removed", || statuses(&cluster).len() == 1);
     assert_told(&cluster, owner);
+}
+
+#[test]
+fn many_services_are_told_once_each_by_a_server_that_takes_its_time() {
+    let Some(mut cluster) = Cluster::build(1, Mode::Nftables) else { return };
+    cluster.announce();
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
+    cluster.speak_with(0, proxy.kubeconfig(&cluster.control_plane, &identity), &[]);
+    cluster.wait_until_ready();
+    let pod = cluster.nodes[0].pod("shop", "web-1", &[("app", "web")]);
+    cluster.pods.push(pod);
+    // Two writes each, four at a time: what is written first is long answered when the last is sent.
+    proxy.set(Faults { latency: Duration::from_millis(600), ..Faults::default() });
+    let addresses: Vec<_> = (0..MANY).map(|number| format!("192.0.2.{}", 130 + number)).collect();
+    let service = |address: &String| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Service, metadata: {{name: web-{}, namespace: shop}}, spec: {{type: LoadBalancer, \
+             selector: {{app: web}}, ports: [{{port: 7}}]}}}}\n",
+            address.replace('.', "-")
+        )
+    };
+    cluster.control_plane.apply(&addresses.iter().map(service).collect::<String>());
+    for address in &addresses {
+        cluster.allocate(&format!("web-{}", address.replace('.', "-")), &[address]);
+    }
+    let told = |cluster: &Cluster| {
+        let named = |it: &Value| it["status"]["serviceName"].as_str().map(str::to_owned);
+        statuses(cluster).iter().filter_map(named).collect::<BTreeSet<_>>().len()
+    };
+    cluster.lab.eventually(Duration::from_secs(90), "every Service is told", || told(&cluster) == MANY);
+    thread::sleep(QUIET);
+    assert_eq!(statuses(&cluster).len(), MANY, "once each");
+    let created = cluster
+        .control_plane
+        .requests()
+        .count(|request| request.resource == "servicel2statuses" && request.verb == "POST" && request.code == 201);
+    assert_eq!(created, MANY as u64);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn an_object_that_was_sent_is_not_sent_again_until_it_had_time_to_appear() {
     let now = Instant::now();
     let mut written = Written::default();
     let sent = plan(&[("web", &["eth0"])], &[], &written);
-    written.send(now, &sent[0]);
+    written.send(&sent[0]);
     assert_eq!(plan(&[("web", &["eth0"])], &[], &written), []);
     // Its status is a second request.
     let object = ("l2-new", told("me", "web", None));
@@ -93,6 +93,12 @@ fn an_object_that_was_sent_is_not_sent_again_until_it_had_time_to_appear() {
     assert_eq!(plan(&[("web", &["eth0"])], std::slice::from_ref(&object), &written), []);
     assert!(!written.is_settled());
     written.expire(now + LONG);
+    assert!(!written.is_settled(), "with many others before it, it may not have been sent yet");
+    written.answer(now + LONG);
+    written.answer(now + 2 * LONG);
+    written.expire(now + LONG);
+    assert!(!written.is_settled());
+    written.expire(now + 2 * LONG);
     assert!(written.is_settled());
     assert_eq!(plan(&[("web", &["eth0"])], &[], &written), sent);
 }
@@ -103,7 +109,7 @@ fn to_repeat_what_was_seen_costs_much_to_remove_a_strangers_word_little_and_news
     let mut written = Written::default();
     let create = plan(&[("web", &["eth0"])], &[], &written).remove(0);
     assert_eq!(written.cost(&create), 0);
-    written.send(now, &create);
+    written.send(&create);
     written.see("l2-new", &told("me", "web", Some(&["eth0"])), false);
     written.expire(now + LONG);
     assert_eq!(written.cost(&create), Budget::REPAIR, "somebody deleted it");
@@ -112,7 +118,7 @@ fn to_repeat_what_was_seen_costs_much_to_remove_a_strangers_word_little_and_news
     assert_eq!(written.cost(&update(&["eth1"])), 0);
     assert_eq!((written.cost(&delete("l2-new")), written.cost(&delete("l2-a"))), (0, Budget::ORDINARY));
     // It vanished before it was seen.
-    written.send(now, &create);
+    written.send(&create);
     written.see("l2-new", &told("me", "web", None), true);
     assert_eq!(plan(&[("web", &["eth0"])], &[], &written), std::slice::from_ref(&create));
     written.keep(&BTreeMap::new());

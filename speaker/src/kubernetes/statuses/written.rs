@@ -9,7 +9,7 @@ use apiserver::Budget;
 
 use super::{Action, Announced, Places, Told};
 
-/// How long a write that was not seen back keeps another one of the same Service from being sent.
+/// How long a write that was answered and not seen back keeps another one of the same Service from being sent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was written of each Service: a second object of the same Service would be one too many, and what was seen once and is no
@@ -23,7 +23,8 @@ struct Entry {
     name: Arc<str>,
     /// As [`Places`], which take more memory.
     places: Box<[Arc<str>]>,
-    sent: Instant,
+    /// When the server answered; none while the write is under way, which takes long where there are many.
+    answered: Option<Instant>,
     /// The watch has shown it.
     seen: bool,
 }
@@ -43,19 +44,26 @@ impl Written {
     }
 
     /// Remembers what is about to be sent.
-    pub(in super::super) fn send(&mut self, now: Instant, action: &Action) {
+    pub(in super::super) fn send(&mut self, action: &Action) {
         let (name, service, places) = match action {
             Action::Create { name, service, places } => (name.as_str().into(), service, places),
             Action::Update { name, service, places } => (name.clone(), service, places),
             Action::Delete { .. } => return,
         };
-        self.0
-            .insert(service.clone(), Entry { name, places: places.iter().cloned().collect(), sent: now, seen: false });
+        let places = places.iter().cloned().collect();
+        self.0.insert(service.clone(), Entry { name, places, answered: None, seen: false });
+    }
+
+    /// Takes in that nothing is under way any more, be it answered or lost.
+    pub(in super::super) fn answer(&mut self, now: Instant) {
+        for entry in self.0.values_mut() {
+            entry.answered.get_or_insert(now);
+        }
     }
 
     /// Forgets what was waited for long enough.
     pub(in super::super) fn expire(&mut self, now: Instant) {
-        self.0.retain(|_, entry| entry.seen || now < entry.sent + PATIENCE);
+        self.0.retain(|_, entry| entry.seen || entry.answered.is_none_or(|at| now < at + PATIENCE));
     }
 
     /// Forgets the Services that are not announced any more.
