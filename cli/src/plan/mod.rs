@@ -20,6 +20,7 @@ use crds::checked::Compiler;
 use serde::Serialize;
 use speaker::peers::{Effect, Setting};
 
+use crate::manifests::Subject;
 use services::ServiceChange;
 use sessions::SessionChange;
 use side::Side;
@@ -121,6 +122,10 @@ pub fn run(options: &Options, mut stdin: impl Read, out: &mut impl Write) -> any
     let mut old = options.old.as_ref().map(|old| side::read(old, &mut stdin)).transpose()?;
     let mut notes = Vec::new();
     if let Some(old) = &mut old {
+        // What was there before cannot be told by halves.
+        if let Some(fault) = old.faults.iter().find(|fault| fault.subject == Subject::Text) {
+            bail!("--from: {fault}");
+        }
         notes.extend(old.faults.iter().map(|fault| format!("--from: {fault}")));
         side::complete(&mut new, old, options.keep_rest);
         side::complete(old, &new, false);

@@ -1,5 +1,6 @@
 //! A plan as people read it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -86,12 +87,14 @@ fn costly(edits: &[CostlyEdit]) -> String {
 fn summary(verdict: Verdict, services: &[ServiceChange], sessions: &[SessionChange]) -> String {
     let moved = services.iter().filter(|service| service.change == services::Change::Moves).count();
     let lost = services.iter().filter(|service| service.change == services::Change::Loses).count();
-    let ended = sessions.iter().filter(|session| session.change.disrupts()).count();
+    let ending = sessions.iter().filter(|session| session.change.disrupts()).map(|session| &session.peer);
+    let ended = ending.collect::<BTreeSet<_>>().len();
+    let disrupted = match moved + lost + ended {
+        0 => "No IP moves or is lost, and no session ends.".to_owned(),
+        _ => format!("Services that move: {moved}; that lose an IP: {lost}; peers whose sessions end: {ended}."),
+    };
     match verdict {
-        Verdict::Undisturbed => "No IP moves or is lost, and no session ends.".to_owned(),
-        Verdict::Faulty => "The manifests have faults.".to_owned(),
-        Verdict::Disruptive => {
-            format!("Services that move: {moved}; that lose an IP: {lost}; peers whose sessions end: {ended}.")
-        }
+        Verdict::Undisturbed | Verdict::Disruptive => disrupted,
+        Verdict::Faulty => format!("The manifests have faults. {disrupted}"),
     }
 }

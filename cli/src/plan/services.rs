@@ -96,8 +96,10 @@ fn views(side: &Side, known: &Services) -> Services {
     let view = |service: &&Service| {
         let mut view = allocation::service_view(service, &side.lb_class);
         if let Some(known) = known.get(&view.id) {
-            view.ingress.clone_from(&known.ingress);
-            view.pool_annotation.clone_from(&known.pool_annotation);
+            if !known.ingress.is_empty() {
+                view.ingress.clone_from(&known.ingress);
+                view.pool_annotation.clone_from(&known.pool_annotation);
+            }
             if view.created == Created(0) {
                 view.created = known.created;
             }

@@ -1,10 +1,11 @@
 //! What happens to the sessions with routers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use announce::PeerName;
-use crds::checked::{self, PasswordSource};
+use crds::checked::{self, PasswordSource, Router};
 use crds::core::{Node, Secret};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use speaker::peers::{self, Edit, Effect, PeerDesired, PeerRefused, Setting};
 
 use super::side::Side;
 use crate::manifests::{Kind, Object, ObjectId};
+use crate::standalone::configuration::Cluster;
 
 /// What happens to the sessions of a peer on some nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,16 +74,20 @@ pub(super) fn changes(
 ) -> Vec<SessionChange> {
     let passwords = Passwords::of(old, new);
     notes.extend(passwords.note());
-    let nodes = names(old, new);
+    let (clusters, nodes) = ((old.map(Side::cluster), new.cluster()), names(old, new));
+    let (was, is) = (clusters.0.as_ref(), &clusters.1);
     let mut outcomes: BTreeMap<(PeerName, Outcome), Vec<String>> = BTreeMap::new();
     let mut refused = BTreeSet::new();
     for name in nodes.iter().map(|name| Some(name.as_str())).chain(nodes.is_empty().then_some(None)) {
-        let before = old.map(|old| sessions(old, new, name, &passwords)).unwrap_or_default();
-        let after = sessions(new, old.unwrap_or(new), name, &passwords);
+        let before = old.zip(was).map(|(old, was)| sessions(old, was, is, name, &passwords)).unwrap_or_default();
+        let after = sessions(new, is, was.unwrap_or(is), name, &passwords);
         refused.extend(after.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         for peer in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
             let fields = old.map(|old| edited_fields(old, new, peer)).unwrap_or_default();
             let Some(mut outcome) = outcome(before.get(peer), after.get(peer), &fields) else { continue };
+            if let Some(rival) = rival(peer, &before, &after).filter(|_| !outcome.0.disrupts()) {
+                outcome = (Change::Reopened, vec![format!("routers that {rival} names more closely")], Vec::new());
+            }
             if name.is_none() && outcome.0 != Change::Opened && fields.contains("nodeSelectors") {
                 outcome = (Change::UpToNodes, vec!["nodeSelectors".to_owned()], Vec::new());
             }
@@ -113,6 +119,24 @@ fn outcome(
         (None | Some(Err(_)), None | Some(Err(_))) => None,
         (Some(Ok(before)), Some(Ok(after))) => Some(edit(&Edit::between(before, after, None), edited)),
     }
+}
+
+/// Returns a new peer that names routers which the peer of a prefix has let in so far, and so takes their sessions over.
+fn rival<'a>(peer: &PeerName, before: &Sessions, after: &'a Sessions) -> Option<&'a PeerName> {
+    let place = |sessions: &Sessions, name: &PeerName| match sessions.get(name)? {
+        Ok(peer) => Some((peer.router.clone(), peer.vrf.clone())),
+        Err(refused) => Some((refused.router.clone(), refused.vrf.clone())),
+    };
+    let (Router::Prefix(network), vrf) = place(before, peer)? else { return None };
+    let is_closer = |router: &Router| match router {
+        Router::Address(address) => network.contains(address),
+        Router::Prefix(inner) => network.contains(inner) && inner.prefix_len() > network.prefix_len(),
+        Router::Interface(_) => false,
+    };
+    let takes = |sessions: &Sessions, name: &PeerName| {
+        place(sessions, name).is_some_and(|(router, its)| its == vrf && is_closer(&router))
+    };
+    after.keys().find(|name| takes(after, name) && !takes(before, name))
 }
 
 fn edit(edit: &Edit, edited: &BTreeSet<String>) -> Outcome {
@@ -163,9 +187,14 @@ fn names(old: Option<&Side>, new: &Side) -> BTreeSet<String> {
 }
 
 /// Returns the sessions that a node of one side has.
-fn sessions(side: &Side, other: &Side, name: Option<&str>, passwords: &Passwords) -> Sessions {
-    let mut config = side.compiled.config.clone();
-    let (cluster, others) = (side.cluster(), other.cluster());
+fn sessions(
+    side: &Side,
+    cluster: &Cluster<'_>,
+    other: &Cluster<'_>,
+    name: Option<&str>,
+    passwords: &Passwords,
+) -> Sessions {
+    let mut config = Cow::Borrowed(&side.compiled.config);
     let find = |nodes: &[&Node]| -> Option<Node> {
         nodes.iter().find(|node| Some(node.metadata.name.as_str()) == name).map(|node| (*node).clone())
     };
@@ -174,10 +203,10 @@ fn sessions(side: &Side, other: &Side, name: Option<&str>, passwords: &Passwords
         Some(_) if node.is_none() => return Sessions::new(),
         Some(_) => {}
         // Without any node, one that every selector matches stands for all.
-        None => config.peers.values_mut().for_each(|peer| peer.node_selectors.clear()),
+        None => config.to_mut().peers.values_mut().for_each(|peer| peer.node_selectors.clear()),
     }
     // A speaker keeps the identifier it began with, so both sides have the same.
-    let first = find(&others.nodes).or_else(|| node.clone());
+    let first = find(&other.nodes).or_else(|| node.clone());
     let router_id = peers::default_router_id(name.unwrap_or_default(), first.as_ref(), &Links::new());
     let secrets: Vec<&Secret> = cluster.secrets.iter().copied().chain(&passwords.assumed).collect();
     let namespace = &side.namespace;

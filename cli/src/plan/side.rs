@@ -37,10 +37,9 @@ impl Side {
         let mut notes: Vec<String> =
             noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &loaded)).collect();
         if !loaded.skipped.is_empty() {
-            notes.push(format!(
-                "these are no manifests, or in no place where they are read: {}",
-                loaded.skipped.join(", ")
-            ));
+            let skipped = loaded.skipped.join(", ");
+            notes
+                .push(format!("not read, because only *.yaml, *.yml and *.json outside subdirectories are: {skipped}"));
         }
         let (namespace, lb_class) = (options.namespace.clone(), options.lb_class.clone().unwrap_or_default());
         Self { loaded, compiled, namespace, lb_class, faults, notes }

@@ -153,6 +153,7 @@ fn faults_are_named_with_file_object_field_and_next_step_and_decide_the_exit_cod
     let fault = "fault: standard input:4: IPAddressPool metallb-system/lan: spec.addresses[0]: ";
     assert!(planned.text.contains(fault) && planned.text.contains("; swap the two addresses"), "{}", planned.text);
     assert!(planned.text.contains("keeps"), "a slip takes no IP: {}", planned.text);
+    assert!(planned.text.ends_with("The manifests have faults. No IP moves or is lost, and no session ends.\n"));
     assert_eq!(planned.verdict, Verdict::Faulty);
     let misspelt = compared(&old, &old.replace("addresses:", "adresses:"));
     assert!(
@@ -178,6 +179,8 @@ fn what_cannot_be_read_or_holds_nothing_is_an_error() {
     assert!(error("", |_| {}).contains("has no object that Clarion reads"));
     assert!(error("kind: Pod\napiVersion: v1\nmetadata: {name: a}\n", |_| {}).contains("has no object"));
     assert!(error("", |options| options.new = "/nonexistent".into()).contains("/nonexistent"));
+    let half = plan(&pool("lan", "192.0.2.0/30"), Some("{"), |_| {}).err().expect("an error").to_string();
+    assert!(half.contains("--from: ") && half.contains("is not valid YAML"), "{half}");
     let both = plan("", None, |options| options.old = Some(STDIN.into())).err().expect("an error").to_string();
     assert!(both.contains("cannot both be standard input"), "{both}");
 }
@@ -245,6 +248,18 @@ fn nodes_say_where_sessions_open_and_close() {
     let (verdict, told) = sessions(&(lan.clone() + &on("a")), &(lan.clone() + &on("b")));
     let text = "every node opened or closed, as the labels of nodes say (nodeSelectors)";
     assert_eq!((verdict, told), (Verdict::Disruptive, vec![text.to_owned()]));
+}
+
+#[test]
+fn a_peer_that_names_a_router_of_a_prefix_takes_its_session_over() {
+    let rack = peer("").replace("peerAddress: 192.0.2.1", "peerPrefix: 192.0.2.0/24");
+    let named = |address: &str| peer("").replace("name: tor", "name: spine").replace("192.0.2.1", address);
+    let told = |old: &str, new: &str| sessions(old, new).1;
+    let taken = ["every node closed and opened again (routers that spine names more closely)"];
+    assert_eq!(told(&rack, &(rack.clone() + &named("192.0.2.1"))), taken);
+    assert_eq!(told(&rack, &(rack.clone() + &named("198.51.100.1"))), ["every node unchanged"]);
+    let both = rack + &named("192.0.2.1");
+    assert_eq!(told(&both, &both), ["every node unchanged"]);
 }
 
 #[test]

@@ -11,9 +11,13 @@ fn service(name: &str, spec: Value, status: Value) -> Service {
 }
 
 fn compiled() -> Compiled {
+    compiled_of(json!(["192.0.2.0/24", "2001:db8::/120"]))
+}
+
+fn compiled_of(addresses: Value) -> Compiled {
     let object = json!({
         "apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": {"name": "lan"},
-        "spec": {"addresses": ["192.0.2.0/24", "2001:db8::/120"]},
+        "spec": {"addresses": addresses},
     });
     let pool: IpAddressPool = serde_json::from_value(object).unwrap();
     let objects = crds::checked::Objects { pools: vec![&pool], ..Default::default() };
@@ -60,6 +64,18 @@ fn a_removed_service_gives_its_address_back() {
     allocator.allocate(&compiled(), &cluster(&[]), "");
     assert_eq!(allocator.addresses(), BTreeMap::new());
     assert!(Allocator::load(directory.path()).unwrap().addresses().is_empty());
+}
+
+#[test]
+fn a_pool_that_is_wrong_from_the_start_takes_no_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let services = [service("web", json!({}), json!({}))];
+    Allocator::load(directory.path()).unwrap().allocate(&compiled(), &cluster(&services), "");
+    let wrong = compiled_of(json!(["192.0.2.9-192.0.2.1"]));
+    assert!(wrong.config.pools.is_empty());
+    let mut second = Allocator::load(directory.path()).unwrap();
+    second.allocate(&wrong, &cluster(&services), "");
+    assert_eq!(ips(&second, "web"), ["192.0.2.0"]);
 }
 
 #[test]
