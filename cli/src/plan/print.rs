@@ -9,6 +9,9 @@ use super::sessions::{self, SessionChange};
 use super::{CostlyEdit, Report, Verdict};
 use crate::client::{PENDING, table};
 
+/// How many nodes are named at most in one row.
+const NAMED: usize = 5;
+
 pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Report { verdict, faults, notes, services, sessions, edits_that_end_sessions } = report;
     for fault in faults {
@@ -66,7 +69,11 @@ fn session(session: &SessionChange) -> [String; 3] {
         sessions::Change::Closed => "closed".to_owned(),
         sessions::Change::UpToNodes => format!("opened or closed, as the labels of nodes say{because}"),
     };
-    let nodes = if nodes.is_empty() { "every node".to_owned() } else { nodes.join(", ") };
+    let nodes = match nodes.as_slice() {
+        [] => "every node".to_owned(),
+        nodes if nodes.len() <= NAMED => nodes.join(", "),
+        nodes => format!("{} and {} more", nodes[..NAMED].join(", "), nodes.len() - NAMED),
+    };
     [peer.clone(), nodes, text]
 }
 

@@ -251,6 +251,14 @@ fn nodes_say_where_sessions_open_and_close() {
 }
 
 #[test]
+fn a_thousand_nodes_make_one_short_row() {
+    let nodes: String = (1..=1000).map(|number| node(&format!("n{number:04}"), "a")).collect();
+    let side = pool("lan", "192.0.2.0/30") + &peer("") + &nodes;
+    let told = sessions(&side, &side.replace("65000", "65009")).1;
+    assert_eq!(told, ["n0001, n0002, n0003, n0004, n0005 and 995 more closed and opened again (peerASN)"]);
+}
+
+#[test]
 fn a_peer_that_names_a_router_of_a_prefix_takes_its_session_over() {
     let rack = peer("").replace("peerAddress: 192.0.2.1", "peerPrefix: 192.0.2.0/24");
     let named = |address: &str| peer("").replace("name: tor", "name: spine").replace("192.0.2.1", address);
