@@ -1,3 +1,4 @@
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,14 +104,18 @@ impl House {
     }
 
     /// Returns a connection from 127.0.0.`last`, as soon as the port is open.
-    async fn knock(&self, last: u8) -> TcpStream {
+    ///
+    /// It is an error where the reset of one that is turned away comes before the caller has seen that it was open.
+    async fn knock(&self, last: u8) -> io::Result<TcpStream> {
         let attempt = async {
             loop {
                 let socket = TcpSocket::new_v4().unwrap();
                 socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into()).unwrap();
                 match socket.connect((HERE, self.port).into()).await {
-                    Ok(stream) => return stream,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    knocked => return knocked,
                 }
             }
         };
