@@ -78,13 +78,17 @@ pub(super) fn changes(
     let (was, is) = (clusters.0.as_ref(), &clusters.1);
     let mut outcomes: BTreeMap<(PeerName, Outcome), Vec<String>> = BTreeMap::new();
     let mut refused = BTreeSet::new();
+    // What is written is the same for every node.
+    let mut edited: BTreeMap<PeerName, BTreeSet<String>> = BTreeMap::new();
     for name in nodes.iter().map(|name| Some(name.as_str())).chain(nodes.is_empty().then_some(None)) {
         let before = old.zip(was).map(|(old, was)| sessions(old, was, is, name, &passwords)).unwrap_or_default();
         let after = sessions(new, is, was.unwrap_or(is), name, &passwords);
         refused.extend(after.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         for peer in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-            let fields = old.map(|old| edited_fields(old, new, peer)).unwrap_or_default();
-            let Some(mut outcome) = outcome(before.get(peer), after.get(peer), &fields) else { continue };
+            let fields = edited
+                .entry(peer.clone())
+                .or_insert_with(|| old.map(|old| edited_fields(old, new, peer)).unwrap_or_default());
+            let Some(mut outcome) = outcome(before.get(peer), after.get(peer), fields) else { continue };
             if let Some(rival) = rival(peer, &before, &after).filter(|_| !outcome.0.disrupts()) {
                 outcome = (Change::Reopened, vec![format!("routers that {rival} names more closely")], Vec::new());
             }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
     net::{Ipv4Addr, Ipv6Addr},
     num::NonZeroU8,
     time::Duration,
@@ -271,21 +270,6 @@ pub enum Setting {
     HoldTime,
     /// [`Config::graceful_restart`]
     GracefulRestart,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LocalAs => "local AS",
-            Self::RemoteAs => "peer AS",
-            Self::RouterId => "router ID",
-            Self::Families => "address families",
-            Self::Role => "role",
-            Self::Distance => "distance or TTL security",
-            Self::HoldTime => "hold time",
-            Self::GracefulRestart => "graceful restart",
-        })
-    }
 }
 
 /// What a change of settings does to a running session.

@@ -83,14 +83,24 @@ pub(crate) fn our_open(config: &Config, link: &Link, restarting: bool) -> Open {
 }
 
 impl RemoteAs {
+    /// Says whether a peer may have this number beside ours.
+    #[must_use]
+    pub fn allows(self, local_as: Asn, peer: Asn) -> bool {
+        match self {
+            Self::Exactly(asn) => peer == asn,
+            Self::Internal => peer == local_as,
+            Self::External => peer != local_as,
+        }
+    }
+
     /// Returns the number if the peer may have it.
     pub(crate) fn admits(self, local_as: Asn, received: u32) -> Result<Asn, OpenFault> {
-        let (passes, expected): (fn(Asn, Self, Asn) -> bool, _) = match self {
-            Self::Exactly(asn) => (|peer, expected, _| expected == Self::Exactly(peer), Ok(asn)),
-            Self::Internal => (|peer, _, local| peer == local, Ok(local_as)),
-            Self::External => (|peer, _, local| peer != local, Err("any AS but ours")),
+        let expected = match self {
+            Self::Exactly(asn) => Ok(asn),
+            Self::Internal => Ok(local_as),
+            Self::External => Err("any AS but ours"),
         };
-        let peer = Asn::new(received).filter(|peer| passes(*peer, self, local_as));
+        let peer = Asn::new(received).filter(|peer| self.allows(local_as, *peer));
         peer.ok_or(OpenFault::PeerAs { received, expected })
     }
 }

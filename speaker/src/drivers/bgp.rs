@@ -22,6 +22,7 @@ use super::bfd::PathState;
 use super::routing::SessionObserved;
 use crate::net::links::Links;
 use crate::net::tcp::Md5Key;
+use crate::peers::Setting;
 use connection::{Connection, Progress};
 pub(super) use path::is_same_path;
 use path::next;
@@ -236,7 +237,8 @@ impl Driver {
         if was.is_some_and(|was| was.config != *config) {
             let resets = self.machine.impact(config).resets;
             if !resets.is_empty() {
-                let settings = resets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let settings = resets.into_iter().map(|setting| Setting::from(setting).to_string());
+                let settings = settings.collect::<Vec<_>>().join(", ");
                 tracing::info!(peer = %self.name, settings, "the session starts anew, because these settings changed");
             }
             self.machine.handle(now, Input::Reconfigure(Box::new(config.clone())));

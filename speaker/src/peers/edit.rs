@@ -310,11 +310,8 @@ fn passes_still(before: &bgp::Config, after: &bgp::Config) -> bool {
         RemoteAs::Internal => Some(before.local_as),
         RemoteAs::External => None,
     };
-    match (after.remote_as, known) {
-        (RemoteAs::Exactly(asn), Some(known)) => asn == known,
-        (RemoteAs::Internal, Some(known)) => after.local_as == known,
-        (RemoteAs::External, Some(known)) => after.local_as != known,
-        (RemoteAs::External, None) => after.local_as == before.local_as,
-        (RemoteAs::Exactly(_) | RemoteAs::Internal, None) => false,
+    match known {
+        Some(known) => after.remote_as.allows(after.local_as, known),
+        None => after.remote_as == RemoteAs::External && after.local_as == before.local_as,
     }
 }
