@@ -54,7 +54,7 @@ impl Sequence {
                 mac,
                 running: link.running,
                 addresses: fingerprint(link),
-                unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)),
+                unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)).filter(|nodes| !nodes.is_empty()),
                 vips: Arc::new(vips_of(desired, &name, node.draining, &mut self.candidates)),
             };
             let same = self.links.get(index).filter(|former| ***former == next);

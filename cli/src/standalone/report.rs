@@ -129,7 +129,7 @@ fn vip_on(ip: IpAddr, link: &LinkObserved, reason: Option<String>, announced_her
         state: state.to_owned(),
         owner: owner.map(|owner| owner.node.to_string()),
         mac: mac.map(|mac| mac.to_string()),
-        conflict: link.conflicts.get(&ip).map(ToString::to_string),
+        conflict: link.conflicts.iter().find(|(vip, _)| *vip == ip).map(|(_, mac)| mac.to_string()),
         reason,
     })
 }

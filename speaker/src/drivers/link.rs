@@ -51,7 +51,7 @@ pub(super) struct Driver {
     groups: Groups,
     /// Groups that could not be joined, for instance while IPv6 is off; tried again when the link's addresses change.
     unjoined: BTreeSet<Ipv6Addr>,
-    conflicts: BTreeMap<IpAddr, MacAddr>,
+    conflicts: BTreeSet<(IpAddr, MacAddr)>,
     counters: Counters,
     left: bool,
 }
@@ -89,7 +89,7 @@ impl Driver {
             heartbeats,
             groups: Groups::new(index),
             unjoined: BTreeSet::new(),
-            conflicts: BTreeMap::new(),
+            conflicts: BTreeSet::new(),
             counters: Counters::default(),
             left: false,
         })
@@ -240,10 +240,8 @@ impl Driver {
     fn send_to_all(&self, bytes: &[u8]) -> bool {
         match &self.unicast {
             None => self.heartbeats.send_to_group(bytes),
-            // All are tried, so no short circuit; without another node there is nobody to miss it.
-            Some(nodes) => {
-                nodes.iter().fold(nodes.is_empty(), |sent, node| sent | self.heartbeats.send_to(*node, bytes))
-            }
+            // All are tried, so no short circuit.
+            Some(nodes) => nodes.iter().fold(false, |sent, node| sent | self.heartbeats.send_to(*node, bytes)),
         }
     }
 
@@ -322,11 +320,11 @@ impl Driver {
     fn on_responder_event(&mut self, event: l2::Event) {
         match event {
             l2::Event::Conflict { vip, mac } => {
-                self.conflicts.insert(vip, mac);
+                self.conflicts.insert((vip, mac));
                 tracing::warn!(link = self.name, %vip, %mac, "another station claims the address; find it, or take the address out of the pool");
             }
             l2::Event::ConflictCleared { vip, mac } => {
-                self.conflicts.remove(&vip);
+                self.conflicts.remove(&(vip, mac));
                 tracing::info!(link = self.name, %vip, %mac, "the other station no longer claims the address");
             }
             l2::Event::Refused(refusal) => tracing::error!(link = self.name, "{refusal}"),

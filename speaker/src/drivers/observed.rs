@@ -28,8 +28,8 @@ pub struct LinkObserved {
     pub heartbeats: members::Stats,
     /// Counters of ARP and NDP.
     pub l2: l2::Stats,
-    /// Stations that claim a VIP of this node, by VIP.
-    pub conflicts: BTreeMap<IpAddr, MacAddr>,
+    /// The VIPs of this node that other stations claim, with each of those.
+    pub conflicts: BTreeSet<(IpAddr, MacAddr)>,
     /// Groups that the kernel did not let us join.
     pub unjoined: BTreeSet<Ipv6Addr>,
     /// Counters of the driver.

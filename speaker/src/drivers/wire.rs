@@ -63,7 +63,8 @@ pub struct LinkDesired {
     pub running: bool,
     /// Changes when the link's own addresses do, so that memberships which failed before are tried again.
     pub addresses: u64,
-    /// Where heartbeats go instead of the multicast groups, if they do: the other nodes' addresses on this link.
+    /// Where heartbeats go instead of the multicast groups, if they do: the other nodes' addresses on this link, of which there is
+    /// one at least. A link without any keeps the groups: nodes that do not hear each other would all answer.
     pub unicast: Option<Vec<IpAddr>>,
     /// The VIPs that are announced on this wire, by this node or another.
     pub vips: Arc<BTreeMap<IpAddr, members::Candidacy>>,

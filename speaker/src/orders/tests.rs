@@ -103,6 +103,18 @@ fn unicast_heartbeats_go_to_the_other_nodes_on_the_link() {
 }
 
 #[test]
+fn a_link_without_any_address_of_a_node_keeps_multicast_heartbeats() {
+    let desired = Desired { links: ["eth0".into(), "eth1".into()].into(), ..Desired::default() };
+    let mut links = two_links();
+    links.get_mut(&LinkIndex(2)).unwrap().addresses = ["10.0.0.1/24".parse().unwrap()].into();
+    links.get_mut(&LinkIndex(3)).unwrap().addresses = ["10.1.0.1/24".parse().unwrap()].into();
+    let nodes = ["10.0.0.1", "10.0.0.2"].map(|node| node.parse().unwrap());
+    let orders = Sequence::default().next(&desired, &links, NodeOrders { unicast: Some(nodes.to_vec()), ..node() });
+    assert_eq!(orders.links[&LinkIndex(2)].unicast, Some(vec![nodes[1]]));
+    assert_eq!(orders.links[&LinkIndex(3)].unicast, None, "heartbeats to nobody would let every node answer");
+}
+
+#[test]
 fn what_stays_the_same_is_the_same_allocation() {
     let mut links = two_links();
     let desired = || Desired {
