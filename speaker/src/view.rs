@@ -12,6 +12,7 @@ use announce::{
 use crds::checked::{CommunityValue, Router};
 use crds::selector::Selector;
 use crds::{checked, core};
+use ipnet::IpNet;
 
 use crate::exclusion::Exclusion;
 use crate::net::links::{self, Links};
@@ -45,14 +46,15 @@ pub struct Inputs<'a> {
 impl Inputs<'_> {
     /// Builds the view, without any Service.
     pub fn view(&self) -> View {
+        let l2_advertisements = self.l2_advertisements();
         View {
             nodes: self.nodes.iter().map(|node| (name_of(node), facts_of(node))).collect(),
             pools: self.config.pools.values().map(|pool| (pool.name.as_str().into(), ranges_of(pool))).collect(),
-            l2_advertisements: self.l2_advertisements(),
+            links: links(self.links, self.exclusion, &l2_advertisements),
+            l2_advertisements,
             bgp_advertisements: self.bgp_advertisements(),
             bgp_peers: self.bgp_peers(),
             services: BTreeMap::new(),
-            links: links(self.links, self.exclusion),
             policy: self.policy.clone(),
         }
     }
@@ -138,8 +140,18 @@ impl Inputs<'_> {
 }
 
 /// Returns this node's links as a plan sees them.
-pub fn links(links: &Links, exclusion: &Exclusion) -> BTreeMap<LinkName, Link> {
-    links.iter().map(|(index, link)| link_of(*index, link, exclusion)).collect()
+///
+/// One that is excluded and that nobody names decides nothing. It is left out, for every pod that starts or ends brings one.
+pub fn links(
+    links: &Links,
+    exclusion: &Exclusion,
+    advertisements: &BTreeMap<AdvertisementName, L2Advertisement>,
+) -> BTreeMap<LinkName, Link> {
+    let is_named = |name: &LinkName| {
+        advertisements.values().any(|it| matches!(&it.interfaces, Scope::Only(names) if names.contains(name)))
+    };
+    let links = links.iter().map(|(index, link)| link_of(*index, link, exclusion));
+    links.filter(|(name, link)| link.excluded.is_none() || is_named(name)).collect()
 }
 
 fn link_of(index: links::LinkIndex, link: &links::Link, exclusion: &Exclusion) -> (LinkName, Link) {
@@ -152,9 +164,12 @@ fn link_of(index: links::LinkIndex, link: &links::Link, exclusion: &Exclusion) -
     } else {
         None
     };
+    let ranges =
+        |nets: &BTreeSet<IpNet>| nets.iter().map(|net| AddressRange::of_prefix(net.addr(), net.prefix_len())).collect();
     let converted = Link {
         index: LinkIndex(index.0),
-        connected: link.addresses.iter().map(|net| AddressRange::of_prefix(net.addr(), net.prefix_len())).collect(),
+        connected: ranges(&link.addresses),
+        formerly_connected: ranges(&link.former_subnets),
         state: if link.running { LinkState::Up } else { LinkState::NoCarrier },
         excluded,
     };

@@ -133,7 +133,13 @@ fn view(services: usize, local_every: Option<usize>) -> View {
     };
     view.l2_advertisements.insert("racks".into(), racks);
     view.l2_advertisements.insert("all".into(), L2Advertisement::default());
-    let link = Link { index: LinkIndex(2), connected: vec![subnet], state: LinkState::Up, excluded: None };
+    let link = Link {
+        index: LinkIndex(2),
+        connected: vec![subnet],
+        formerly_connected: Vec::new(),
+        state: LinkState::Up,
+        excluded: None,
+    };
     view.links.insert("eth0".into(), link);
     let names: Vec<_> = view.nodes.keys().cloned().collect();
     for number in 0..services {

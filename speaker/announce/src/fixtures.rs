@@ -51,7 +51,8 @@ pub(crate) fn endpoint(node: &str) -> Endpoint {
 }
 
 pub(crate) fn link(index: u32, connected: &[AddressRange]) -> Link {
-    Link { index: LinkIndex(index), connected: connected.to_vec(), state: LinkState::Up, excluded: None }
+    let (index, connected) = (LinkIndex(index), connected.to_vec());
+    Link { index, connected, formerly_connected: Vec::new(), state: LinkState::Up, excluded: None }
 }
 
 pub(crate) fn excluded(link: Link, why: LinkExclusion) -> Link {

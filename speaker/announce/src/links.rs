@@ -75,8 +75,7 @@ impl<'v> MyLinks<'v> {
     }
 
     fn by_subnet(&mut self, vip: IpAddr) -> Result<Links, NotAnnounced> {
-        let connected = |at: &usize| subnets(self.eligible[*at].1).any(|subnet| subnet.contains(vip));
-        let connected: Vec<usize> = (0..self.eligible.len()).filter(connected).collect();
+        let connected = self.leading_to(|subnet| subnet.contains(vip));
         let known = self.connected.get(&connected).cloned();
         let links = known.unwrap_or_else(|| {
             let links = self.connected_or_all(&connected);
@@ -87,6 +86,16 @@ impl<'v> MyLinks<'v> {
             self.warnings.insert(Warning::NotConnected { vip, node: self.me.clone(), links: Arc::clone(&links.names) });
         }
         Ok(links)
+    }
+
+    /// Returns which eligible links are in a subnet that matches; where there is none, those that were.
+    fn leading_to(&self, matches: impl Fn(AddressRange) -> bool) -> Vec<usize> {
+        let those = |prefixes: fn(&Link) -> &[AddressRange]| -> Vec<usize> {
+            let leads = |at: &usize| global(prefixes(self.eligible[*at].1)).any(&matches);
+            (0..self.eligible.len()).filter(leads).collect()
+        };
+        let connected = those(|link| &link.connected);
+        if connected.is_empty() { those(|link| &link.formerly_connected) } else { connected }
     }
 
     fn connected_or_all(&mut self, connected: &[usize]) -> Result<Links, NotAnnounced> {
@@ -114,8 +123,8 @@ impl<'v> MyLinks<'v> {
             }
             let pools = view.pools.iter().filter(|(name, _)| advertisement.pools.contains(name));
             for range in pools.flat_map(|(_, ranges)| ranges) {
-                let leads_there = |(_, link): &(&LinkName, &Link)| subnets(link).any(|subnet| subnet.overlaps(range));
-                let right: Vec<_> = self.eligible.iter().copied().filter(leads_there).collect();
+                let right = self.leading_to(|subnet| subnet.overlaps(range));
+                let right: Vec<_> = right.into_iter().map(|at| self.eligible[at]).collect();
                 let right = if right.is_empty() { self.eligible.clone() } else { right };
                 self.warn_of_shared_subnets(&right);
                 names.append(&mut one_per_subnet(&right));
@@ -212,7 +221,11 @@ fn is_up(link: &Link) -> bool {
 
 /// Returns the prefixes that tell one network from another; every link has the link-local ones.
 fn subnets(link: &Link) -> impl Iterator<Item = AddressRange> {
-    link.connected.iter().copied().filter(|range| match range.first {
+    global(&link.connected)
+}
+
+fn global(prefixes: &[AddressRange]) -> impl Iterator<Item = AddressRange> {
+    prefixes.iter().copied().filter(|range| match range.first {
         IpAddr::V4(first) => !first.is_link_local(),
         IpAddr::V6(first) => !first.is_unicast_link_local(),
     })

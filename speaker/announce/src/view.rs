@@ -188,6 +188,9 @@ pub struct Link {
     pub index: LinkIndex,
     /// The prefixes of its addresses. Link-local ones are ignored.
     pub connected: Vec<AddressRange>,
+    /// The prefixes of addresses that it had before, where it leads as far as anybody knows: many programs take the addresses off a
+    /// link that loses its carrier. They count where no link is in the subnet of a VIP.
+    pub formerly_connected: Vec<AddressRange>,
     /// Whether it can carry frames at this moment.
     pub state: LinkState,
     /// Why it is left out unless an advertisement names it, if it is.

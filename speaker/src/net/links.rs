@@ -1,8 +1,8 @@
 //! The node's network links, kept current by rtnetlink notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
+use std::{fmt, iter};
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -39,6 +39,8 @@ pub struct Link {
     pub enslaved: bool,
     /// Addresses with their prefix lengths, also those still tentative.
     pub addresses: BTreeSet<IpNet>,
+    /// The subnets of addresses that were taken off it since it was last given one of their family.
+    pub former_subnets: BTreeSet<IpNet>,
 }
 
 /// All links of the network namespace.
@@ -59,27 +61,61 @@ pub async fn watch_links(links: watch::Sender<Links>) -> anyhow::Result<()> {
             message = messages.next() => message.context("the rtnetlink socket was closed")?,
             () = links.closed() => break,
         };
-        let mut changed = false;
-        let mut next = Some(message);
         // What has arrived meanwhile is one change: links come and go by the hundred when pods do.
-        while let Some((message, _)) = next {
-            match message.payload {
-                NetlinkPayload::InnerMessage(message) => changed |= apply(&mut table, message),
-                NetlinkPayload::Overrun(_) => {
-                    tracing::warn!("the kernel dropped link notifications; listing the links again");
-                    table = list(&handle).await?;
-                    changed = true;
-                }
-                NetlinkPayload::Done(_) | NetlinkPayload::Error(_) | NetlinkPayload::Noop | _ => {}
-            }
-            next = messages.try_recv().ok();
+        let waiting = iter::from_fn(|| messages.try_recv().ok());
+        let mut news = take(&mut table, iter::once(message).chain(waiting).map(|(message, _)| message.payload));
+        if news == News::Lost {
+            tracing::warn!("the kernel dropped link notifications; listing the links again");
+            // What was dropped is newer than what waits in the socket, so that must not be put on top of the truth. Answers to a
+            // listing come after all of it.
+            list(&handle).await?;
+            while messages.try_recv().is_ok() {}
+            let listed = list(&handle).await?;
+            renew(&mut table, listed);
+            news = News::Changed;
         }
-        if changed {
+        if news == News::Changed {
             links.send_replace(table.clone());
         }
     }
     connection.abort();
     Ok(())
+}
+
+/// What notifications told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Nothing,
+    Changed,
+    /// Some are missing.
+    Lost,
+}
+
+/// Applies notifications up to where some are missing.
+fn take(table: &mut Links, payloads: impl Iterator<Item = NetlinkPayload<RouteNetlinkMessage>>) -> News {
+    let mut news = News::Nothing;
+    for payload in payloads {
+        match payload {
+            NetlinkPayload::InnerMessage(message) => {
+                if apply(table, message) {
+                    news = News::Changed;
+                }
+            }
+            NetlinkPayload::Overrun(_) => return News::Lost,
+            NetlinkPayload::Done(_) | NetlinkPayload::Error(_) | NetlinkPayload::Noop | _ => {}
+        }
+    }
+    news
+}
+
+/// Replaces the links by what was listed, and keeps where they led.
+fn renew(table: &mut Links, listed: Links) {
+    let known = std::mem::replace(table, listed);
+    for (index, link) in table {
+        let Some(known) = known.get(index) else { continue };
+        let gone = known.addresses.difference(&link.addresses).map(IpNet::trunc);
+        link.former_subnets = gone.chain(known.former_subnets.iter().copied()).collect();
+    }
 }
 
 async fn list(handle: &Handle) -> anyhow::Result<Links> {
@@ -132,6 +168,7 @@ fn new_link(table: &mut Links, message: LinkMessage) -> bool {
     let index = LinkIndex(message.header.index);
     if let Some(known) = table.get(&index) {
         link.addresses = known.addresses.clone();
+        link.former_subnets = known.former_subnets.clone();
     }
     table.get(&index) != Some(&link) && {
         table.insert(index, link);
@@ -154,7 +191,23 @@ fn change_address(table: &mut Links, message: AddressMessage, present: bool) -> 
     let Some(net) = address.and_then(|address| IpNet::new(address, message.header.prefix_len).ok()) else {
         return false;
     };
-    if present { link.addresses.insert(net) } else { link.addresses.remove(&net) }
+    if present {
+        if !is_link_local(net.addr()) {
+            link.former_subnets.retain(|subnet| subnet.addr().is_ipv4() != net.addr().is_ipv4());
+        }
+        link.addresses.insert(net)
+    } else {
+        link.former_subnets.insert(net.trunc());
+        link.addresses.remove(&net)
+    }
+}
+
+/// Says whether an address tells nothing of where its link leads, and comes before those that do.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 #[cfg(test)]

@@ -188,7 +188,16 @@ fn links_are_excluded_for_the_strongest_reason() {
     .zip(1..)
     .map(|(link, index)| (links::LinkIndex(index), link))
     .collect();
-    let links = view(&checked::Config::default(), &BTreeMap::new(), &table).links;
+    let names = ["docker0", "veth1", "tun0"].map(LinkName::from);
+    let advertisement = L2Advertisement {
+        pools: Scope::All,
+        nodes: Scope::All,
+        services: Scope::All,
+        has_service_selectors: false,
+        interfaces: Scope::Only(names.into()),
+        preferences: BTreeMap::new(),
+    };
+    let links = links(&table, &Exclusion::default(), &[("lan".into(), advertisement)].into());
     let excluded = |name: &str| links[&LinkName::from(name)].excluded;
     assert_eq!(excluded("eth0"), None);
     assert_eq!(excluded("docker0"), Some(LinkExclusion::Pattern));
@@ -196,4 +205,6 @@ fn links_are_excluded_for_the_strongest_reason() {
     assert_eq!(excluded("tun0"), Some(LinkExclusion::NoArp));
     assert_eq!(links[&LinkName::from("eth1")].state, LinkState::NoCarrier);
     assert_eq!(links[&LinkName::from("eth0")].connected, [AddressRange::of_prefix("10.0.0.0".parse().unwrap(), 24)]);
+    let unnamed: Vec<_> = super::links(&table, &Exclusion::default(), &BTreeMap::new()).into_keys().collect();
+    assert_eq!(unnamed, ["eth0".into(), "eth1".into()], "what decides nothing cannot change");
 }

@@ -89,7 +89,13 @@ fn view() -> View {
     let mut view = View { nodes, ..View::default() };
     view.pools.insert("lan".into(), vec![subnet]);
     view.l2_advertisements.insert("lan".into(), L2Advertisement::default());
-    let link = Link { index: LinkIndex(2), connected: vec![subnet], state: LinkState::Up, excluded: None };
+    let link = Link {
+        index: LinkIndex(2),
+        connected: vec![subnet],
+        formerly_connected: Vec::new(),
+        state: LinkState::Up,
+        excluded: None,
+    };
     view.links.insert("eth0".into(), link);
     let names: Vec<_> = view.nodes.keys().cloned().collect();
     for number in 0..SERVICES {

@@ -168,6 +168,21 @@ fn a_vip_does_not_move_to_another_network_when_its_link_goes_down() {
 }
 
 #[test]
+fn a_vip_stays_in_the_network_of_a_link_whose_addresses_were_taken_off() {
+    let mut view = several();
+    let link = link_mut(&mut view, "eth0");
+    link.formerly_connected = std::mem::take(&mut link.connected);
+    assert_eq!(chosen(&view), names(&["eth0"], LinkChoice::Connected));
+    link_mut(&mut view, "eth0").state = LinkState::NoCarrier;
+    assert_eq!(chosen(&view), Err("interfaceDown"));
+
+    // The network has moved to another link.
+    let moved = link_mut(&mut view, "eth0").formerly_connected.clone();
+    link_mut(&mut view, "vlan7").connected = moved;
+    assert_eq!(chosen(&view), names(&["vlan7"], LinkChoice::Connected));
+}
+
+#[test]
 fn a_node_whose_links_are_all_excluded_is_ineligible() {
     let mut view = several();
     view.links.values_mut().for_each(|link| link.excluded = Some(LinkExclusion::Pattern));
