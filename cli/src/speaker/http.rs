@@ -55,7 +55,9 @@ async fn status(State(source): State<Source>) -> Response {
     axum::Json(decided.status(&links, &peers)).into_response()
 }
 
-/// Ready means that everything is known and every wire was heard long enough to own addresses.
+/// Ready means that everything is known, every wire was heard long enough to own addresses, and the node was able to forward once.
+///
+/// A rollout waits for it: a new version, or a flag, with which a node would announce nothing goes no further than that node.
 async fn ready(State(source): State<Source>) -> Response {
     let links = source.wire.observe().await;
     let listening: Vec<&str> = links

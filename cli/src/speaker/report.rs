@@ -42,11 +42,14 @@ impl Decided {
         }
     }
 
-    /// Returns why nothing may be announced yet; nothing if everything is known.
+    /// Returns why nothing may be announced yet; nothing if everything is known and the node can forward.
+    ///
+    /// A node whose datapath is lost later stays ready: it goes on as long as nobody takes over, and no restart would mend it.
     pub(super) fn unready(&self) -> Option<String> {
         let unlisted = &self.planned.unlisted;
-        let waiting = (!unlisted.is_empty()).then(|| format!("not listed yet: {}", unlisted.join(", ")))?;
-        Some(self.lost.iter().fold(waiting, |text, lost| format!("{text}\n{lost}")))
+        let waiting = (!unlisted.is_empty()).then(|| format!("not listed yet: {}", unlisted.join(", ")));
+        let waiting = waiting.map(|waiting| self.lost.iter().fold(waiting, |text, lost| format!("{text}\n{lost}")));
+        waiting.or_else(|| self.planned.closed.clone())
     }
 
     /// Returns what is wrong, in words.

@@ -58,6 +58,7 @@ pub struct Planner {
     compiler: Compiler,
     compiled: Compiled,
     view: View,
+    ready_nodes: Arc<BTreeSet<Arc<str>>>,
     addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     announcing: announce::Planner,
     orders: orders::Sequence,
@@ -70,8 +71,12 @@ pub struct Planner {
 pub struct Planned {
     /// What has not been listed yet; if there is any, nothing is announced.
     pub unlisted: Vec<&'static str>,
+    /// Why the node may announce nothing whatever is planned, in words: its datapath was never ready.
+    pub closed: Option<String>,
     /// What should be announced, here or on other nodes.
     pub desired: Arc<Desired>,
+    /// The nodes that the API server calls Ready.
+    pub ready_nodes: Arc<BTreeSet<Arc<str>>>,
     /// The addresses of our pools that Services hold, with the pool of the first.
     pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     /// What is wrong with the configuration objects.
@@ -117,6 +122,7 @@ impl Planner {
             compiler: Compiler::default(),
             compiled: Compiled::default(),
             view,
+            ready_nodes: Arc::default(),
             addresses: Arc::default(),
             announcing,
             orders: orders::Sequence::default(),
@@ -130,9 +136,13 @@ impl Planner {
         let mut unreadable = cluster.unreadable();
         let mut troubles = cluster.faults();
         troubles.extend(trouble(readiness));
+        let closed = trouble(readiness).filter(|_| !is_open(readiness));
         if !unlisted.is_empty() {
             let updates = cluster.updates();
-            return (Planned { unlisted, unreadable, troubles, updates, ..Planned::default() }, Orders::default());
+            return (
+                Planned { unlisted, closed, unreadable, troubles, updates, ..Planned::default() },
+                Orders::default(),
+            );
         }
         let desired = match self.update(cluster, links) {
             Difference::Anything => self.announcing.plan(&self.view),
@@ -147,9 +157,9 @@ impl Planner {
         unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let is_note = |fault: &Fault| fault.severity() == Severity::Note;
         let (noted, faults) = self.compiled.faults.iter().cloned().partition(is_note);
-        let (addresses, updates) = (self.addresses.clone(), cluster.updates());
+        let (ready_nodes, addresses, updates) = (self.ready_nodes.clone(), self.addresses.clone(), cluster.updates());
         (
-            Planned { unlisted, desired, addresses, faults, unreadable, troubles, noted, updates },
+            Planned { unlisted, closed, desired, ready_nodes, addresses, faults, unreadable, troubles, noted, updates },
             Orders { wire, routing },
         )
     }
@@ -166,7 +176,7 @@ impl Planner {
             }
             Stale::Services(services) => {
                 let changed = services.iter().filter(|name| self.show(cluster, name)).map(id_of).collect();
-                let links = view::links(links, &self.settings.exclusion);
+                let links = view::links(links, &self.settings.exclusion, &self.view.l2_advertisements);
                 if self.view.links == links {
                     return Difference::Services(changed);
                 }
@@ -185,6 +195,8 @@ impl Planner {
         self.compiled = self.compiler.compile(&written, Some(&labels), &self.settings.namespace);
         let Settings { policy, exclusion, .. } = &self.settings;
         self.view = view::Inputs { config: &self.compiled.config, nodes: &nodes, policy, links, exclusion }.view();
+        let ready = self.view.nodes.iter().filter(|(_, node)| node.ready);
+        self.ready_nodes = Arc::new(ready.map(|(name, _)| name.0.clone()).collect());
         self.addresses = Arc::default();
     }
 

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::book::Book;
 use super::planner::Planned;
-use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
+use super::statuses::{Author, Kind, Situation, Strangers, Told, Writing, requests};
 use crate::advertised::{Heard as HeardByRouters, advertised};
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::RoutingObserver;
@@ -73,6 +73,7 @@ pub struct Reporter {
     routers: Book,
     /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
     heard: Option<(Arc<Planned>, HeardByRouters)>,
+    strangers: Strangers,
     /// The stations that events have complained about.
     conflicts: BTreeSet<(IpAddr, String)>,
     /// The server has our verdict.
@@ -110,6 +111,7 @@ impl Reporter {
             links: Book::new(Kind::L2),
             routers: Book::new(Kind::Bgp),
             heard: None,
+            strangers: Strangers::default(),
             conflicts: BTreeSet::new(),
             judged: false,
             started: Instant::now(),
@@ -213,24 +215,25 @@ impl Reporter {
         sources: &Sources,
     ) -> Result<(), WriteError> {
         let why = lost.borrow().join("\n");
-        self.report_configuration(plan, &why).await?;
+        let mut outcome = self.report_configuration(plan, &why).await;
         if !plan.unlisted.is_empty() {
-            return Ok(());
+            return outcome;
         }
         let since = *self.planned.get_or_insert_with(Instant::now);
         let starting = since.elapsed() < STARTING;
         let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
         let heard = (plan.clone(), HeardByRouters::of(&peers));
-        let mut situations = vec![(Kind::L2, Situation::on_links(&self.identity.node, &plan.desired, &links))];
+        self.strangers.update(&plan.ready_nodes, &links);
+        let on_links = Situation::on_links(&self.identity.node, &plan.desired, &links, &self.strangers);
+        let mut situations = vec![(Kind::L2, on_links)];
         if starting || !self.has_reported(&heard) || !self.routers.is_quiet() {
             let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
             let advertised = advertised(&plan.desired, addresses, &peers);
             situations.push((Kind::Bgp, Situation::with_routers(&plan.desired, &advertised)));
         }
-        let mut outcome = Ok(());
         let mut news = Vec::new();
         for (kind, situation) in &situations {
-            // One kind that cannot be written does not silence the other.
+            // One kind that cannot be written does not silence the others.
             match self.report_services(*kind, situation, starting).await {
                 Ok(assigned) => news.extend(assigned),
                 Err(error) => outcome = Err(error),

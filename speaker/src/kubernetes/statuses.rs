@@ -188,6 +188,34 @@ pub(super) struct Situation {
     pub(super) announced: BTreeMap<ServiceId, Announced>,
     /// What it would announce as well, were the wire or a session ready; nobody else was seen to.
     pub(super) willing: BTreeSet<ServiceId>,
+    /// Whose word this node cannot judge.
+    pub(super) strangers: Strangers,
+}
+
+/// Nodes that the API server calls Ready, less those that were ever heard on each link: they may well answer on another wire.
+///
+/// The word of a node that is gone must be removed by somebody else, and so must that of one that only seems to live.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Strangers {
+    ready: Arc<BTreeSet<Arc<str>>>,
+    heard: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+}
+
+impl Strangers {
+    /// Takes in who is Ready and who is heard now.
+    pub(super) fn update(&mut self, ready: &Arc<BTreeSet<Arc<str>>>, links: &[LinkObserved]) {
+        self.ready = ready.clone();
+        for link in links {
+            let names = link.members.iter().map(|member| member.member.node.to_string());
+            self.heard.entry(link.name.as_str().into()).or_default().extend(names.map(Arc::from));
+        }
+    }
+
+    /// Says whether a node may answer where none of these links leads.
+    fn includes(&self, node: &str, links: &Places) -> bool {
+        let heard = |link: &Arc<str>| self.heard.get(link).is_some_and(|nodes| nodes.contains(node));
+        self.ready.contains(node) && !links.iter().any(heard)
+    }
 }
 
 /// Who announces a Service, as this node knows.
@@ -201,7 +229,7 @@ pub(super) struct Announced {
 
 impl Situation {
     /// Returns what this node answers for by ARP and NDP.
-    pub(super) fn on_links(me: &str, desired: &Desired, links: &[LinkObserved]) -> Self {
+    pub(super) fn on_links(me: &str, desired: &Desired, links: &[LinkObserved], strangers: &Strangers) -> Self {
         let services = |vip: &IpAddr| desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
         let mut announced: BTreeMap<ServiceId, Announced> = BTreeMap::new();
         for link in links {
@@ -223,7 +251,7 @@ impl Situation {
                 }
             }
         }
-        Self { announced, willing }
+        Self { announced, willing, strangers: strangers.clone() }
     }
 
     /// Returns what this node has told routers.
@@ -234,7 +262,8 @@ impl Situation {
         });
         let stays = |verdict: &BgpVerdict| matches!(verdict.mine, Mine::Eligible) && !verdict.peers.is_empty();
         let willing = desired.services.iter().filter(|(_, verdict)| stays(&verdict.bgp));
-        Self { announced: peers.collect(), willing: willing.map(|(service, _)| service.clone()).collect() }
+        let willing = willing.map(|(service, _)| service.clone()).collect();
+        Self { announced: peers.collect(), willing, strangers: Strangers::default() }
     }
 }
 
@@ -261,7 +290,7 @@ impl Action {
 /// Returns what makes the objects say what is so; `name` gives a name to each new one.
 pub(super) fn reconcile<'a>(
     me: Author<'_>,
-    Situation { announced, willing }: &Situation,
+    Situation { announced, willing, strangers }: &Situation,
     existing: impl Iterator<Item = (&'a ObjectName, &'a Told)>,
     written: &Written,
     mut name: impl FnMut() -> String,
@@ -278,8 +307,9 @@ pub(super) fn reconcile<'a>(
                     actions.push(Action::Update { name: object.name.clone(), service, places });
                 }
             }
-            // True as well: the families of a Service may be answered by two nodes.
-            Some(announced) if announced.others.contains(&told.node) => {}
+            // True as well: two nodes may answer for the families of a Service, or on wires that do not meet.
+            Some(announced) if !mine && announced.others.contains(&told.node) => {}
+            Some(announced) if !mine && strangers.includes(&told.node, &announced.places) => {}
             None if !mine || (valid && me.starting && willing.contains(&told.service)) => {}
             Some(_) | None => {
                 actions.push(Action::Delete { name: object.name.clone(), service: told.service.clone() });

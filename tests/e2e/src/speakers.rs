@@ -206,6 +206,12 @@ impl Cluster {
         });
     }
 
+    /// Waits until the speaker of a node, which need not be ready, has listed everything.
+    pub fn wait_until_listed(&self, number: usize) {
+        let listed = |status: Status| !status.faults.iter().any(|fault| fault.contains("before it is listed"));
+        self.lab.eventually(SOON, "everything is listed", || self.status(number).is_some_and(listed));
+    }
+
     /// Returns whether the speaker of a node says that it is ready.
     pub fn is_ready(&self, number: usize) -> bool {
         self.page(number, "/readyz").is_some()

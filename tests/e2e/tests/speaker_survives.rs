@@ -169,10 +169,11 @@ fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for
     cluster.announce();
     cluster.nodes[0].kill_kube_proxy();
     cluster.speak(0, &[]);
-    cluster.wait_until_ready();
+    cluster.wait_until_listed(0);
     let _pod = cluster.nodes[1].pod("shop", "web-1", &[("app", "web")]);
     cluster.service("web", "", &[VIP]);
     cluster.lab.always(QUIET, "nobody answers", || cluster.owners(ip()).is_empty());
+    assert!(!cluster.is_ready(0), "a rollout must not go on to the next node");
     let faults = cluster.status(0).expect("the speaker lives").faults;
     assert!(faults.iter().any(|fault| fault.contains("the datapath of this node is not ready")), "{faults:?}");
     let kubeconfig = cluster.control_plane.kubeconfig(&Identity::KubeProxy);
@@ -190,6 +191,7 @@ fn a_node_announces_only_once_kube_proxy_is_ready_and_drains_when_it_is_gone_for
         let faults = cluster.status(1).map(|status| status.faults).unwrap_or_default();
         faults.iter().any(|fault| fault.contains("no longer ready"))
     });
+    assert!(cluster.is_ready(1), "a restart would mend nothing");
     cluster.lab.always(QUIET, "it goes on answering", || cluster.owner(ip()) == Some(1));
 }
 
@@ -204,7 +206,7 @@ fn a_healthy_kube_proxy_is_not_believed_before_it_has_made_rules() {
     let endpoints = Matching::all().resource("endpointslices");
     api_server.set(Faults { rules: vec![Rule::share(1.0, endpoints, busy)], ..Faults::default() });
     cluster.speak(0, &[]);
-    cluster.wait_until_ready();
+    cluster.wait_until_listed(0);
     cluster.pods.push(cluster.nodes[0].pod("shop", "web-1", &[("app", "web")]));
     cluster.service("web", "", &[VIP]);
     cluster.nodes[0].begin_kube_proxy(Mode::Nftables, &kubeconfig);

@@ -33,6 +33,7 @@ fn a_service_with_an_address_of_ours_and_an_endpoint_is_announced() {
 fn a_datapath_that_was_never_ready_lets_nothing_out() {
     let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Never { why: "refused".to_owned() });
     assert!(!orders.wire.ready && !orders.routing.ready);
+    assert!(planned.closed.is_some(), "a rollout stops here");
     assert!(planned.troubles[0].contains("announces nothing: refused"), "{:?}", planned.troubles);
 }
 
@@ -41,6 +42,7 @@ fn a_datapath_that_is_lost_asks_others_to_take_over() {
     let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Lost { why: "503".to_owned() });
     assert_eq!(mine(&orders), Some(Mine::Draining));
     assert!(orders.wire.ready && orders.routing.ready);
+    assert_eq!(planned.closed, None, "a restart would mend nothing");
     let mut routes = orders.routing.routes.values().flat_map(|table| table.values());
     assert!(routes.all(|route| route.communities.contains(&GRACEFUL_SHUTDOWN) && !route.graceful_shutdown));
     assert!(planned.troubles[0].contains("no longer ready"), "{:?}", planned.troubles);
@@ -98,8 +100,8 @@ pub(super) fn links() -> Links {
         mac: Some([2, 0, 0, 0, 0, 1]),
         running: true,
         resolves: true,
-        enslaved: false,
         addresses: ["192.0.2.11/24".parse().unwrap()].into(),
+        ..Link::default()
     };
     Links::from([(LinkIndex(2), link)])
 }

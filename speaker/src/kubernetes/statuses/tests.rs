@@ -24,7 +24,7 @@ fn told(node: &str, name: &str, on: Option<&[&str]>) -> Told {
 fn announced(names: &[(&str, &[&str])]) -> Situation {
     let answer = |on| Announced { places: places(on), others: [Arc::from("ally")].into() };
     let announced = names.iter().map(|(name, on)| (service(name), answer(on))).collect();
-    Situation { announced, willing: BTreeSet::new() }
+    Situation { announced, willing: BTreeSet::new(), strangers: Strangers::default() }
 }
 
 const ME: Author<'_> = Author { node: "me", pod: None, starting: false };
@@ -63,6 +63,21 @@ fn the_winner_removes_what_others_wrote_and_the_loser_only_its_own() {
 fn two_nodes_that_answer_for_the_families_of_a_service_do_not_remove_each_others_word() {
     let existing = [("l2-a", told("ally", "web", Some(&["eth0"]))), ("l2-b", told("me", "web", Some(&["eth0"])))];
     assert_eq!(plan(&[("web", &["eth0"])], &existing, &Written::default()), []);
+}
+
+#[test]
+fn the_word_of_a_living_node_that_was_never_heard_here_stands_for_it_may_answer_on_another_wire() {
+    let theirs = [("l2-a", told("other", "web", Some(&["eth0"]))), ("l2-b", told("me", "web", Some(&["eth0"])))];
+    let plan = |ready: &[&str], heard: &[(&str, &str)]| {
+        let ready = Arc::new(ready.iter().map(|node| Arc::from(*node)).collect());
+        let heard = heard.iter().map(|(link, node)| (Arc::from(*link), [Arc::from(*node)].into())).collect();
+        let situation = Situation { strangers: Strangers { ready, heard }, ..announced(&[("web", &["eth0"])]) };
+        plan_of(ME, &situation, &theirs, &Written::default())
+    };
+    assert_eq!(plan(&["me", "other"], &[]), []);
+    assert_eq!(plan(&["me", "other"], &[("eth1", "other")]), []);
+    assert_eq!(plan(&["me", "other"], &[("eth0", "other")]), [delete("l2-a")], "on this wire nobody answers beside us");
+    assert_eq!(plan(&["me"], &[]), [delete("l2-a")], "nobody else is left to remove it");
 }
 
 #[test]
