@@ -97,11 +97,6 @@ impl BfdThread {
         });
     }
 
-    /// Returns how a path is watched at present.
-    pub(super) fn watched(&self, endpoint: &Endpoint) -> Option<Watched> {
-        self.desired.borrow().paths.get(endpoint).cloned()
-    }
-
     /// Returns what the sessions say; nothing once the thread has ended.
     pub(super) async fn observe(&self) -> Vec<PathObserved> {
         let (answer, answered) = oneshot::channel();

@@ -131,22 +131,28 @@ impl Supervisor {
         for name in self.usurped(desired) {
             self.end(&name, End::Changed);
         }
-        let unnumbered = desired.peers.values().flatten().filter_map(|peer| match &peer.router {
+        // Those of running sessions as well: a peer with a fault keeps its router.
+        let running = self.running.values().map(|running| &running.peer);
+        let unnumbered = desired.peers.values().flatten().chain(running).filter_map(|peer| match &peer.router {
             Router::Interface(link) => Some(link.as_str()),
             Router::Address(_) | Router::Prefix(_) => None,
         });
         self.neighbours.update(unnumbered.collect(), &desired.links);
         self.tables.update(desired, self.was_ready, now);
         for (name, peer) in &desired.peers {
-            // A peer with a fault keeps the session it has: a slip of the hand withdraws nothing.
-            let Ok(peer) = peer else { continue };
-            let mut sessions: Vec<_> = self.running.keys().filter(|session| session.peer == *name).cloned().collect();
+            let running = self.running.iter().filter(|(session, _)| session.peer == *name);
+            // A peer with a fault keeps the sessions it has, with the settings they have: a slip of the hand ends none.
+            let settings = |running: &Running| peer.as_ref().unwrap_or(&running.peer).clone();
+            let mut sessions: Vec<_> = running.map(|(session, running)| (session.clone(), settings(running))).collect();
             let own = SessionName { peer: name.clone(), neighbor: None };
-            if fits(&peer.router, &own) && !sessions.contains(&own) {
-                sessions.push(own);
+            if let Ok(peer) = peer
+                && fits(&peer.router, &own)
+                && !self.running.contains_key(&own)
+            {
+                sessions.push((own, peer.clone()));
             }
-            for session in sessions {
-                self.apply_session(&session, peer, desired, *leave);
+            for (session, peer) in sessions {
+                self.apply_session(&session, &peer, desired, *leave);
             }
         }
         self.open_doors(desired, *leave);
@@ -269,28 +275,19 @@ impl Supervisor {
 
     fn watch_paths(&mut self, desired: &Desired) {
         let mut sessions = BTreeMap::new();
-        for (name, running) in &self.running {
+        for running in self.running.values() {
             let (Some(path), Some(report)) = (running.path, running.path.and_then(|path| self.reports.get(&path)))
             else {
                 continue;
             };
-            let profile =
-                desired.peers.get(&name.peer).and_then(|peer| peer.as_ref().ok()).and_then(|peer| peer.bfd.as_ref());
-            let watched = match profile {
-                Some(profile) => {
-                    let device = running.endpoint.device.clone();
-                    let echo_link = echo_link(path.neighbor, &desired.links);
-                    let echoes = echoes(path.neighbor, device.as_deref(), echo_link, &desired.links);
-                    let config = peers::bfd_config(profile, path.hops, echoes);
-                    Some(Watched { config, device, echo_link, report: report.clone() })
-                }
-                // The peer has a fault; its path is watched as before.
-                None => self.bfd.watched(&path),
-            };
+            let Some(profile) = &running.peer.bfd else { continue };
+            let device = running.endpoint.device.clone();
+            let echo_link = echo_link(path.neighbor, &desired.links);
+            let echoes = echoes(path.neighbor, device.as_deref(), echo_link, &desired.links);
+            let config = peers::bfd_config(profile, path.hops, echoes);
+            let watched = Watched { config, device, echo_link, report: report.clone() };
             // Two peers on one router share its path; the first of them decides how it is watched.
-            if let Some(watched) = watched {
-                sessions.entry(path).or_insert(watched);
-            }
+            sessions.entry(path).or_insert(watched);
         }
         self.reports.retain(|path, _| sessions.contains_key(path));
         self.bfd.update(sessions);

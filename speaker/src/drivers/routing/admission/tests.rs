@@ -3,6 +3,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use announce::RouteAttributes;
+use bgp::wire;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
 use super::*;
@@ -138,6 +141,18 @@ impl House {
     }
 }
 
+/// Says what a router says until its session is up.
+async fn greet(router: &mut TcpStream) {
+    let capabilities = wire::Capabilities {
+        families: [bgp::Family::Ipv4.into()].into(),
+        four_octet_as: Some(65002),
+        ..wire::Capabilities::default()
+    };
+    let identifier = Ipv4Addr::new(192, 0, 2, 1).into();
+    let open = wire::Open { my_as: 65002, hold_time: 90, identifier, capabilities };
+    router.write_all(&[open.encode(), wire::keepalive()].concat()).await.unwrap();
+}
+
 fn guests(observed: &RoutingObserved, name: &str) -> Vec<String> {
     let its = |peer: &&PeerObserved| peer.name == PeerName::from(name) && peer.session.is_some();
     observed.peers.iter().filter(its).map(|peer| peer.router.clone()).collect()
@@ -197,4 +212,31 @@ async fn a_router_that_came_in_by_a_prefix_leaves_when_it_gets_a_peer_of_its_own
     let _again = house.knock(2).await;
     house.eventually("it stays out", |observed| turned_away(observed, TurnedAway::Faulty) == 1).await;
     house.routing.leave().await;
+}
+
+#[tokio::test]
+async fn the_session_of_a_peer_with_a_fault_follows_the_routes_and_leaves_with_the_others() {
+    let house = House::build();
+    let told = |peer, last| {
+        let route = (announce::Prefix::of([198, 51, 100, last].into(), 32), Arc::new(RouteAttributes::default()));
+        Desired {
+            routes: [(PeerName::from("own"), Arc::new([route].into()))].into(),
+            export: vec![announce::Prefix::of([198, 51, 100, 0].into(), 24)],
+            ..desired([("own", peer)])
+        }
+    };
+    let knows_only = |last| {
+        move |observed: &RoutingObserved| {
+            let own = &observed.peers[0];
+            let announced = own.session.as_ref().map(|session| session.status.announced);
+            own.was_told_of([198, 51, 100, last].into()) && announced == Some(1)
+        }
+    };
+    house.routing.update(told(Ok(peer(address("127.0.0.2"), Some(house.port), 1)), 1));
+    let mut router = house.knock(2).await.unwrap();
+    greet(&mut router).await;
+    house.eventually("the router knows the first route", knows_only(1)).await;
+    house.routing.update(told(Err(without_password(address("127.0.0.2"))), 2));
+    house.eventually("the other route replaces it", knows_only(2)).await;
+    tokio::time::timeout(SOON, house.routing.leave()).await.expect("the session ends");
 }
