@@ -24,6 +24,13 @@ fn the_addresses_of_the_interface_serve_as_next_hops_of_the_other_family() {
 }
 
 #[test]
+fn a_router_beyond_the_subnets_of_the_link_is_not_told_an_address_that_works_on_the_link_alone() {
+    let ends = ends(address("192.0.2.11:40000"), address("203.0.113.1:179"), &links());
+    assert_eq!(ends.ipv6, Some("2001:db8::b".parse().unwrap()));
+    assert_eq!(ends.link_local, None);
+}
+
+#[test]
 fn a_link_local_router_is_told_apart_by_its_scope() {
     let ends = ends(address("[fe80::1%3]:40000"), address("[fe80::2%3]:179"), &links());
     assert_eq!(ends.ipv4, Some("198.51.100.11".parse().unwrap()));
