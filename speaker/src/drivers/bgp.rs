@@ -151,6 +151,7 @@ impl Driver {
             // What waits in the sockets comes first, or a process that stood still reports an outage of its own making.
             self.serve();
             self.on_time();
+            self.connections.retain(|connection| !connection.is_gone());
             self.note_absence();
         }
     }
@@ -207,7 +208,6 @@ impl Driver {
             self.report(id, progress);
             self.perform();
         }
-        self.connections.retain(|connection| !connection.is_gone());
     }
 
     fn on_time(&mut self) {
@@ -393,3 +393,6 @@ async fn sleep_until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
