@@ -49,6 +49,8 @@ pub struct Peer {
     next_outgoing: u64,
     rib: RibOut,
     last_error: Option<Why>,
+    /// The latest session ended because BFD lost the path, and no attempt since then has met a refusal.
+    lost_by_bfd: bool,
     outputs: VecDeque<Output>,
     stats: Stats,
 }
@@ -67,6 +69,7 @@ impl Peer {
             graceful_shutdown: false,
             next_outgoing: 0,
             last_error: None,
+            lost_by_bfd: false,
             outputs: VecDeque::new(),
             stats: Stats::default(),
         }

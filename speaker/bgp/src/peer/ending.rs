@@ -24,6 +24,7 @@ impl Peer {
         }
         let wait = self.backoff.fail(self.config.retry, &mut self.random);
         if why.is_refusal() {
+            self.lost_by_bfd = false;
             self.close_all(now, |_| Why::Sent(Fault::Cease(Cease::Rejected)));
             self.phase = Phase::Idle { resume: Some(now + wait) };
         } else if let Phase::Running { outgoing: Outgoing::Waiting { until }, .. } = &mut self.phase {
@@ -163,16 +164,18 @@ impl Peer {
                     if gracefully && !independent { Why::BfdDown } else { Why::Sent(Fault::Cease(Cease::BfdDown)) };
                 let id = connection.id;
                 self.end(now, id, why);
+                self.lost_by_bfd = true;
             }
         }
     }
 
     /// Does not sit out the back-off once BFD says that the path it lost is there again.
     fn resume_after_bfd(&mut self, now: Instant) {
-        let by_bfd = matches!(self.last_error, Some(Why::BfdDown | Why::Sent(Fault::Cease(Cease::BfdDown))));
         match &mut self.phase {
-            Phase::Idle { resume: Some(_) } if by_bfd => self.run(now),
-            Phase::Running { outgoing: Outgoing::Waiting { until }, incoming: None } if by_bfd => *until = now,
+            Phase::Idle { resume: Some(_) } if self.lost_by_bfd => self.run(now),
+            Phase::Running { outgoing: Outgoing::Waiting { until }, incoming: None } if self.lost_by_bfd => {
+                *until = now
+            }
             Phase::Idle { .. } | Phase::Running { .. } => {}
         }
     }

@@ -93,6 +93,7 @@ impl Peer {
         connection.progress = Progress::Established { session: session.clone(), timers, since: now };
         self.stats.established += 1;
         self.restarting = false;
+        self.lost_by_bfd = false;
         self.rib.begin(outbound);
         self.close_others(now, id);
         self.outputs.push_back(Output::Event(Event::Up(Box::new(session))));

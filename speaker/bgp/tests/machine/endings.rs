@@ -276,6 +276,24 @@ fn bfd_takes_the_session_down_at_once() {
 }
 
 #[test]
+fn a_path_that_is_back_is_used_at_once_however_many_attempts_failed_meanwhile() {
+    let (mut solo, _) = Solo::established(config(), &their_open());
+    solo.input(Input::Bfd(Bfd::Down { independent: false }));
+    for _ in 0..5 {
+        let Some(Seen::Connect(conn)) = solo.expire().pop() else { panic!("no attempt after the rest") };
+        solo.input(Input::ConnectFailed { conn, error: ErrorKind::HostUnreachable });
+    }
+    solo.input(Input::Bfd(Bfd::Up));
+    assert_eq!(solo.peer.poll_timeout(), Some(solo.now));
+    let Some(Seen::Connect(conn)) = solo.expire().pop() else { panic!("no attempt at once") };
+    // A router that is there and refuses is a matter of patience again.
+    solo.input(Input::Connected { conn, link: link() });
+    solo.receive(conn, Notification::new(2, 2, []).encode());
+    assert_eq!(solo.input(Input::Bfd(Bfd::Up)), []);
+    assert!(solo.peer.poll_timeout().unwrap() > solo.now);
+}
+
+#[test]
 fn bfd_leaves_a_graceful_restart_alone_unless_traffic_is_dead_too() {
     let (mut solo, conn) = Solo::established(graceful(), &their_graceful_open(true));
     let seen = solo.input(Input::Bfd(Bfd::Down { independent: false }));
