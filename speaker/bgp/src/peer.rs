@@ -84,6 +84,7 @@ impl Peer {
             Input::Connected { conn, link } => self.on_connected(now, conn, link),
             Input::ConnectFailed { conn, error } => self.end(now, conn, Why::ConnectFailed(error)),
             Input::Accepted { conn, link } => self.on_accepted(now, conn, link),
+            Input::Link { conn, link } => self.on_link(conn, link),
             Input::Closed { conn, error } => self.on_closed(now, conn, error),
             Input::Received { conn, bytes } => self.on_received(now, conn, &bytes),
             Input::Sent { conn, bytes } => self.on_sent(now, conn, bytes),
@@ -255,6 +256,13 @@ impl Peer {
             self.send(now, id, keepalive());
         }
         self.restart_keepalive(now, id);
+    }
+
+    fn on_link(&mut self, id: ConnId, link: Link) {
+        if let Some(connection) = self.phase.connection_mut(id) {
+            connection.link = link;
+            self.adjust_routes();
+        }
     }
 
     fn on_graceful_shutdown(&mut self, on: bool) {

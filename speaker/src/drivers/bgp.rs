@@ -231,9 +231,10 @@ impl Driver {
         let now = Instant::now();
         let before = self.orders.replace(next);
         let Some(orders) = &self.orders else { return };
-        let Orders { config, routes, key, links: _, path: _, end } = orders;
+        let Orders { config, routes, key, links, path: _, end } = orders;
         let end = *end;
         let was = before.as_ref();
+        let new_links = was.is_some_and(|was| !Arc::ptr_eq(&was.links, links));
         if was.is_some_and(|was| was.config != *config) {
             let resets = self.machine.impact(config).resets;
             if !resets.is_empty() {
@@ -256,6 +257,9 @@ impl Driver {
             self.machine.handle(now, Input::Start);
         }
         self.perform();
+        if new_links {
+            self.on_links();
+        }
         if let Some(end) = end.filter(|end| was.and_then(|was| was.end) != Some(*end)) {
             self.on_end(end);
         }
@@ -333,10 +337,7 @@ impl Driver {
 
     fn report(&mut self, conn: ConnId, progress: Progress) {
         let input = match progress {
-            Progress::Opened { local, remote } => {
-                self.local = Some(local.ip());
-                Input::Connected { conn, link: self.ends(local, remote) }
-            }
+            Progress::Opened { local, remote } => self.on_opened(conn, local, remote),
             Progress::Refused(error) => Input::ConnectFailed { conn, error },
             Progress::Sent(bytes) => Input::Sent { conn, bytes },
             Progress::Received(bytes) => Input::Received { conn, bytes },

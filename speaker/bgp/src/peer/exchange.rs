@@ -68,6 +68,13 @@ pub enum Input {
         /// Its addresses.
         link: Link,
     },
+    /// The interface of a connection has other addresses; the next hops follow.
+    Link {
+        /// Which connection.
+        conn: ConnId,
+        /// All of its addresses.
+        link: Link,
+    },
     /// A connection is gone, and not by our [`Output::Close`].
     Closed {
         /// Which one.

@@ -516,6 +516,7 @@ fn inputs_of_connections_that_are_gone_change_nothing() {
     for input in [
         Input::Connected { conn: old, link },
         Input::ConnectFailed { conn: old, error: ErrorKind::TimedOut },
+        Input::Link { conn: old, link },
         Input::Closed { conn: old, error: None },
         Input::Received { conn: old, bytes: vec![0; 100] },
         Input::Sent { conn: old, bytes: 1 },

@@ -22,6 +22,7 @@ enum Step {
     Routes(u32),
     Bfd(bool),
     GracefulShutdown(bool),
+    Link(prop::sample::Index, bool),
     Connecting(Connecting),
     Wait(u64),
 }
@@ -48,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..2000_u32).prop_map(Step::Routes),
         1 => any::<bool>().prop_map(Step::Bfd),
         1 => any::<bool>().prop_map(Step::GracefulShutdown),
+        1 => (index(), any::<bool>()).prop_map(|(index, ipv6)| Step::Link(index, ipv6)),
         1 => prop_oneof![Just(Connecting::Dial), Just(Connecting::Listen), Just(Connecting::Both)].prop_map(Step::Connecting),
         4 => (0..100_000_u64).prop_map(Step::Wait),
     ]
@@ -133,6 +135,11 @@ impl Driver {
             Step::Routes(count) => self.input(Input::Routes(routes(count, &bgp::Attributes::default()))),
             Step::Bfd(up) => self.input(Input::Bfd(if up { Bfd::Up } else { Bfd::Down { independent: true } })),
             Step::GracefulShutdown(on) => self.input(Input::GracefulShutdown(on)),
+            Step::Link(index, ipv6) => {
+                let Some(conn) = self.pick(index) else { return };
+                let link = bgp::Link { ipv6: link().ipv6.filter(|_| ipv6), ..link() };
+                self.input(Input::Link { conn, link });
+            }
             Step::Connecting(connecting) => {
                 let config = Config { connecting, ..self.peer.config().clone() };
                 self.input(Input::Reconfigure(Box::new(config)));

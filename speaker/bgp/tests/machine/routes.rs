@@ -147,6 +147,24 @@ fn a_family_without_next_hop_or_without_the_peers_consent_is_reported_and_not_an
 }
 
 #[test]
+fn next_hops_follow_the_addresses_of_the_interface() {
+    let (mut solo, conn) = Solo::established(config(), &their_open());
+    let mut router = Router::default();
+    solo.sent.clear();
+    solo.input(Input::Routes(one("2001:db8:1::1/128", Attributes::default())));
+    for address in [None, Some("2001:db8::9"), Some("2001:db8::1")] {
+        let ipv6 = address.map(|address| address.parse().unwrap());
+        assert_eq!(solo.input(Input::Link { conn, link: Link { ipv6, ..link() } }), [Seen::Update]);
+        router.read(&std::mem::take(&mut solo.sent));
+        let next_hops: Vec<_> = router.table.values().filter_map(|route| route.next_hop).collect();
+        assert_eq!(next_hops, ipv6.map(IpAddr::V6).into_iter().collect::<Vec<_>>());
+    }
+    assert_eq!(solo.input(Input::Link { conn, link: link() }), [], "nothing has changed");
+    let gone = ConnId::Incoming(9);
+    assert_eq!(solo.input(Input::Link { conn: gone, link: Link { ipv6: None, ..link() } }), []);
+}
+
+#[test]
 fn a_two_octet_peer_learns_large_numbers_from_a_second_path() {
     let config = Config { local_as: asn(4_200_000_001), ..config() };
     let mut open = their_open();

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bgp::ConnId;
+use bgp::{ConnId, Link};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ const READ_BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: ConnId,
+    /// The addresses that the machine knows of.
+    pub(super) link: Option<Link>,
     stream: TcpStream,
     phase: Phase,
     /// What the kernel has not taken yet; the machine bounds it by handing over routes only once this is empty.
@@ -62,16 +64,21 @@ pub(super) enum Progress {
 
 impl Connection {
     pub(super) fn dialing(id: ConnId, stream: TcpStream) -> Self {
-        Self { id, stream, phase: Phase::Dialing, queue: VecDeque::new(), taken: 0 }
+        Self { id, link: None, stream, phase: Phase::Dialing, queue: VecDeque::new(), taken: 0 }
     }
 
-    pub(super) fn accepted(id: ConnId, stream: TcpStream) -> Self {
-        Self { id, stream, phase: Phase::Open, queue: VecDeque::new(), taken: 0 }
+    pub(super) fn accepted(id: ConnId, stream: TcpStream, link: Link) -> Self {
+        Self { id, link: Some(link), stream, phase: Phase::Open, queue: VecDeque::new(), taken: 0 }
     }
 
     /// Returns whether the peer's machine still knows the connection.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Dialing | Phase::Open)
+    }
+
+    /// Returns our address and the router's, once the connection is open.
+    pub(super) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.stream.local_addr().ok().zip(self.stream.peer_addr().ok())
     }
 
     pub(super) fn is_gone(&self) -> bool {

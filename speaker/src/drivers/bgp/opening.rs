@@ -1,14 +1,16 @@
 //! How connections come to be: ours and the router's.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp::{ConnId, Input, Link, TimeToLive};
+use bgp::{ConnId, Input, TimeToLive};
 use tokio::net::TcpStream;
 
 use super::connection::Connection;
 use super::ends::ends;
 use super::{Driver, Ending, Endpoint};
+use crate::net::links::Links;
 use crate::net::listen;
 use crate::net::tcp::{self, Dial};
 
@@ -49,16 +51,39 @@ impl Driver {
         }
         self.accepted += 1;
         let conn = ConnId::Incoming(self.accepted);
-        self.connections.push(Connection::accepted(conn, stream));
         self.local = Some(local.ip());
-        let link = self.ends(local, remote);
+        let link = ends(local, remote, &self.links(), None);
+        self.connections.push(Connection::accepted(conn, stream, link));
         self.machine.handle(Instant::now(), Input::Accepted { conn, link });
         self.perform();
     }
 
-    pub(super) fn ends(&self, local: SocketAddr, remote: SocketAddr) -> Link {
-        let links = self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default();
-        ends(local, remote, &links)
+    /// Takes note that a connection we asked for is open.
+    pub(super) fn on_opened(&mut self, conn: ConnId, local: SocketAddr, remote: SocketAddr) -> Input {
+        self.local = Some(local.ip());
+        let link = ends(local, remote, &self.links(), None);
+        for connection in self.connections.iter_mut().filter(|connection| connection.id == conn) {
+            connection.link = Some(link);
+        }
+        Input::Connected { conn, link }
+    }
+
+    /// Tells the machine of each connection that should have other next hops.
+    pub(super) fn on_links(&mut self) {
+        let links = self.links();
+        for connection in &mut self.connections {
+            let Some((before, (local, remote))) = connection.link.zip(connection.ends()) else { continue };
+            let link = ends(local, remote, &links, Some(&before));
+            if link != before {
+                connection.link = Some(link);
+                self.machine.handle(Instant::now(), Input::Link { conn: connection.id, link });
+            }
+        }
+        self.perform();
+    }
+
+    fn links(&self) -> Arc<Links> {
+        self.orders.as_ref().map(|orders| orders.links.clone()).unwrap_or_default()
     }
 
     /// Returns how long the kernel may wait for acknowledgements: no longer than we wait for messages.

@@ -20,7 +20,7 @@ use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserv
 use crate::drivers::bfd::{BfdThread, PathState, Watched};
 use crate::drivers::bgp::{Driver, End, Endpoint, Orders, is_same_path};
 use crate::drivers::neighbours::Neighbours;
-use crate::net::links::Links;
+use crate::net::links::{Link, LinkIndex, Links};
 use crate::peers::{self, PeerDesired, PeerRefused};
 
 /// A session whose task ended by a fault is tried again after this time.
@@ -349,11 +349,20 @@ fn update(current: &mut Orders, orders: Orders) -> bool {
     let same_path = is_same_path(&current.path, &orders.path);
     let same = same_routes
         && same_path
+        && have_same_addresses(&current.links, &orders.links)
         && current.config == orders.config
         && current.key == orders.key
         && current.end == orders.end;
     *current = orders;
     !same
+}
+
+/// Returns whether two lists of links offer the same next hops.
+fn have_same_addresses(one: &Links, other: &Links) -> bool {
+    let same = |((index, link), (other_index, other)): ((&LinkIndex, &Link), (&LinkIndex, &Link))| {
+        index == other_index && link.addresses == other.addresses
+    };
+    one.len() == other.len() && one.iter().zip(other).all(same)
 }
 
 fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {

@@ -144,7 +144,7 @@ impl House {
 /// Says what a router says until its session is up.
 async fn greet(router: &mut TcpStream) {
     let capabilities = wire::Capabilities {
-        families: [bgp::Family::Ipv4.into()].into(),
+        families: bgp::Family::ALL.map(Into::into).into(),
         four_octet_as: Some(65002),
         ..wire::Capabilities::default()
     };
@@ -239,4 +239,29 @@ async fn the_session_of_a_peer_with_a_fault_follows_the_routes_and_leaves_with_t
     house.routing.update(told(Err(without_password(address("127.0.0.2"))), 2));
     house.eventually("the other route replaces it", knows_only(2)).await;
     tokio::time::timeout(SOON, house.routing.leave()).await.expect("the session ends");
+}
+
+#[tokio::test]
+async fn a_session_tells_routes_of_the_other_family_as_soon_as_its_link_has_an_address() {
+    let house = House::build();
+    let (name, network) = (PeerName::from("own"), announce::Prefix::of("2001:db8::".parse().unwrap(), 64));
+    let told = |addresses: &[&str]| {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let link = Link { name: "eth0".to_owned(), addresses, ..Link::default() };
+        Desired {
+            routes: [(name.clone(), Arc::new([(network, Arc::default())].into()))].into(),
+            export: vec![network],
+            links: Arc::new([(LinkIndex(2), link)].into()),
+            ..desired([("own", Ok(peer(address("127.0.0.2"), Some(house.port), 1)))])
+        }
+    };
+    let knows = |observed: &RoutingObserved| observed.peers[0].was_told_of("2001:db8::1".parse().unwrap());
+    house.routing.update(told(&["127.0.0.1/8"]));
+    let mut router = house.knock(2).await.unwrap();
+    greet(&mut router).await;
+    let up = house.eventually("the session is up", |observed| observed.peers[0].is_up()).await;
+    assert!(!knows(&up), "there is no next hop");
+    house.routing.update(told(&["127.0.0.1/8", "2001:db8:1::b/64"]));
+    house.eventually("the router knows the route", knows).await;
+    house.routing.leave().await;
 }
