@@ -135,9 +135,13 @@ impl Port {
         Self { device: device.cloned(), multi_hop, ipv4: endpoint.neighbor.is_ipv4() }
     }
 
-    fn open(&self) -> io::Result<Receiver> {
-        let number = if self.multi_hop { bfd::MULTI_HOP_PORT } else { bfd::SINGLE_HOP_PORT };
-        Receiver::open(self.ipv4, number, self.device.as_deref())
+    /// Opens the socket; `shared` where others of ours have the same number and family.
+    fn open(&self, shared: bool) -> io::Result<Receiver> {
+        Receiver::open(self.ipv4, self.number(), self.device.as_deref(), shared)
+    }
+
+    fn number(&self) -> u16 {
+        if self.multi_hop { bfd::MULTI_HOP_PORT } else { bfd::SINGLE_HOP_PORT }
     }
 
     fn hops(&self) -> Hops {
@@ -283,9 +287,11 @@ impl Driver {
             if self.receivers.contains_key(&port) {
                 continue;
             }
-            let opened = port.open().map_err(|error| {
+            let is_beside = |other: &Port| (other.number(), other.ipv4) == (port.number(), port.ipv4);
+            let shared = self.receivers.iter().any(|(other, receiver)| is_beside(other) && receiver.is_ok());
+            let opened = port.open(shared).map_err(|error| {
                 self.retry = Some(Instant::now() + RETRY);
-                let number = if port.multi_hop { bfd::MULTI_HOP_PORT } else { bfd::SINGLE_HOP_PORT };
+                let number = port.number();
                 let device = port.device.as_deref().map(|device| format!(" on {device}")).unwrap_or_default();
                 format!("cannot listen on UDP port {number}{device}: {error}; another BFD on this node must give it up")
             });

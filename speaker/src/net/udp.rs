@@ -24,13 +24,19 @@ pub struct Receiver {
 impl Receiver {
     /// Opens the port for one family on every address, or on those of a device.
     ///
+    /// With `shared`, it is opened although this process has the port on other devices. Each datagram goes to the socket that fits it
+    /// best, so no two may be for the same device.
+    ///
     /// # Errors
     /// Returns the kernel's error; `AddrInUse` where another BFD runs on this node.
-    pub fn open(ipv4: bool, port: u16, device: Option<&str>) -> io::Result<Self> {
+    pub fn open(ipv4: bool, port: u16, device: Option<&str>, shared: bool) -> io::Result<Self> {
         let socket = open(ipv4, device)?;
         datagram::request(&socket, ipv4)?;
         let any: IpAddr = if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        socket.set_reuse_port(shared)?;
         socket.bind(&SocketAddr::new(any, port).into())?;
+        // Only afterwards for the first one: another process of ours would otherwise share the port too, and take half of the datagrams.
+        socket.set_reuse_port(true)?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())? })
     }
 
