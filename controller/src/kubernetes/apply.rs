@@ -23,7 +23,7 @@ pub(super) struct Applier {
     queue: VecDeque<Change>,
     /// The addresses that Services give up by the plan, sent or not.
     planned: BTreeSet<(IpAddr, ServiceId)>,
-    under_way: BTreeMap<ServiceId, Uid>,
+    under_way: BTreeMap<ServiceId, UnderWay>,
     /// The addresses that Services give up by writes whose outcome is open.
     leaving: BTreeMap<ServiceId, Vec<IpAddr>>,
     resting: BTreeMap<ServiceId, Rest>,
@@ -31,6 +31,12 @@ pub(super) struct Applier {
     pub contention: Contention,
     /// Services that could not be written because an earlier write is open; they want a new plan when it is settled.
     awaited: BTreeSet<ServiceId>,
+}
+
+struct UnderWay {
+    uid: Uid,
+    /// Whether the latest plan holds it. A later one is made as if the write were carried out.
+    planned: bool,
 }
 
 struct Rest {
@@ -83,6 +89,7 @@ impl Applier {
         };
         self.planned = changes.iter().flat_map(gives).collect();
         self.queue = changes.into();
+        self.under_way.values_mut().for_each(|write| write.planned = false);
         self.awaited.clear();
     }
 
@@ -183,7 +190,7 @@ impl Applier {
         if !gives.is_empty() {
             self.leaving.insert(service.clone(), gives);
         }
-        self.under_way.insert(service, uid);
+        self.under_way.insert(service, UnderWay { uid, planned: true });
         Job { view: current, base, write, events }
     }
 
@@ -195,24 +202,26 @@ impl Applier {
         outcome: &Outcome,
         ledger: &mut Ledger,
     ) -> Settled {
-        let uid = self.under_way.remove(service);
+        let write = self.under_way.remove(service);
+        let planned = write.as_ref().is_some_and(|write| write.planned);
+        let uid = write.as_ref().map(|write| &write.uid);
         let awaited = self.awaited.remove(service);
         match outcome {
             Outcome::Accepted(version) => {
                 ledger.accepted(service, ResourceVersion(version.0));
-                self.given(service);
-                let contended = self.spend(now, service, uid.as_ref(), true);
+                self.given(service, planned);
+                let contended = self.spend(now, service, uid, true);
                 Settled { replan: awaited, contended }
             }
             // The watch will show what it has become, and only then is it safe to plan without this write.
             Outcome::Conflict => {
                 self.awaited.insert(service.clone());
-                let contended = self.spend(now, service, uid.as_ref(), false);
+                let contended = self.spend(now, service, uid, false);
                 Settled { replan: awaited, contended }
             }
             Outcome::Gone => {
                 ledger.forget(service);
-                self.given(service);
+                self.given(service, true);
                 Settled { replan: true, contended: false }
             }
             Outcome::Refused(_) => {
@@ -261,10 +270,12 @@ impl Applier {
         over.count() > 0
     }
 
-    /// Records that what a Service gave up is free.
-    fn given(&mut self, service: &ServiceId) {
+    /// Records that what a Service gave up is free, and whether that is all that it gives up by the latest plan.
+    fn given(&mut self, service: &ServiceId, planned: bool) {
         self.leaving.remove(service);
-        self.planned.retain(|(_, giver)| giver != service);
+        if planned {
+            self.planned.retain(|(_, giver)| giver != service);
+        }
     }
 
     /// Returns how many planned writes have not gone out.

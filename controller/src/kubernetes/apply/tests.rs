@@ -118,6 +118,20 @@ fn an_address_is_taken_only_after_it_was_given_up() {
 }
 
 #[test]
+fn what_a_later_plan_has_a_service_give_up_is_not_free_when_an_earlier_write_to_it_is_settled() {
+    let mut office = Office::of(&[("a", &[]), ("b", &[]), ("c", &["192.0.2.2"])]);
+    office.plan(&[("a", &["192.0.2.1"])]);
+    assert_eq!(office.all(), ["a"]);
+    // No write may go out, so nobody has looked at the plan when the first write is settled.
+    let mut moves = office.change("a", &["192.0.2.2"]);
+    moves.gives = vec![ip("192.0.2.1")];
+    let plan = vec![office.change("c", &[]), moves, office.change("b", &["192.0.2.1"])];
+    office.applier.replace(plan);
+    office.settle("a", &Outcome::Accepted(Version(2)));
+    assert_eq!(office.all(), ["c"], "a holds what b is to have until it can move");
+}
+
+#[test]
 fn an_address_whose_loss_nobody_knows_the_outcome_of_is_not_taken() {
     let mut office = Office::of(&[("old", &["192.0.2.1"]), ("new", &[])]);
     office.plan(&[("old", &[])]);
@@ -127,6 +141,17 @@ fn an_address_whose_loss_nobody_knows_the_outcome_of_is_not_taken() {
     assert_eq!(office.all(), [""; 0]);
     // The watch decides it.
     office.show("old", &[], 2);
+    assert_eq!(office.all(), ["new"]);
+}
+
+#[test]
+fn an_address_is_free_when_the_watch_is_faster_than_the_answer_of_its_loss() {
+    let mut office = Office::of(&[("old", &["192.0.2.1"]), ("new", &[])]);
+    office.plan(&[("new", &["192.0.2.1"]), ("old", &[])]);
+    assert_eq!(office.all(), ["old"]);
+    office.show("old", &[], 2);
+    assert_eq!(office.all(), [""; 0]);
+    office.settle("old", &Outcome::Accepted(Version(2)));
     assert_eq!(office.all(), ["new"]);
 }
 
