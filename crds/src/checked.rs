@@ -2,7 +2,8 @@
 //!
 //! [`Config::compile`] takes all objects and returns what can take effect and a [`Fault`](crate::fault::Fault) for everything that
 //! cannot. Validity is per object: an object with an error is left out, and the others take effect. Where two objects contradict
-//! each other the newer one is at fault, by creation time and then name, so that what worked yesterday works today.
+//! each other the one that was edited since it took effect is at fault, else the newer one, by creation time and then name, so that
+//! what worked yesterday works today.
 //!
 //! References are resolved: an advertisement holds the names of the pools and peers it is for, and a peer holds its BFD profile.
 //! The rest stays as plain values, so that a consumer converts them in a few lines.

@@ -1,14 +1,20 @@
+use std::collections::BTreeSet;
+
 use kube::Resource;
 
-/// Returns the objects by creation time, then by name; those without a time come first.
-pub(super) fn oldest_first<'a, K: Resource>(objects: &[&'a K]) -> Vec<&'a K> {
+use crate::fault::ObjectRef;
+
+/// Returns the objects that were `proven` before the others, and both by creation time, then by name; those without a time come
+/// first.
+pub(super) fn oldest_first<'a, K>(objects: &[&'a K], proven: &BTreeSet<ObjectRef>) -> Vec<&'a K>
+where
+    K: Resource<DynamicType = ()>,
+{
     let mut sorted = objects.to_vec();
-    sorted.sort_by(|one, other| {
-        let key = |object: &'a K| {
-            let meta = object.meta();
-            (meta.creation_timestamp.as_ref().map(|time| time.0), meta.name.as_deref(), meta.namespace.as_deref())
-        };
-        key(one).cmp(&key(other))
+    sorted.sort_by_cached_key(|object| {
+        let reference = ObjectRef::of(*object);
+        let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+        (!proven.contains(&reference), created, reference.name, reference.namespace)
     });
     sorted
 }

@@ -34,6 +34,9 @@ pub struct Objects<'a> {
     pub communities: Vec<&'a kinds::Community>,
     /// The nodes, to tell whether two objects meet on one. Without any, they are assumed to.
     pub nodes: Option<&'a Nodes>,
+    /// The objects that are in effect as they are written here; none are known after a start. Of two objects that contradict each
+    /// other, the one that was added or edited is at fault and not one of these.
+    pub proven: BTreeSet<ObjectRef>,
 }
 
 /// The configuration that takes effect, each kind by name.
@@ -79,14 +82,14 @@ struct Pass<'o, 'a> {
 }
 
 impl<'a> Pass<'_, 'a> {
-    /// Checks each object by itself, the oldest first.
+    /// Checks each object by itself, those in effect first, and the oldest of them before the others.
     fn admit<K, T>(&mut self, objects: &[&'a K], check: fn(&K) -> (Option<T>, Vec<Fault>)) -> Vec<(&'a K, T)>
     where
         K: Resource<DynamicType = ()>,
     {
         let mut admitted = Vec::with_capacity(objects.len());
         let mut names = BTreeSet::new();
-        for object in oldest_first(objects) {
+        for object in oldest_first(objects, &self.objects.proven) {
             if let Some((field, problem)) = self.misplaced(ObjectRef::of(object), &mut names) {
                 self.report(object, FieldPath::new(field), problem);
                 continue;

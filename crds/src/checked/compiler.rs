@@ -48,8 +48,9 @@ impl Compiler {
     /// Compiles the objects of `namespace`.
     ///
     /// An object that was good before and is bad now stays in effect as it was, so that a slip of the hand withdraws nothing.
+    /// Where two objects contradict each other, the one that is not as it was good is the bad one.
     pub fn compile(&mut self, written: &Written, nodes: Option<&Nodes>, namespace: &str) -> Compiled {
-        let (mut config, faults) = written.compile(nodes, namespace);
+        let (mut config, faults) = written.compile(nodes, namespace, &self.good);
         let mut in_effect = written.clone();
         let mut kept = BTreeSet::new();
         let mut bad = refused(&faults);
@@ -59,7 +60,7 @@ impl Compiler {
         {
             in_effect.restore(&object, &self.good);
             kept.insert(object);
-            let again = in_effect.compile(nodes, namespace);
+            let again = in_effect.compile(nodes, namespace, &self.good);
             config = again.0;
             bad = refused(&again.1);
         }
@@ -71,7 +72,7 @@ impl Compiler {
 }
 
 impl Written {
-    fn compile(&self, nodes: Option<&Nodes>, namespace: &str) -> (Config, Vec<Fault>) {
+    fn compile(&self, nodes: Option<&Nodes>, namespace: &str, good: &Self) -> (Config, Vec<Fault>) {
         Config::compile(&Objects {
             namespace: Some(namespace),
             pools: self.pools.values().map(Arc::as_ref).collect(),
@@ -81,7 +82,21 @@ impl Written {
             bfd_profiles: self.bfd_profiles.values().map(Arc::as_ref).collect(),
             communities: self.communities.values().map(Arc::as_ref).collect(),
             nodes,
+            proven: self.common_with(good),
         })
+    }
+
+    /// Returns the objects that say the same in an earlier state.
+    fn common_with(&self, earlier: &Self) -> BTreeSet<ObjectRef> {
+        let Self { pools, l2_advertisements, bgp_advertisements, peers, bfd_profiles, communities } = self;
+        let mut common = BTreeSet::new();
+        common.extend(same(pools, &earlier.pools, |one, other| one.spec == other.spec));
+        common.extend(same(l2_advertisements, &earlier.l2_advertisements, |one, other| one.spec == other.spec));
+        common.extend(same(bgp_advertisements, &earlier.bgp_advertisements, |one, other| one.spec == other.spec));
+        common.extend(same(peers, &earlier.peers, |one, other| one.spec == other.spec));
+        common.extend(same(bfd_profiles, &earlier.bfd_profiles, |one, other| one.spec == other.spec));
+        common.extend(same(communities, &earlier.communities, |one, other| one.spec == other.spec));
+        common
     }
 
     /// Says whether an object exists, good or bad.
@@ -122,6 +137,14 @@ pub fn add<K: Resource<DynamicType = ()>>(kind: &mut ByName<K>, object: Arc<K>) 
     kind.insert(ObjectRef::of(&*object), object);
 }
 
+/// Returns the objects of one kind of which both states have a version, and the same one.
+fn same<K>(kind: &ByName<K>, earlier: &ByName<K>, is_same: fn(&K, &K) -> bool) -> impl Iterator<Item = ObjectRef> {
+    let unedited = move |(object, version): &(&ObjectRef, &Arc<K>)| {
+        earlier.get(*object).is_some_and(|before| is_same(version, before))
+    };
+    kind.iter().filter(unedited).map(|(object, _)| object.clone())
+}
+
 fn take<K>(kind: &mut ByName<K>, object: &ObjectRef, earlier: &ByName<K>) {
     // Kinds differ in their references, so an object is found in at most one of the maps.
     if let Some(version) = earlier.get(object) {
@@ -133,3 +156,6 @@ fn take<K>(kind: &mut ByName<K>, object: &ObjectRef, earlier: &ByName<K>) {
 fn refused(faults: &[Fault]) -> BTreeSet<ObjectRef> {
     faults.iter().filter(|fault| fault.severity() == Severity::Error).map(|fault| fault.object.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,8 @@ fn object<K: DeserializeOwned>(name: &str, metadata: Value, spec: Value) -> K {
     serde_json::from_value(json!({ "metadata": metadata, "spec": spec })).unwrap()
 }
 
-fn created<K: DeserializeOwned>(name: &str, day: u8, spec: Value) -> K {
+/// Decodes an object that was created on a day.
+pub(super) fn created<K: DeserializeOwned>(name: &str, day: u8, spec: Value) -> K {
     object(name, json!({ "creationTimestamp": format!("2026-01-{day:02}T00:00:00Z") }), spec)
 }
 
@@ -50,6 +51,7 @@ impl World {
             bfd_profiles: self.profiles.iter().collect(),
             communities: self.communities.iter().collect(),
             nodes: Some(&self.nodes),
+            proven: std::collections::BTreeSet::new(),
         })
     }
 
