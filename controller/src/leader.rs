@@ -7,7 +7,9 @@
 //! which cannot be before it was sent. As long as no clock runs faster than another by the ratio of the two, nobody overlaps.
 //! Clocks are compared with themselves alone: the times in the record are for people.
 //! Every write names the version that it replaces, so of two candidates one wins.
+//! That a Lease was deleted is a change of the record too: its holder learns of it only when it renews.
 
+mod seen;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -15,6 +17,8 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use seen::{Record, Seen};
 
 /// The times of an election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,13 +156,6 @@ enum State {
     Done,
 }
 
-/// A record, and since when it has been the same.
-#[derive(Debug)]
-struct Seen {
-    version: String,
-    since: Instant,
-}
-
 #[derive(Debug)]
 enum Look {
     At(Instant),
@@ -278,20 +275,25 @@ impl Election {
     fn on_read(&mut self, now: Instant, lease: Option<Lease>) {
         let retry = now + self.timing.retry_period;
         match (&mut self.state, lease) {
-            (State::Waiting { .. }, None) => self.acquire(now, None, 0),
+            // It never was, as far as this process can know.
+            (State::Waiting { seen: None, .. }, None) => self.acquire(now, None, 0),
+            (State::Waiting { seen: Some(seen), look }, None) => {
+                *seen = Seen::after(Some(seen), Record::Missing, now, seen.lasts);
+                if now >= seen.expires() {
+                    return self.acquire(now, None, 0);
+                }
+                *look = Look::At(retry.min(seen.expires()));
+            }
             (State::Waiting { seen, look }, Some(lease)) => {
-                let since = match seen {
-                    Some(seen) if seen.version == lease.version => seen.since,
-                    Some(_) | None => now,
-                };
-                let expires = since + lease.duration.max(self.timing.lease_duration);
+                let lasts = lease.duration.max(self.timing.lease_duration);
+                let latest = Seen::after(seen.as_ref(), Record::Version(lease.version.clone()), now, lasts);
                 let own = lease.holder == self.identity;
-                if own || lease.holder.is_empty() || now >= expires {
+                if own || lease.holder.is_empty() || now >= latest.expires() {
                     let transitions = if own { lease.transitions } else { lease.transitions.saturating_add(1) };
                     return self.acquire(now, Some(lease.version), transitions);
                 }
-                *seen = Some(Seen { version: lease.version, since });
-                *look = Look::At(retry.min(expires));
+                *look = Look::At(retry.min(latest.expires()));
+                *seen = Some(latest);
             }
             (State::Leading { renewal: Renewal::Reading, .. }, None) => self.lose(Loss::Deleted),
             (State::Leading { renewal: renewal @ Renewal::Reading, version, .. }, Some(lease)) => {
@@ -381,7 +383,8 @@ impl Election {
     }
 
     fn wait(&mut self, at: Instant) {
-        self.state = State::Waiting { seen: None, look: Look::At(at) };
+        let seen = Seen::after(None, Record::Claimed, at, self.timing.lease_duration);
+        self.state = State::Waiting { seen: Some(seen), look: Look::At(at) };
     }
 
     fn lose(&mut self, loss: Loss) {

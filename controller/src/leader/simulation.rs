@@ -18,6 +18,7 @@ const STEPS: u64 = 12_000;
 struct Server {
     lease: Option<Lease>,
     writes: u64,
+    deletions: u32,
 }
 
 struct Replica {
@@ -30,6 +31,9 @@ struct Replica {
     /// When the request that is out reaches the server and when its answer arrives, in steps; answers may be lost.
     request: Option<Request>,
     starts: u32,
+    /// The deletions before the latest Lease that this process has learned of. One that knows of none takes a missing Lease for one
+    /// that never was, and nobody notices one that was made and deleted since the last look.
+    knows: Option<u32>,
 }
 
 struct Request {
@@ -38,6 +42,7 @@ struct Request {
     returns: u64,
     /// Decided when it arrives; none until then.
     answer: Option<Input>,
+    deletions: u32,
     lost_before: bool,
     lost_after: bool,
 }
@@ -70,7 +75,7 @@ impl Replica {
     fn new(index: usize, rate: u32, born: Instant) -> Self {
         let name = format!("replica-{index}");
         let election = Election::new(&name, Timing::default(), born);
-        Self { name, election, rate, born, paused_until: 0, request: None, starts: 1 }
+        Self { name, election, rate, born, paused_until: 0, request: None, starts: 1, knows: None }
     }
 
     /// Its own idea of the time.
@@ -92,17 +97,25 @@ fn run(seed: u64) -> (u32, u64) {
     let mut led: BTreeMap<usize, u64> = BTreeMap::new();
     for step in 0..STEPS {
         let blackout = (step / 1_200) % 4 == 3;
+        if random.random_ratio(1, 1_000) && replicas.iter().all(|replica| replica.knows == Some(server.deletions)) {
+            server.lease = None;
+            server.deletions += 1;
+        }
+        let anybody_leads = replicas.iter().any(|replica| replica.election.leads(replica.clock(step)));
         for (index, replica) in replicas.iter_mut().enumerate() {
             deliver(&mut server, replica, step);
-            if step < replica.paused_until {
+            // A process that starts between a deletion and its discovery cannot know that anybody leads.
+            let starts_blind = anybody_leads && server.lease.is_none() && replica.knows.is_none();
+            if step < replica.paused_until || starts_blind {
                 continue;
             }
             let now = replica.clock(step);
             if random.random_ratio(1, 2_000) {
                 replica.paused_until = step + random.random_range(1..800);
             }
-            if random.random_ratio(1, 6_000) {
+            if random.random_ratio(1, 6_000) && server.lease.is_some() {
                 replica.election.handle(now, Input::Stop);
+                replica.knows = None;
             }
             // Timers are served before anything that has arrived.
             if replica.election.poll_timeout().is_some_and(|at| now >= at) {
@@ -111,6 +124,9 @@ fn run(seed: u64) -> (u32, u64) {
             if let Some(request) = replica.request.take_if(|request| step >= request.returns) {
                 let failed = if request.output == Output::Read { Input::ReadFailed } else { Input::WriteFailed };
                 let answer = request.answer.filter(|_| !request.lost_after);
+                if let Some(Input::Read(Some(_)) | Input::Wrote(_)) = answer {
+                    replica.knows = Some(request.deletions);
+                }
                 replica.election.handle(now, answer.unwrap_or(failed));
             }
             while let Some(output) = replica.election.poll_output() {
@@ -122,8 +138,9 @@ fn run(seed: u64) -> (u32, u64) {
                         let lost_after = random.random_ratio(1, 20);
                         let patience = step + 100;
                         let returns = if lost_before || lost_after { patience } else { returns };
+                        let (answer, deletions) = (None, 0);
                         replica.request =
-                            Some(Request { output, arrives, returns, answer: None, lost_before, lost_after });
+                            Some(Request { output, arrives, returns, answer, deletions, lost_before, lost_after });
                     }
                     Output::Lead => *led.entry(index).or_default() += 1,
                     Output::Lost(_) => {}
@@ -133,6 +150,7 @@ fn run(seed: u64) -> (u32, u64) {
                         replica.election = Election::new(&replica.name, Timing::default(), born);
                         replica.starts += 1;
                         replica.request = None;
+                        replica.knows = None;
                     }
                 }
             }
@@ -152,6 +170,7 @@ fn deliver(server: &mut Server, replica: &mut Replica, step: u64) {
     let Some(request) = &mut replica.request else { return };
     if request.answer.is_none() && !request.lost_before && step >= request.arrives {
         request.answer = Some(server.serve(&replica.name, Timing::default(), &request.output));
+        request.deletions = server.deletions;
     }
 }
 

@@ -64,6 +64,32 @@ fn a_foreign_lease_is_waited_for_until_it_has_not_changed_for_its_duration() {
 }
 
 #[test]
+fn a_foreign_lease_that_is_deleted_is_waited_for_as_if_it_had_just_changed() {
+    let start = Instant::now();
+    let mut election = election(start);
+    give(&mut election, start, lease("7", "other"));
+    for second in (2..16).step_by(2) {
+        assert_eq!(tick(&mut election, start + s(second)), [Output::Read]);
+        assert_eq!(give(&mut election, start + s(second), Input::Read(None)), [], "its holder may not know yet");
+    }
+    assert_eq!(tick(&mut election, start + s(16)), [Output::Read]);
+    assert_eq!(give(&mut election, start + s(16), Input::Read(None)), []);
+    assert_eq!(election.poll_timeout(), Some(start + s(17)));
+    assert_eq!(tick(&mut election, start + s(17)), [Output::Read]);
+    assert_eq!(give(&mut election, start + s(17), Input::Read(None)), claim(None, Claim::Acquire, 0));
+}
+
+#[test]
+fn a_lease_that_is_deleted_after_a_claim_on_it_was_lost_is_waited_for() {
+    let start = Instant::now();
+    let mut election = election(start);
+    give(&mut election, start, Input::Read(None));
+    assert_eq!(give(&mut election, start, Input::Conflict), [], "somebody else has made it");
+    assert_eq!(tick(&mut election, start + s(2)), [Output::Read]);
+    assert_eq!(give(&mut election, start + s(2), Input::Read(None)), []);
+}
+
+#[test]
 fn a_claim_that_somebody_else_won_is_a_new_wait() {
     let now = Instant::now();
     let mut election = election(now);
@@ -113,6 +139,11 @@ fn a_conflict_of_a_leader_is_looked_into() {
     let mut taken = leading(start);
     tick(&mut taken, start + s(2));
     give(&mut taken, start + s(2), Input::Conflict);
+    let mut deleted = leading(start);
+    tick(&mut deleted, start + s(2));
+    give(&mut deleted, start + s(2), Input::Conflict);
+    assert_eq!(give(&mut deleted, start + s(2), Input::Read(None)), [Output::Lost(Loss::Deleted), Output::Done]);
+
     let holder = "other".to_owned();
     assert_eq!(
         give(&mut taken, start + s(2), lease("9", "other")),
