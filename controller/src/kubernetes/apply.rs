@@ -37,6 +37,8 @@ struct UnderWay {
     uid: Uid,
     /// Whether the latest plan holds it. A later one is made as if the write were carried out.
     planned: bool,
+    /// Whether it has failed, and is sent again until it is settled.
+    failed: bool,
 }
 
 struct Rest {
@@ -137,7 +139,8 @@ impl Applier {
 
     /// Lets one Service give up what it has when Services wait for each other in a circle, as when two swap addresses.
     fn untie(&mut self, services: &BTreeMap<ServiceId, ServiceView>, ledger: &mut Ledger) -> Option<Job> {
-        if !(self.under_way.is_empty() && self.leaving.is_empty()) {
+        let failed = |service: &ServiceId| self.under_way.get(service).is_some_and(|write| write.failed);
+        if self.under_way() > 0 || !self.leaving.keys().all(failed) {
             return None;
         }
         let index = self.in_circle()?;
@@ -190,7 +193,7 @@ impl Applier {
         if !gives.is_empty() {
             self.leaving.insert(service.clone(), gives);
         }
-        self.under_way.insert(service, UnderWay { uid, planned: true });
+        self.under_way.insert(service, UnderWay { uid, planned: true, failed: false });
         Job { view: current, base, write, events }
     }
 
@@ -283,9 +286,17 @@ impl Applier {
         self.queue.len()
     }
 
-    /// Returns how many writes are under way.
+    /// Records that a write has failed for reasons of the server, and that it may have been carried out all the same.
+    pub(super) fn failed(&mut self, service: &ServiceId) {
+        if let Some(write) = self.under_way.get_mut(service) {
+            write.failed = true;
+        }
+    }
+
+    /// Returns how many writes are under way that have not failed: those that have may go on failing, and must not take the places
+    /// of others.
     pub(super) fn under_way(&self) -> usize {
-        self.under_way.len()
+        self.under_way.values().filter(|write| !write.failed).count()
     }
 }
 

@@ -19,29 +19,50 @@ use crate::snapshot::ServiceView;
 
 /// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
 const OCCURRENCES: usize = 8_192;
-/// How long a write that failed for reasons of the server waits before it is sent again.
-const RESEND: Duration = Duration::from_millis(500);
+/// How long a write that failed for reasons of the server waits before it is sent again; doubles up to the longest.
+const FIRST_RESEND: Duration = Duration::from_millis(500);
+const LONGEST_RESEND: Duration = Duration::from_secs(30);
 
-/// A write that was settled, and what to report of it.
-pub(super) type Settlement = (ServiceId, Outcome, Vec<ServiceEvent>);
+/// What came of sending a write.
+pub(super) enum Sent {
+    /// It is settled.
+    Settled {
+        service: ServiceId,
+        outcome: Outcome,
+        /// What to report of it.
+        events: Vec<ServiceEvent>,
+    },
+    /// It failed for reasons of the server, and may have been carried out all the same.
+    Failed(Job),
+}
 
-/// Sends a write until it is settled.
-pub(super) async fn carry_out(writer: Arc<Writer>, meters: Meters, job: Job) -> Settlement {
+/// Sends a write once.
+pub(super) async fn carry_out(writer: Arc<Writer>, meters: Meters, job: Job) -> Sent {
+    let result = writer.send(patch::request(&job, Timestamp::now())).await;
+    meters.wrote(Kind::Service, &result);
+    let outcome = match result {
+        Ok(written) => Outcome::Accepted(written.version),
+        Err(error) if error.is_conflict() => Outcome::Conflict,
+        Err(error) if error.is_not_found() => Outcome::Gone,
+        Err(WriteError::Refused(status)) => Outcome::Refused(status),
+        Err(error @ (WriteError::Busy(_) | WriteError::Unknown { .. })) => {
+            tracing::warn!(service = %job.view.id, %error, "writing again");
+            return Sent::Failed(job);
+        }
+    };
+    Sent::Settled { service: job.view.id, outcome, events: job.events }
+}
+
+/// Sends a write that has failed, at growing intervals, until it is settled.
+pub(super) async fn insist(writer: Arc<Writer>, meters: Meters, mut job: Job) -> Sent {
+    let mut pause = FIRST_RESEND;
     loop {
-        let result = writer.send(patch::request(&job, Timestamp::now())).await;
-        meters.wrote(Kind::Service, &result);
-        let outcome = match result {
-            Ok(written) => Outcome::Accepted(written.version),
-            Err(error) if error.is_conflict() => Outcome::Conflict,
-            Err(error) if error.is_not_found() => Outcome::Gone,
-            Err(WriteError::Refused(status)) => Outcome::Refused(status),
-            Err(error @ (WriteError::Busy(_) | WriteError::Unknown { .. })) => {
-                tracing::warn!(service = %job.view.id, %error, "writing again");
-                tokio::time::sleep(RESEND).await;
-                continue;
-            }
-        };
-        return (job.view.id, outcome, job.events);
+        tokio::time::sleep(pause).await;
+        match carry_out(writer.clone(), meters.clone(), job).await {
+            Sent::Failed(again) => job = again,
+            settled @ Sent::Settled { .. } => return settled,
+        }
+        pause = (pause * 2).min(LONGEST_RESEND);
     }
 }
 

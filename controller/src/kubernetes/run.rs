@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::apply::{Applier, Outcome};
 use super::clerk::{self, Desk};
 use super::cluster::{Cluster, ClusterEvent, Seen};
-use super::errands::{self, Settlement};
+use super::errands::{self, Sent};
 use super::lease::{Candidacy, Standing, stand};
 use super::meters::Meters;
 use super::report::Situation;
@@ -159,8 +159,9 @@ struct Leader {
     applier: Applier,
     changes: mpsc::Receiver<ClusterEvent>,
     writer: Arc<Writer>,
+    /// How many writes may be under way that have not failed.
     in_flight: usize,
-    writes: JoinSet<Settlement>,
+    writes: JoinSet<Sent>,
     occurrences: mpsc::Sender<Occurrence>,
     /// The latest plan, its changes taken out.
     planned: Arc<Plan>,
@@ -294,8 +295,16 @@ impl Leader {
         self.meters.waiting(self.applier.queued());
     }
 
-    fn settle(&mut self, written: Result<Settlement, tokio::task::JoinError>) {
-        let Ok((service, outcome, events)) = written else { return };
+    fn settle(&mut self, sent: Result<Sent, tokio::task::JoinError>) {
+        let (service, outcome, events) = match sent {
+            Ok(Sent::Settled { service, outcome, events }) => (service, outcome, events),
+            Ok(Sent::Failed(job)) => {
+                self.applier.failed(&job.view.id);
+                self.writes.spawn(errands::insist(self.writer.clone(), self.meters.clone(), job));
+                return;
+            }
+            Err(_) => return,
+        };
         match &outcome {
             Outcome::Accepted(_) => {
                 for event in events {
@@ -324,9 +333,16 @@ impl Leader {
     /// Waits for the writes under way; what was only planned is left to the successor.
     async fn finish(mut self) {
         self.tasks.abort_all();
-        let all = async { while self.writes.join_next().await.is_some() {} };
+        let all = async {
+            while let Some(written) = self.writes.join_next().await {
+                self.settle(written);
+            }
+        };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::warn!(writes = self.writes.len(), "leaving with writes unanswered");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,6 +192,20 @@ fn a_swap_is_not_held_up_by_a_service_that_rests() {
 }
 
 #[test]
+fn a_write_that_failed_takes_no_place_and_what_it_gives_up_is_not_free() {
+    let mut office = Office::of(&[("old", &["192.0.2.1"]), ("new", &[]), ("a", &["192.0.2.2"]), ("b", &["192.0.2.3"])]);
+    office.plan(&[("old", &[])]);
+    assert_eq!(office.all(), ["old"]);
+    office.applier.failed(&id("old"));
+    assert_eq!(office.applier.under_way(), 0);
+    office.plan(&[("new", &["192.0.2.1"]), ("a", &["192.0.2.3"]), ("b", &["192.0.2.2"])]);
+    let swap = office.all();
+    assert!(swap == ["a"] || swap == ["b"], "a swap does not wait for it: {swap:?}");
+    office.settle("old", &Outcome::Accepted(Version(2)));
+    assert_eq!(office.all(), ["new"]);
+}
+
+#[test]
 fn what_is_refused_rests_longer_each_time_and_holds_up_nobody() {
     let mut office = Office::of(&[("bad", &[]), ("good", &[])]);
     let mut rest = FIRST_REST;
