@@ -126,6 +126,8 @@ struct Follower<E, F> {
     streams: bool,
     /// Where to go on; none means from a list.
     from: Option<Version>,
+    /// Whether the server has said anything on the connection that is or was the last.
+    heard: bool,
 }
 
 impl<T> Event<T> {
@@ -154,28 +156,32 @@ impl Watch {
         E: Send,
     {
         let mut backoff = Backoff::default();
-        let mut follower = Follower { client, watch: self, sender, wrap, streams: true, from: None };
+        let mut follower = Follower { client, watch: self, sender, wrap, streams: true, from: None, heard: false };
         loop {
             let began = Instant::now();
-            let error = match follower.once().await {
+            let ended = follower.once().await;
+            let steady = began.elapsed() >= STEADY;
+            if steady {
+                backoff.reset();
+            }
+            let asked = match ended {
                 Ok(Sent::Nobody) => return,
-                Ok(Sent::Yes) => {
+                Ok(Sent::Yes) if steady || follower.heard => {
                     backoff.reset();
                     continue;
                 }
-                Err(error) => error,
+                // Whatever stands in for the server would be asked again without end.
+                Ok(Sent::Yes) => None,
+                Err(error) if follower.adapt(&error) => continue,
+                Err(error) => {
+                    let asked = if let WatchError::Status(status) = &error { status.retry_after } else { None };
+                    tracing::warn!(collection = %follower.watch.collection, %error, "watch lost");
+                    if let Sent::Nobody = follower.tell(Event::Lost(error)).await {
+                        return;
+                    }
+                    asked
+                }
             };
-            if follower.adapt(&error) {
-                continue;
-            }
-            if began.elapsed() >= STEADY {
-                backoff.reset();
-            }
-            let asked = if let WatchError::Status(status) = &error { status.retry_after } else { None };
-            tracing::warn!(collection = %follower.watch.collection, %error, "watch lost");
-            if let Sent::Nobody = follower.tell(Event::Lost(error)).await {
-                return;
-            }
             let pause = tokio::time::sleep(backoff.next(asked));
             tokio::select! {
                 () = pause => {}
@@ -207,6 +213,7 @@ impl<E, F> Follower<E, F> {
         {
             return Ok(Sent::Nobody);
         }
+        self.heard = false;
         let mut lines = self.open().await?;
         if self.from.is_none()
             && let Sent::Nobody = self.tell(Event::Relisting).await
@@ -222,6 +229,7 @@ impl<E, F> Follower<E, F> {
                 () = self.sender.closed() => return Ok(Sent::Nobody),
             };
             let Some(line) = line else { return Ok(Sent::Yes) };
+            self.heard = true;
             if let Sent::Nobody = self.line(&line).await? {
                 return Ok(Sent::Nobody);
             }

@@ -76,6 +76,18 @@ async fn a_watch_that_the_server_ends_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_watch_that_ends_again_and_again_without_a_word_is_opened_less_and_less_often() {
+    let silent = || Reply::ended("");
+    let server =
+        Server::start([Reply::ended(&list_end(5)), silent(), silent(), silent(), Reply::open(&added("a", 9, 1))]).await;
+    let began = Instant::now();
+    let events = follow(&server, 8).await;
+    assert_eq!(events[3..7], [Event::Connected, Event::Connected, Event::Connected, Event::Connected]);
+    // The least that jitter leaves of 200, 400 and 800 ms.
+    assert!(began.elapsed() >= Duration::from_millis(700), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn an_expired_version_begins_a_new_list_without_a_word_of_loss() {
     let expired = line("ERROR", r#"{"code":410,"reason":"Expired","message":"too old"}"#);
     let first = format!("{}{expired}", list_end(5));
