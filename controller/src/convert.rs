@@ -96,13 +96,15 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
     let core::Service { metadata, spec, status } = service;
     let ServiceAnnotations { address_pool, load_balancer_ips, allow_shared_ip, legacy } =
         ServiceAnnotations::read(&metadata.annotations);
+    let is_load_balancer = spec.kind == core::ServiceType::LoadBalancer;
     ServiceView {
         id: id_of(service),
         uid: Uid::from(metadata.uid.as_deref().unwrap_or_default()),
         version: ResourceVersion::default(),
         created: Created(metadata.creation_timestamp.map_or(0, |time| time.as_second())),
-        is_load_balancer: spec.kind == core::ServiceType::LoadBalancer,
-        class_is_ours: load_balancer_class::handles(lb_class, spec.load_balancer_class.as_deref()),
+        is_load_balancer,
+        // A Service loses its class with its type, so nobody knows whose one of another type was.
+        class_is_ours: !is_load_balancer || load_balancer_class::handles(lb_class, spec.load_balancer_class.as_deref()),
         cluster_ips: cluster_ips(spec),
         family_policy: match spec.ip_family_policy {
             Some(core::IpFamilyPolicy::PreferDualStack) => FamilyPolicy::PreferDualStack,

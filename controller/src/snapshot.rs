@@ -38,7 +38,7 @@ pub struct ServiceView {
     pub created: Created,
     /// Whether its type is LoadBalancer.
     pub is_load_balancer: bool,
-    /// Whether its `loadBalancerClass` is ours. Services of a foreign class are left alone entirely.
+    /// Whether its `loadBalancerClass` is ours, or none because of its type. Services of a foreign class are left alone entirely.
     pub class_is_ours: bool,
     /// `spec.clusterIPs` as written; they decide the families, not `spec.ipFamilies`.
     pub cluster_ips: Vec<String>,

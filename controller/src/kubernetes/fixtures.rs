@@ -63,7 +63,12 @@ pub(super) fn pool(name: &str, addresses: &[&str]) -> ClusterEvent {
 
 /// Returns a cluster in which everything was listed: these pools and nothing else.
 pub(super) fn cluster(pools: Vec<ClusterEvent>) -> Cluster {
-    let mut cluster = Cluster::new(NAMESPACE, "");
+    cluster_of_class("", pools)
+}
+
+/// Returns such a cluster for a program that serves a class of load balancers.
+pub(super) fn cluster_of_class(lb_class: &str, pools: Vec<ClusterEvent>) -> Cluster {
+    let mut cluster = Cluster::new(NAMESPACE, lb_class);
     pools.into_iter().for_each(|pool| drop(cluster.take(pool)));
     let configuration = [
         ConfigurationEvent::Pool(Event::Listed),

@@ -92,7 +92,7 @@ impl ServiceObject {
 
     /// Returns what allocation needs of the Service, or nothing if it has nothing to do with us.
     ///
-    /// Of a Service of another type only what we wrote earlier matters, and the pool annotation tells that.
+    /// Of a Service of another type only what we wrote earlier matters, and the pool annotation and our condition tell that.
     pub(super) fn view(self, version: ResourceVersion, lb_class: &str) -> Option<ServiceView> {
         let Self { metadata, spec, status: Status { load_balancer, conditions } } = self;
         let ServiceMetadata {

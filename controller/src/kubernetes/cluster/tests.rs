@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kubernetes::fixtures::{applied, cluster, id, ip, pool, service, told};
+use crate::kubernetes::fixtures::{applied, cluster, cluster_of_class, id, ip, pool, service, told};
 use crate::ledger::StatusWrite;
 
 fn seen(cluster: &mut Cluster, object: &Value, version: u64) -> Option<String> {
@@ -104,6 +104,29 @@ fn what_a_relist_does_not_mention_is_gone() {
     seen(&mut cluster, &service("kept", &[]), 2);
     cluster.take(ClusterEvent::Service(Event::Listed));
     assert_eq!(addresses(&mut cluster, "kept"), [ip("192.0.2.0")]);
+}
+
+#[test]
+fn a_service_that_loses_its_class_with_its_type_is_cleared_and_one_that_never_was_ours_is_left_alone() {
+    let mut cluster = cluster_of_class("example.com/ours", vec![pool("lan", &["192.0.2.0/30"])]);
+    let ours = |mut object: Value| {
+        object["spec"]["loadBalancerClass"] = json!("example.com/ours");
+        object
+    };
+    let of_another_type = |mut object: Value| {
+        object["spec"]["type"] = json!("ClusterIP");
+        object
+    };
+    seen(&mut cluster, &ours(service("changed", &["192.0.2.0"])), 1);
+    seen(&mut cluster, &service("foreign", &["192.0.2.1"]), 2);
+    seen(&mut cluster, &of_another_type(service("inner", &[])), 3);
+    assert!(cluster.plan().expect("it is the first").changes.is_empty());
+
+    seen(&mut cluster, &of_another_type(service("changed", &["192.0.2.0"])), 4);
+    let plan = cluster.plan().expect("the type is another one");
+    let [change] = plan.changes.as_slice() else { panic!("{:?}", plan.changes) };
+    assert_eq!((&change.service, change.gives.as_slice()), (&id("changed"), [ip("192.0.2.0")].as_slice()));
+    assert_eq!((&change.write.pool, &change.write.condition), (&None, &None));
 }
 
 #[test]
