@@ -71,7 +71,8 @@ impl Default for Observed {
     }
 }
 
-/// Runs until `stop` is ready, then finishes the writes under way, leaves the lead to another replica and returns.
+/// Runs until `stop` is ready, then finishes the writes under way, leaves the lead to another replica and returns. If some of them
+/// are not answered in time, the lead is left to run out.
 ///
 /// # Errors
 /// Fails when there is no usable configuration for the API server, and when the lead is lost: whoever supervises the process
@@ -114,8 +115,13 @@ pub async fn run(
             () = led => {}
         }
     }
-    if let Some(leader) = leader {
-        leader.finish().await;
+    if let Some(leader) = leader
+        && !leader.finish().await
+    {
+        // A write that is still on its way must not arrive after the successor's first list.
+        office.abort();
+        let _ = office.await;
+        return Ok(());
     }
     // An office that is gone has nothing to resign from.
     let _ = resign.send(());
@@ -330,17 +336,19 @@ impl Leader {
         }
     }
 
-    /// Waits for the writes under way; what was only planned is left to the successor.
-    async fn finish(mut self) {
+    /// Waits for the writes under way; what was only planned is left to the successor. Returns whether all were settled in time.
+    async fn finish(mut self) -> bool {
         self.tasks.abort_all();
         let all = async {
             while let Some(written) = self.writes.join_next().await {
                 self.settle(written);
             }
         };
-        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+        let settled = tokio::time::timeout(FAREWELL, all).await.is_ok();
+        if !settled {
             tracing::warn!(writes = self.writes.len(), "leaving with writes unanswered");
         }
+        settled
     }
 }
 

@@ -71,3 +71,11 @@ async fn a_service_is_served_while_writes_to_many_others_fail_for_ever() {
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), all).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_leader_that_leaves_says_whether_its_writes_were_answered() {
+    let (answered, _) = leader(server(|_| Some(StatusCode::OK)), ["a".to_owned()]);
+    assert!(answered.finish().await);
+    let (unanswered, _) = leader(server(|_| None), ["a".to_owned()]);
+    assert!(!unanswered.finish().await);
+}
