@@ -7,6 +7,8 @@ mod admission;
 mod doors;
 mod observed;
 mod paths;
+#[cfg(test)]
+mod ports;
 mod supervisor;
 mod tables;
 

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
 use super::*;
+use crate::drivers::routing::ports::Reserved;
 use crate::drivers::routing::{Config, PeerObserved, Routing, RoutingObserved};
 use crate::net::links::Link;
 use crate::peers::{PeerFault, PeerRefused, RouterId};
@@ -97,13 +98,14 @@ fn the_router_of_an_unnumbered_link_belongs_to_its_peer() {
 struct House {
     routing: Routing,
     port: u16,
+    _reserved: Reserved,
 }
 
 impl House {
     fn build() -> Self {
-        let port = std::net::TcpListener::bind((HERE, 0)).unwrap().local_addr().unwrap().port();
+        let reserved = Reserved::new();
         let config = Config { drain_time: Duration::ZERO, leave_time: Duration::ZERO };
-        Self { routing: Routing::start(config).unwrap(), port }
+        Self { routing: Routing::start(config).unwrap(), port: reserved.port, _reserved: reserved }
     }
 
     /// Returns a connection from 127.0.0.`last`, as soon as the port is open.

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::drivers::routing::ports::Reserved;
 use crate::net::tcp::{Dial, dial};
 
 fn guest(last: u8, key: Option<&str>, ttl: bgp::TimeToLive) -> Guest {
@@ -10,11 +11,6 @@ fn guest(last: u8, key: Option<&str>, ttl: bgp::TimeToLive) -> Guest {
 
 fn ttl(send: u8, minimum: Option<u8>) -> bgp::TimeToLive {
     bgp::TimeToLive { send, minimum }
-}
-
-/// Returns a port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn door(port: u16) -> Door {
@@ -43,7 +39,8 @@ fn a_socket_is_as_strict_as_its_most_lenient_guest_and_knows_every_password() {
 
 #[tokio::test]
 async fn a_door_is_open_only_while_somebody_is_expected() {
-    let port = free_port();
+    let reserved = Reserved::new();
+    let port = reserved.port;
     let (mut doors, now) = (Doors::default(), Instant::now());
     doors.update(&wanted(port, &[guest(1, None, ttl(64, None))]), now);
     assert_eq!(doors.fault(&door(port)), None);
@@ -60,8 +57,9 @@ async fn a_door_is_open_only_while_somebody_is_expected() {
 
 #[tokio::test]
 async fn a_door_that_somebody_else_holds_is_named_and_tried_again() {
-    let held = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let port = held.local_addr().unwrap().port();
+    let reserved = Reserved::new();
+    let port = reserved.port;
+    let held = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
     let (mut doors, now) = (Doors::default(), Instant::now());
     let guests = wanted(port, &[guest(1, None, ttl(64, None))]);
     doors.update(&guests, now);
@@ -76,7 +74,8 @@ async fn a_door_that_somebody_else_holds_is_named_and_tried_again() {
 
 #[tokio::test]
 async fn a_new_password_replaces_the_socket_at_once() {
-    let port = free_port();
+    let reserved = Reserved::new();
+    let port = reserved.port;
     let (mut doors, now) = (Doors::default(), Instant::now());
     let loopback =
         |key| Guest { sources: IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST)), ..guest(1, key, ttl(64, None)) };
