@@ -11,7 +11,7 @@ use clarion::demo::{
     example,
     network::{Bridge, Mac},
     report::Report,
-    watch::Sightings,
+    watch::{Sightings, Watcher},
 };
 
 use crate::{Client, Lab, Manifests, Node};
@@ -105,11 +105,7 @@ impl Cluster {
 
     /// Waits until a newcomer gets an answer for each of these addresses.
     pub fn wait_for_answers(&self, vips: &[IpAddr]) {
-        let watcher = self.newcomer.newcomer(vips);
-        self.lab.eventually(SOON, "every address is answered", || {
-            let sightings = watcher.so_far();
-            vips.iter().all(|vip| sightings.latest(*vip).is_some())
-        });
+        self.wait_for(&self.newcomer.newcomer(vips), vips);
     }
 
     /// Returns who answers for each address now, after it has seen that no other does.
@@ -154,11 +150,19 @@ impl Cluster {
         self.lab.eventually(SOON, "the wire is whole again", || self.client.reaches(own));
     }
 
-    /// Watches every address as a newcomer for some time.
+    /// Watches every address as a newcomer for some time, and on until each was answered: on a busy machine an answer may be late.
     pub fn observe(&self, time: Duration) -> Sightings {
         let watcher = self.newcomer.newcomer(&self.vips);
         thread::sleep(time);
+        self.wait_for(&watcher, &self.vips);
         watcher.stop()
+    }
+
+    fn wait_for(&self, watcher: &Watcher, vips: &[IpAddr]) {
+        self.lab.eventually(SOON, "every address is answered", || {
+            let sightings = watcher.so_far();
+            vips.iter().all(|vip| sightings.latest(*vip).is_some())
+        });
     }
 }
 
