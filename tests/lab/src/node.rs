@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clarion::demo::{
@@ -16,6 +16,9 @@ use clarion::demo::{
 };
 
 use crate::{VIPS_V4, VIPS_V6, target_directory};
+
+/// How long a speaker may take to give a page, on a machine that does much else.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// How long an orderly stop may take.
 const STOP: Duration = Duration::from_secs(5);
@@ -109,11 +112,27 @@ impl Node {
     }
 
     /// Returns the sum of a metric's samples whose labels contain every one of `labels`, written as `name="value"`.
+    ///
+    /// # Panics
+    ///
+    /// When the speaker gives no metrics for a long time.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let text = self.speaker().page(&self.host, "/metrics").unwrap_or_default();
+        let start = Instant::now();
+        loop {
+            if let Some(sum) = self.try_metric(name, labels) {
+                return sum;
+            }
+            assert!(start.elapsed() < ANSWER, "the speaker on {} gives no metrics", self.host.name());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Returns the same, or nothing if the speaker gives no metrics at the moment.
+    pub fn try_metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let text = self.speaker().page(&self.host, "/metrics").ok()?;
         let samples = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
         let matching = samples.filter(|line| labels.iter().all(|label| line.contains(label)));
-        matching.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        Some(matching.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
     /// Returns the first fault in the speaker's status that contains `text`.

@@ -118,7 +118,7 @@ fn bfd_takes_the_route_of_a_node_that_was_cut_off() {
     scene.peer("tor", "peerASN: 65000, peerAddress: 192.0.2.12, connectTime: 1s, bfdProfile: fast");
     scene.start();
     scene.expect_route();
-    let up = || scene.nodes[0].metric("metallb_bfd_session_up", &[]) == 1.0;
+    let up = || scene.nodes[0].try_metric("metallb_bfd_session_up", &[]) == Some(1.0);
     scene.lab.eventually(SOON, "BFD is up", || up() && bird.ask("show bfd sessions").contains("Up"));
 
     scene.nodes[0].cut();

@@ -209,7 +209,7 @@ fn bfd_comes_and_goes_and_the_session_stays() {
     let begun = since(&bird);
 
     scene.peer("tor", &with_bfd);
-    let up = || scene.nodes[0].metric("metallb_bfd_session_up", &[]) == 1.0;
+    let up = || scene.nodes[0].try_metric("metallb_bfd_session_up", &[]) == Some(1.0);
     scene.lab.eventually(SOON, "BFD is up at both ends", || up() && bird.ask("show bfd sessions").contains("Up"));
     assert_eq!(since(&bird), begun, "BFD came without a new session");
     let established = || scene.nodes[0].metric("clarion_bgp_sessions_established_total", &[]);

@@ -193,8 +193,8 @@ fn bfd_with_frr_negotiates_both_directions_and_echoes() {
         .all(|word| seen.contains(word))
     });
     profile(&scene, &format!("{{{intervals}, echoMode: true, echoInterval: 100}}"));
-    let echoes = || scene.nodes[0].metric("metallb_bfd_echo_packet_input", &[]);
-    scene.lab.eventually(SOON, "echoes come back", || echoes() > 0.0);
+    let echoes = || scene.nodes[0].try_metric("metallb_bfd_echo_packet_input", &[]);
+    scene.lab.eventually(SOON, "echoes come back", || echoes() > Some(0.0));
     let asks_for = |interval: &str| seen().contains(&format!("\"remote-echo-receive-interval\":{interval}"));
     scene.lab.always(A_WHILE, "a node that does not forward asks for none", || asks_for("0"));
     scene.nodes[0].host.set("ipv4/conf/eth0/forwarding", "1").expect("a host can forward");
@@ -231,8 +231,8 @@ fn bfd_watches_a_router_behind_another_one() {
         "peerASN: 65000, peerAddress: 203.0.113.2, ebgpMultiHop: true, connectTime: 1s, bfdProfile: watch",
     );
     scene.start();
-    let discards = || scene.nodes[0].metric("clarion_bfd_discards_total", &[]);
-    scene.lab.eventually(SOON, "what has come from too far away is discarded", || discards() > 0.0);
+    let discards = || scene.nodes[0].try_metric("clarion_bfd_discards_total", &[]);
+    scene.lab.eventually(SOON, "what has come from too far away is discarded", || discards() > Some(0.0));
     let up = || scene.observed("far").is_some_and(|peer| peer.bfd.as_deref() == Some("Up"));
     scene.lab.always(A_WHILE, "and never counts", || !up());
     watch(&scene, 63);

@@ -89,7 +89,7 @@ impl Fabric {
     }
 
     fn expect_bfd(&self) {
-        let all_up = || self.scene.nodes.iter().all(|node| node.metric("metallb_bfd_session_up", &[]) == 1.0);
+        let all_up = || self.scene.nodes.iter().all(|node| node.try_metric("metallb_bfd_session_up", &[]) == Some(1.0));
         self.scene.lab.eventually(SOON, "BFD is up with every node", all_up);
     }
 

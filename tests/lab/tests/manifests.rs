@@ -39,7 +39,7 @@ fn one_bad_file_among_fifty_good_ones_changes_nothing_else_and_is_named_with_its
     assert_eq!(cluster.owners(), before);
 
     manifests.write("bad.yaml", "# Nothing.\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: good\n");
-    cluster.lab.eventually(SOON, "the fault is gone", || node.metric("clarion_config_faults", &[]) == 0.0);
+    cluster.lab.eventually(SOON, "the fault is gone", || node.try_metric("clarion_config_faults", &[]) == Some(0.0));
     assert_eq!(cluster.owners(), before);
 }
 
@@ -114,7 +114,7 @@ fn a_node_with_another_key_is_counted_and_left_to_itself() {
         cluster
             .nodes
             .iter()
-            .all(|node| node.metric("clarion_heartbeats_refused_total", &["reason=\"unknown_key\""]) > 10.0)
+            .all(|node| node.try_metric("clarion_heartbeats_refused_total", &["reason=\"unknown_key\""]) > Some(10.0))
     });
     let live = |number: usize| cluster.nodes[number].metric("clarion_members", &["state=\"live\""]);
     assert_eq!([live(0), live(1), live(2)], [1.0, 1.0, 0.0]);
@@ -124,7 +124,7 @@ fn a_node_with_another_key_is_counted_and_left_to_itself() {
     });
     // A key is what makes a speaker one of ours, so the other one is a stranger who claims the address.
     cluster.lab.eventually(SOON, "the conflict is told", || {
-        cluster.nodes.iter().any(|node| node.metric("clarion_layer2_conflict", &[]) > 0.0)
+        cluster.nodes.iter().any(|node| node.try_metric("clarion_layer2_conflict", &[]) > Some(0.0))
     });
     assert!(cluster.nodes.iter().all(|node| node.status().is_some()), "nobody has crashed");
 

@@ -32,8 +32,8 @@ fn one_node_answers_on_a_switch_without_multicast_when_heartbeats_are_unicast() 
     for node in &mut cluster.nodes {
         cluster.lab.speaker(node, manifests.path()).arguments(&["--heartbeat-unicast"]).start();
     }
-    let live = |number: usize| cluster.nodes[number].metric("clarion_members", &["state=\"live\""]);
-    cluster.lab.eventually(SOON, "everybody hears everybody", || (0..3).all(|number| live(number) == 2.0));
+    let live = |number: usize| cluster.nodes[number].try_metric("clarion_members", &["state=\"live\""]);
+    cluster.lab.eventually(SOON, "everybody hears everybody", || (0..3).all(|number| live(number) == Some(2.0)));
     cluster.settle(1);
     cluster.owners();
     let outcome = cluster.strike(|node| node.kill());
