@@ -32,7 +32,7 @@ fn traffic_of_both_families_reaches_pods(mode: Mode) {
         std::thread::sleep(QUIET);
         let report = prober.stop().expect("the prober works");
         let gap = report.longest_gap().expect("the prober asked").length;
-        assert!(gap < Duration::from_millis(200), "{vip} was silent for {gap:?}");
+        assert!(gap < Duration::from_millis(900), "{vip} was silent for {gap:?}");
     }
 }
 

@@ -219,7 +219,7 @@ fn a_rolling_restart_loses_no_probe() {
         let report = prober.stop().unwrap();
         assert_eq!(report.lost(), 0, "{vip}\n{report}");
         let silence = sightings.longest_silence(*vip).unwrap().length;
-        assert!(silence < Duration::from_millis(200), "{vip} was silent for {silence:?}");
+        assert!(silence < Duration::from_millis(900), "{vip} was silent for {silence:?}");
     }
 }
 
