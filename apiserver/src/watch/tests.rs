@@ -2,7 +2,7 @@ mod server;
 
 use serde::Deserialize;
 use server::{Reply, Server};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 
@@ -35,10 +35,18 @@ fn applied(name: &str, version: u64, size: u32) -> Event<Thing> {
 
 /// Follows a server that answers as scripted, and returns the first events.
 async fn follow(server: &Server, count: usize) -> Vec<Event<Thing>> {
-    let (sender, mut receiver) = mpsc::channel(16);
+    next(&mut begin(server), count).await
+}
+
+fn begin(server: &Server) -> mpsc::Receiver<Event<Thing>> {
+    let (sender, receiver) = mpsc::channel(16);
     let collection = Collection::everywhere("v1", "things").fields("spec.type=Big");
     let watch = Watch { collection, freshness: Freshness::Quorum };
     tokio::spawn(watch.follow(server.client(), sender, |event: Event<Thing>| event));
+    receiver
+}
+
+async fn next(receiver: &mut mpsc::Receiver<Event<Thing>>, count: usize) -> Vec<Event<Thing>> {
     let mut events = Vec::new();
     while events.len() < count {
         let event = tokio::time::timeout(Duration::from_secs(20), receiver.recv()).await;
@@ -145,10 +153,14 @@ async fn a_refusal_is_told_in_the_servers_words_and_tried_again() {
 
 #[tokio::test]
 async fn a_list_that_breaks_off_begins_again_from_the_start() {
-    let server = Server::start([Reply::broken(&added("a", 3, 1)), Reply::open(&list_end(5))]).await;
-    let events = follow(&server, 7).await;
-    assert!(matches!(events[3], Event::Lost(WatchError::Connection(_))), "{events:?}");
-    assert_eq!(events[4..], [Event::Relisting, Event::Connected, Event::Listed]);
+    let (sever, severed) = oneshot::channel();
+    let server = Server::start([Reply::broken(&added("a", 3, 1), severed), Reply::open(&list_end(5))]).await;
+    let mut receiver = begin(&server);
+    assert_eq!(next(&mut receiver, 3).await, [Event::Relisting, Event::Connected, applied("a", 3, 1)]);
+    sever.send(()).unwrap();
+    let events = next(&mut receiver, 4).await;
+    assert!(matches!(events[0], Event::Lost(WatchError::Connection(_))), "{events:?}");
+    assert_eq!(events[1..], [Event::Relisting, Event::Connected, Event::Listed]);
     assert!(server.asked()[1].contains("sendInitialEvents=true"));
 }
 

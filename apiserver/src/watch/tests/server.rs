@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
@@ -30,8 +31,8 @@ enum End {
     Ended,
     /// It stays open without another word.
     Open,
-    /// The stream is reset.
-    Broken,
+    /// The stream is reset as soon as the test says so: before it has seen what was sent, the reset would drop that too.
+    Broken(oneshot::Receiver<()>),
 }
 
 impl Reply {
@@ -43,8 +44,8 @@ impl Reply {
         Self { status: 200, pieces: vec![Bytes::from(text.to_owned())], end: End::Ended }
     }
 
-    pub(super) fn broken(text: &str) -> Self {
-        Self { end: End::Broken, ..Self::ended(text) }
+    pub(super) fn broken(text: &str, when: oneshot::Receiver<()>) -> Self {
+        Self { end: End::Broken(when), ..Self::ended(text) }
     }
 
     pub(super) fn status(status: u16, text: &str) -> Self {
@@ -60,10 +61,9 @@ impl Reply {
         let body = match self.end {
             End::Ended => pieces.boxed(),
             End::Open => pieces.chain(stream::pending()).boxed(),
-            End::Broken => {
+            End::Broken(when) => {
                 let reset = async {
-                    // What was sent has to leave before the stream is reset, which drops whatever waits.
-                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    when.await.expect("the test says when");
                     Err(std::io::ErrorKind::ConnectionReset.into())
                 };
                 pieces.chain(stream::once(reset)).boxed()
