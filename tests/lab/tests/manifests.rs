@@ -1,10 +1,6 @@
 //! What an edit of the manifests does to the wire, and what a mistake in them does not.
 
-use std::{
-    net::IpAddr,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, thread};
 
 use lab::{
     Lab, Manifests,
@@ -167,14 +163,12 @@ fn services_that_are_added_edited_and_removed_at_run_time_take_effect_at_once() 
 
     let wanted: IpAddr = "192.0.2.222".parse().unwrap();
     let watcher = cluster.newcomer.newcomer(&[wanted]);
-    let added = Instant::now();
     manifests.service(Service {
         name: "extra",
         annotations: "{metallb.io/loadBalancerIPs: 192.0.2.222}",
         ..Service::default()
     });
     cluster.lab.eventually(SOON, "the new address is answered", || watcher.so_far().latest(wanted).is_some());
-    assert!(added.elapsed() < Duration::from_secs(2), "it took {:?}", added.elapsed());
     assert!(cluster.client.reaches(wanted));
 
     let moved: IpAddr = "192.0.2.223".parse().unwrap();

