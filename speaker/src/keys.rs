@@ -36,11 +36,31 @@ pub enum KeysError {
     },
 }
 
+/// The keys in use: a Secret that is lost or spoilt takes none away, for all nodes would fall silent at once.
+#[derive(Debug, Default)]
+pub struct KeysInUse(Option<KeyRing>);
+
+impl KeysInUse {
+    /// Reads the Secret in `namespace`, and returns the keys with what is wrong with it, in words.
+    ///
+    /// There are none before it could be read once; there is no fallback to heartbeats that anybody can forge.
+    pub fn read(&mut self, secrets: &[&Secret], namespace: &str) -> (Option<KeyRing>, Option<String>) {
+        let fault = match key_ring(secrets, namespace) {
+            Ok(keys) => {
+                self.0 = Some(keys);
+                None
+            }
+            Err(error) if self.0.is_some() => {
+                Some(format!("the key of the heartbeats stays what it was, and a node that starts has none: {error}"))
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        (self.0.clone(), fault)
+    }
+}
+
 /// Reads the keys out of the Secret in `namespace`.
-///
-/// # Errors
-/// Says what is missing or too weak; there is no fallback to heartbeats that anybody can forge.
-pub fn key_ring(secrets: &[&Secret], namespace: &str) -> Result<KeyRing, KeysError> {
+fn key_ring(secrets: &[&Secret], namespace: &str) -> Result<KeyRing, KeysError> {
     let secret = secrets
         .iter()
         .find(|secret| secret.metadata.name == SECRET && secret.metadata.namespace.as_deref() == Some(namespace))

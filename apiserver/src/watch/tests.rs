@@ -157,7 +157,7 @@ async fn a_list_that_breaks_off_begins_again_from_the_start() {
     let server = Server::start([Reply::broken(&added("a", 3, 1), severed), Reply::open(&list_end(5))]).await;
     let mut receiver = begin(&server);
     assert_eq!(next(&mut receiver, 3).await, [Event::Relisting, Event::Connected, applied("a", 3, 1)]);
-    sever.send(()).unwrap();
+    sever.send(()).expect("the requests end with the test");
     let events = next(&mut receiver, 4).await;
     assert!(matches!(events[0], Event::Lost(WatchError::Connection(_))), "{events:?}");
     assert_eq!(events[1..], [Event::Relisting, Event::Connected, Event::Listed]);

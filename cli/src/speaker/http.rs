@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use speaker::kubernetes::Planned;
-use speaker::{Observer, RoutingObserver};
+use speaker::{Observer, RoutingObserver, WireObserved};
 use tokio::sync::watch;
 
 use super::report::{self, Decided};
@@ -50,16 +50,19 @@ pub(super) fn local(source: Source) -> Router {
 }
 
 async fn status(State(source): State<Source>) -> Response {
-    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
-    let decided = source.decided();
-    axum::Json(decided.status(&links, &peers)).into_response()
+    let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
+    let mut status = source.decided().status(&wire.links, &peers);
+    status.faults.extend(wire.faults);
+    axum::Json(status).into_response()
 }
 
 /// Ready means that everything is known, every wire was heard long enough to own addresses, and the node was able to forward once.
 ///
 /// A rollout waits for it: a new version, or a flag, with which a node would announce nothing goes no further than that node.
 async fn ready(State(source): State<Source>) -> Response {
-    let links = source.wire.observe().await;
+    let WireObserved { links, faults } = source.wire.observe_all().await;
+    // One odd link among others holds up no rollout.
+    let unserved = (links.is_empty() && !faults.is_empty()).then(|| faults.join("\n"));
     let listening: Vec<&str> = links
         .iter()
         .filter(|link| link.phase == members::PhaseView::Listening)
@@ -67,16 +70,16 @@ async fn ready(State(source): State<Source>) -> Response {
         .collect();
     let unready = source.decided().unready();
     let listening = (!listening.is_empty()).then(|| format!("still listening on {}", listening.join(", ")));
-    match unready.or(listening) {
+    match unready.or(unserved).or(listening) {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
 async fn metrics(State(source): State<Source>) -> Response {
-    let (links, routing) = tokio::join!(source.wire.observe(), source.routing.observe_all());
+    let (wire, routing) = tokio::join!(source.wire.observe_all(), source.routing.observe_all());
     let decided = source.decided();
-    match report::render(&decided, &links, &routing) {
+    match report::render(&decided, &wire, &routing) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

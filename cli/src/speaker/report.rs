@@ -8,7 +8,7 @@ use prometheus::{Gauge, IntCounter, Opts, Registry, TextEncoder};
 use speaker::advertised::{Advertised, advertised};
 use speaker::kubernetes::Planned;
 use speaker::metrics::Family;
-use speaker::{LinkObserved, PeerObserved, RoutingObserved, metrics};
+use speaker::{LinkObserved, PeerObserved, RoutingObserved, WireObserved, metrics};
 
 use crate::standalone::FAULTS;
 use crate::standalone::report::{damped, members_of, peer, peers_of, vips};
@@ -92,14 +92,11 @@ impl Decided {
 }
 
 /// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(
-    decided: &Decided,
-    links: &[LinkObserved],
-    routing: &RoutingObserved,
-) -> prometheus::Result<String> {
+pub(super) fn render(decided: &Decided, wire: &WireObserved, routing: &RoutingObserved) -> prometheus::Result<String> {
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    let WireObserved { links, faults: unserved } = wire;
     metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(&routing.peers))?;
     metrics::collect_routing(&registry, routing)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
@@ -107,7 +104,7 @@ pub(super) fn render(
     let flag = |condition: bool| if condition { 1.0 } else { 0.0 };
     gauge(&registry, LOADED, flag(unlisted.is_empty()))?;
     gauge(&registry, STALE, flag(stale))?;
-    gauge(&registry, FAULTS, decided.troubles().len() as f64)?;
+    gauge(&registry, FAULTS, (decided.troubles().len() + unserved.len()) as f64)?;
     counter(&registry, UPDATES, updates.total)?;
     counter(&registry, ERRORS, updates.errors)?;
     TextEncoder::new().encode_to_string(&registry.gather())

@@ -35,9 +35,10 @@ pub(super) fn router(source: Source) -> Router {
 }
 
 async fn status(State(source): State<Source>) -> Response {
-    let (links, peers) = tokio::join!(source.wire.observe(), source.routing.observe());
-    let decided = source.decided.borrow().clone();
-    axum::Json(decided.status(&links, &peers)).into_response()
+    let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
+    let mut status = source.decided.borrow().status(&wire.links, &peers);
+    status.faults.extend(wire.faults);
+    axum::Json(status).into_response()
 }
 
 /// Ready means that the manifests are read and every wire was heard long enough to own addresses.

@@ -18,6 +18,7 @@ use crds::checked::Compiler;
 use crds::fault::Severity;
 use speaker::drivers::routing::{self, Routing};
 use speaker::exclusion::Exclusion;
+use speaker::keys::KeysInUse;
 use speaker::net::links::{Links, watch_links};
 use speaker::{Wire, orders, peers, view};
 use tokio::net::TcpListener;
@@ -91,6 +92,7 @@ struct Program {
     loaded: Loaded,
     compiler: Compiler,
     allocator: Allocator,
+    keys: KeysInUse,
     orders: orders::Sequence,
     /// Faults that were logged already.
     told: Vec<String>,
@@ -122,6 +124,7 @@ impl Program {
             loaded,
             compiler: Compiler::default(),
             allocator,
+            keys: KeysInUse::default(),
             orders: orders::Sequence::default(),
             told: Vec::new(),
             router_id: None,
@@ -146,7 +149,7 @@ impl Program {
         let Cluster { services, slices, .. } = &cluster;
         view::Services { services, slices, allocated: &addresses, lb_class }.put(&mut view, &compiled.config);
         let desired = announce::plan(&view, &NodeName::from(self.options.node.as_str()));
-        let keys = speaker::keys::key_ring(&cluster.secrets, &self.options.namespace);
+        let (keys, keyless) = self.keys.read(&cluster.secrets, &self.options.namespace);
         let me = cluster.nodes.iter().copied().find(|node| node.metadata.name == self.options.node);
         let default_id = || peers::default_router_id(&self.options.node, me, links);
         let peers = peers::Inputs {
@@ -163,14 +166,14 @@ impl Program {
             compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
         faults.extend(wrong.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         faults.extend(allocated.faults.iter().cloned());
-        faults.extend(keys.as_ref().err().map(ToString::to_string));
+        faults.extend(keyless);
         faults.extend(peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let internal = cluster.internal_addresses();
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         self.tell(&faults);
         let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
-        let node = orders::NodeOrders { keys: keys.ok(), ready: true, draining: false, unicast };
+        let node = orders::NodeOrders { keys, ready: true, draining: false, unicast };
         let wire = self.orders.next(&desired, links, node);
         let routing = routing::Desired {
             peers,

@@ -8,4 +8,4 @@ mod observed;
 pub mod routing;
 pub(crate) mod wire;
 
-pub use observed::{Counters, LinkObserved, MemberObserved};
+pub use observed::{Counters, LinkObserved, MemberObserved, WireObserved};

@@ -36,6 +36,15 @@ pub struct LinkObserved {
     pub counters: Counters,
 }
 
+/// All links at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct WireObserved {
+    /// Those that are served.
+    pub links: Vec<LinkObserved>,
+    /// Why others are not, in words.
+    pub faults: Vec<String>,
+}
+
 /// Another member of the wire.
 #[derive(Debug, Clone)]
 pub struct MemberObserved {

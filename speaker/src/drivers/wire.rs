@@ -15,7 +15,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::link;
-use super::observed::LinkObserved;
+use super::observed::{LinkObserved, WireObserved};
 use crate::net::links::LinkIndex;
 
 /// UDP port of the heartbeats unless configured otherwise.
@@ -74,7 +74,7 @@ pub struct LinkDesired {
 #[derive(Debug)]
 pub struct Wire {
     desired: watch::Sender<Arc<Desired>>,
-    queries: mpsc::Sender<oneshot::Sender<Vec<LinkObserved>>>,
+    queries: mpsc::Sender<oneshot::Sender<WireObserved>>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -124,15 +124,20 @@ impl Wire {
 /// Asks the machines what they do at this moment.
 #[derive(Debug, Clone)]
 pub struct Observer {
-    queries: mpsc::Sender<oneshot::Sender<Vec<LinkObserved>>>,
+    queries: mpsc::Sender<oneshot::Sender<WireObserved>>,
 }
 
 impl Observer {
     /// Returns what the machines of all links say, in the order of the links; empty once the thread has ended.
     pub async fn observe(&self) -> Vec<LinkObserved> {
+        self.observe_all().await.links
+    }
+
+    /// Returns the same with what is wrong with links that have none.
+    pub async fn observe_all(&self) -> WireObserved {
         let (answer, answered) = oneshot::channel();
         if self.queries.send(answer).await.is_err() {
-            return Vec::new();
+            return WireObserved::default();
         }
         answered.await.unwrap_or_default()
     }
@@ -142,10 +147,17 @@ impl Observer {
 struct Supervisor {
     config: Arc<Config>,
     running: BTreeMap<LinkIndex, Running>,
-    /// Links that could not be served, and when to try them again.
-    resting: BTreeMap<LinkIndex, Instant>,
+    /// Links that could not be served.
+    resting: BTreeMap<LinkIndex, Rest>,
     tasks: JoinSet<()>,
     boots: Boots,
+}
+
+struct Rest {
+    /// When it is tried again.
+    until: Instant,
+    /// Why it cannot be served, in words; none where another process serves it.
+    fault: Option<String>,
 }
 
 struct Running {
@@ -158,7 +170,7 @@ struct Running {
 async fn supervise(
     config: Config,
     mut desired: watch::Receiver<Arc<Desired>>,
-    mut questions: mpsc::Receiver<oneshot::Sender<Vec<LinkObserved>>>,
+    mut questions: mpsc::Receiver<oneshot::Sender<WireObserved>>,
 ) {
     let mut supervisor = Supervisor {
         config: Arc::new(config),
@@ -173,12 +185,12 @@ async fn supervise(
         if now.leave && supervisor.tasks.is_empty() {
             return;
         }
-        let retry = supervisor.resting.values().min().copied();
+        let retry = supervisor.resting.values().map(|rest| rest.until).min();
         tokio::select! {
             changed = desired.changed() => if changed.is_err() { return },
             Some(ended) = supervisor.tasks.join_next_with_id() => supervisor.on_ended(ended),
             Some(answer) = questions.recv() => {
-                let observed = observe(&supervisor.running).await;
+                let observed = supervisor.observe().await;
                 // The asker may have gone; nobody else wants the answer.
                 drop(answer.send(observed));
             }
@@ -202,7 +214,7 @@ impl Supervisor {
             desired.keys.is_some() && desired.links.get(index).is_some_and(|link| link.name == running.name)
         });
         let now = Instant::now();
-        self.resting.retain(|index, until| desired.links.contains_key(index) && *until > now);
+        self.resting.retain(|index, rest| desired.links.contains_key(index) && rest.until > now);
         let Some(keys) = &desired.keys else { return };
         for (index, link) in &desired.links {
             let orders =
@@ -231,7 +243,11 @@ impl Supervisor {
             }
             Err(error) => {
                 tracing::warn!(link = name, %error, "cannot open the link; trying again in {RETRY:?}");
-                self.resting.insert(index, Instant::now() + RETRY);
+                let fault = format!(
+                    "cannot serve ARP and NDP on {name}: {error}; this program needs CAP_NET_RAW and UDP port {} for itself",
+                    self.config.heartbeat_port
+                );
+                self.resting.insert(index, Rest { until: Instant::now() + RETRY, fault: Some(fault) });
             }
         }
     }
@@ -241,15 +257,28 @@ impl Supervisor {
         let Some(index) = self.running.iter().find(|(_, running)| running.task == id).map(|(index, _)| *index) else {
             return;
         };
-        self.running.remove(&index);
-        let rest = match ended {
-            Ok(_) => RETRY_SUPERSEDED,
+        let name = self.running.remove(&index).map(|running| running.name).unwrap_or_default();
+        let (rest, fault) = match ended {
+            Ok(_) => (RETRY_SUPERSEDED, None),
             Err(error) => {
-                tracing::error!(link = %index, %error, "the link's task ended by a fault; starting it again in {RETRY:?}");
-                RETRY
+                tracing::error!(link = name, %error, "the link's task ended by a fault; starting it again in {RETRY:?}");
+                (RETRY, Some(format!("the machines of {name} ended by a fault: {error}; please report it")))
             }
         };
-        self.resting.insert(index, Instant::now() + rest);
+        self.resting.insert(index, Rest { until: Instant::now() + rest, fault });
+    }
+
+    async fn observe(&self) -> WireObserved {
+        let mut links = Vec::with_capacity(self.running.len());
+        for running in self.running.values() {
+            let (answer, answered) = oneshot::channel();
+            if running.queries.send(answer).await.is_ok()
+                && let Ok(link) = answered.await
+            {
+                links.push(link);
+            }
+        }
+        WireObserved { links, faults: self.resting.values().filter_map(|rest| rest.fault.clone()).collect() }
     }
 }
 
@@ -271,17 +300,4 @@ impl Boots {
         let nanos = (self.since_1970 + self.start.elapsed()).as_nanos();
         members::BootId(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
-}
-
-async fn observe(links: &BTreeMap<LinkIndex, Running>) -> Vec<LinkObserved> {
-    let mut observed = Vec::with_capacity(links.len());
-    for running in links.values() {
-        let (answer, answered) = oneshot::channel();
-        if running.queries.send(answer).await.is_ok()
-            && let Ok(link) = answered.await
-        {
-            observed.push(link);
-        }
-    }
-    observed
 }

@@ -7,6 +7,19 @@ fn secret(namespace: &str, data: serde_json::Value) -> Secret {
 }
 
 #[test]
+fn a_key_stays_in_use_when_its_secret_is_lost_or_spoilt() {
+    let good = secret("ns", json!({"secretkey": "0123456789abcdef"}));
+    let mut keys = KeysInUse::default();
+    let (none, fault) = keys.read(&[], "ns");
+    assert!(none.is_none() && fault.unwrap().starts_with("Secret ns/memberlist is missing"));
+    let (ring, fault) = keys.read(&[&good], "ns");
+    assert!(ring.is_some() && fault.is_none());
+    let (kept, fault) = keys.read(&[&secret("ns", json!({"secretkey": "short"}))], "ns");
+    assert_eq!(kept, ring);
+    assert!(fault.unwrap().contains("stays what it was"));
+}
+
+#[test]
 fn the_secret_of_metallb_gives_the_key() {
     let ring =
         key_ring(&[&secret("metallb-system", json!({"secretkey": "0123456789abcdef"}))], "metallb-system").unwrap();

@@ -18,9 +18,10 @@ use super::datapath::Readiness;
 use super::objects::Service;
 use crate::drivers::{routing, wire};
 use crate::exclusion::Exclusion;
+use crate::keys::KeysInUse;
 use crate::net::links::Links;
 use crate::peers::{self, RouterId};
-use crate::{keys, orders, view};
+use crate::{orders, view};
 
 /// Asks routers to prefer any other route (RFC 8326 §5).
 const GRACEFUL_SHUTDOWN: Community = Community::new(65535, 0);
@@ -60,6 +61,7 @@ pub struct Planner {
     view: View,
     ready_nodes: Arc<BTreeSet<Arc<str>>>,
     addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
+    keys: KeysInUse,
     announcing: announce::Planner,
     orders: orders::Sequence,
     /// Chosen once, for another one would reset every session.
@@ -71,7 +73,8 @@ pub struct Planner {
 pub struct Planned {
     /// What has not been listed yet; if there is any, nothing is announced.
     pub unlisted: Vec<&'static str>,
-    /// Why the node may announce nothing whatever is planned, in words: its datapath was never ready.
+    /// Why the node may announce nothing whatever is planned, in words: its datapath was never ready, or there is no key for the
+    /// heartbeats of its links.
     pub closed: Option<String>,
     /// What should be announced, here or on other nodes.
     pub desired: Arc<Desired>,
@@ -81,7 +84,8 @@ pub struct Planned {
     pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     /// What is wrong with the configuration objects.
     pub faults: Vec<Fault>,
-    /// The configuration objects that cannot be read at all, and the peers whose Secret or other means is missing, in words.
+    /// The configuration objects that cannot be read at all, the peers whose Secret or other means is missing, and the key of the
+    /// heartbeats if that is, in words.
     pub unreadable: Vec<String>,
     /// What is wrong beside those objects, in words.
     pub troubles: Vec<String>,
@@ -124,6 +128,7 @@ impl Planner {
             view,
             ready_nodes: Arc::default(),
             addresses: Arc::default(),
+            keys: KeysInUse::default(),
             announcing,
             orders: orders::Sequence::default(),
             router_id: None,
@@ -150,9 +155,10 @@ impl Planner {
             Difference::Services(changed) => self.announcing.replan(&self.view, &changed),
         };
         let desired = desired.clone();
-        let keys = keys::key_ring(&cluster.secrets(), &self.settings.namespace);
-        troubles.extend(keys.as_ref().err().map(ToString::to_string));
-        let wire = self.wire(cluster, &desired, links, keys.ok(), readiness);
+        let (keys, keyless) = self.keys.read(&cluster.secrets(), &self.settings.namespace);
+        let closed = closed.or_else(|| keyless.clone().filter(|_| keys.is_none() && !desired.links.is_empty()));
+        unreadable.extend(keyless);
+        let wire = self.wire(cluster, &desired, links, keys, readiness);
         let routing = self.routing(cluster, &desired, links, readiness);
         unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let is_note = |fault: &Fault| fault.severity() == Severity::Note;

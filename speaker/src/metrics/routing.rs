@@ -1,5 +1,6 @@
 //! The metrics of the sessions with routers, under the names that MetalLB gives them in its modes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
@@ -13,8 +14,11 @@ type Reading<Stats> = fn(&Stats) -> u64;
 /// What a gauge shows of a peer.
 type Level = fn(&PeerObserved) -> f64;
 
-/// MetalLB's labels: `address:port` of the router, and the VRF, empty outside any.
+/// MetalLB's labels: the router, and the VRF, [`DEFAULT_VRF`] outside any.
 const PEER: &[&str] = &["peer", "vrf"];
+
+/// FRR's word for no VRF, which it shows in MetalLB's labels.
+const DEFAULT_VRF: &str = "default";
 
 /// What MetalLB's names of sessions begin with in its own modes, and with frr-k8s.
 const PREFIXES: [&str; 2] = ["metallb_", "frrk8s_"];
@@ -170,8 +174,9 @@ fn collect_paths(registry: &Registry, peers: &[PeerObserved]) -> prometheus::Res
     }
     let discards = super::counters(registry, DISCARDS)?;
     for (peer, path) in watched() {
+        let [router, vrf] = labels(peer, DISCARDS.name);
         for (reason, count) in path.stats.discards.iter() {
-            discards.with_label_values(&[&*label(peer, PREFIXES[0]), &*peer.vrf, reason]).inc_by(count);
+            discards.with_label_values(&[&*router, &*vrf, reason]).inc_by(count);
         }
     }
     Ok(())
@@ -186,11 +191,11 @@ fn show_gauge<'a>(
     family: Family,
     values: impl Iterator<Item = (&'a PeerObserved, f64)> + Clone,
 ) -> prometheus::Result<()> {
-    for (name, prefix) in names(family) {
-        let metric = GaugeVec::new(Opts::new(name, family.help), family.labels)?;
+    for name in names(family) {
+        let metric = GaugeVec::new(Opts::new(name.clone(), family.help), family.labels)?;
         registry.register(Box::new(metric.clone()))?;
         for (peer, value) in values.clone() {
-            metric.with_label_values(&[&*label(peer, prefix), &*peer.vrf]).set(value);
+            metric.with_label_values(&labels(peer, &name)).set(value);
         }
     }
     Ok(())
@@ -201,35 +206,40 @@ fn show_counter<'a>(
     family: Family,
     values: impl Iterator<Item = (&'a PeerObserved, u64)> + Clone,
 ) -> prometheus::Result<()> {
-    for (name, prefix) in names(family) {
-        let metric = IntCounterVec::new(Opts::new(name, family.help), family.labels)?;
+    for name in names(family) {
+        let metric = IntCounterVec::new(Opts::new(name.clone(), family.help), family.labels)?;
         registry.register(Box::new(metric.clone()))?;
         for (peer, value) in values.clone() {
-            metric.with_label_values(&[&*label(peer, prefix), &*peer.vrf]).inc_by(value);
+            metric.with_label_values(&labels(peer, &name)).inc_by(value);
         }
     }
     Ok(())
 }
 
-/// Returns the names that a family goes by, each with what it begins with; one of our own has one name.
-fn names(family: Family) -> Vec<(String, &'static str)> {
+/// Returns the names that a family goes by; one of our own has one name.
+fn names(family: Family) -> Vec<String> {
     match family.name.strip_prefix(PREFIXES[0]) {
-        Some(rest) => PREFIXES.iter().map(|prefix| (format!("{prefix}{rest}"), *prefix)).collect(),
-        None => vec![(family.name.to_owned(), PREFIXES[0])],
+        Some(rest) => PREFIXES.iter().map(|prefix| format!("{prefix}{rest}")).collect(),
+        None => vec![family.name.to_owned()],
     }
 }
 
-/// Returns the router as dashboards made for one of the modes look for it: with its port, or without for frr-k8s.
-fn label(peer: &PeerObserved, prefix: &str) -> String {
-    let router = &peer.router;
-    if router.is_empty() {
+/// Returns the router and the VRF as dashboards look for them that were made for MetalLB with FRR: sessions of BGP with their port,
+/// and without brackets around an IPv6 address; those of BFD, and all that frr-k8s names, by the address alone.
+fn labels(peer: &PeerObserved, name: &str) -> [String; 2] {
+    let by_address = name.starts_with(PREFIXES[1]) || name.contains("_bfd_");
+    let router = match peer.router.parse::<SocketAddr>() {
         // A peer that cannot be tried may have no address to go by.
-        return peer.name.to_string();
-    }
-    match router.rsplit_once(':') {
-        Some((address, _)) if prefix == PREFIXES[1] => address.trim_matches(['[', ']']).to_owned(),
-        Some(_) | None => router.clone(),
-    }
+        Err(_) if peer.router.is_empty() => peer.name.to_string(),
+        Err(_) => match peer.router.rsplit_once(':') {
+            Some((interface, _)) if by_address && !peer.router.contains('/') => interface.to_owned(),
+            Some(_) | None => peer.router.clone(),
+        },
+        Ok(router) if by_address => router.ip().to_string(),
+        Ok(router) => format!("{}:{}", router.ip(), router.port()),
+    };
+    let vrf = if peer.vrf.is_empty() { DEFAULT_VRF } else { &*peer.vrf };
+    [router, vrf.to_owned()]
 }
 
 /// Returns the word for the state of a BGP session, as RFC 4271 names it.

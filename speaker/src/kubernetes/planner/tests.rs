@@ -38,6 +38,22 @@ fn a_datapath_that_was_never_ready_lets_nothing_out() {
 }
 
 #[test]
+fn a_key_that_is_lost_stays_in_use_and_a_node_without_any_is_not_ready() {
+    let (mut cluster, mut kept) = (serving(), planner());
+    assert!(kept.plan(&mut cluster, &links(), &READY).1.wire.keys.is_some());
+    cluster.take(Change::Secret(fixtures::deleted(fixtures::NAMESPACE, "memberlist")));
+    let (planned, orders) = kept.plan(&mut cluster, &links(), &READY);
+    assert!(orders.wire.keys.is_some() && planned.closed.is_none());
+    assert!(planned.unreadable[0].contains("memberlist"), "{:?}", planned.unreadable);
+
+    let mut keyless = serving();
+    keyless.take(Change::Secret(fixtures::deleted(fixtures::NAMESPACE, "memberlist")));
+    let (planned, orders) = planner().plan(&mut keyless, &links(), &READY);
+    assert!(orders.wire.keys.is_none());
+    assert!(planned.closed.unwrap().contains("memberlist"));
+}
+
+#[test]
 fn a_datapath_that_is_lost_asks_others_to_take_over() {
     let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Lost { why: "503".to_owned() });
     assert_eq!(mine(&orders), Some(Mine::Draining));

@@ -48,21 +48,21 @@ fn peers() -> [PeerObserved; 2] {
 fn sessions_have_the_names_and_labels_of_metallb_in_each_of_its_modes() {
     let samples = scrape(&peers());
     for sample in [
-        "metallb_bgp_session_up{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
-        "metallb_bgp_session_up{peer=\"[2001:db8::1]:1790\",vrf=\"red\"} 0",
-        "metallb_bgp_announced_prefixes_total{peer=\"192.0.2.3:179\",vrf=\"\"} 2",
-        "metallb_bgp_pending_prefixes_total{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
-        "metallb_bgp_updates_total{peer=\"192.0.2.3:179\",vrf=\"\"} 2",
-        "metallb_bgp_total_sent{peer=\"192.0.2.3:179\",vrf=\"\"} 7",
-        "metallb_bfd_session_up{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
-        "metallb_bfd_session_down_events{peer=\"192.0.2.3:179\",vrf=\"\"} 1",
-        "clarion_bfd_transmit_interval_seconds{peer=\"192.0.2.3:179\",vrf=\"\"} 0.15",
-        "clarion_bfd_detection_time_seconds{peer=\"192.0.2.3:179\",vrf=\"\"} 1.25",
-        "frrk8s_bgp_session_up{peer=\"192.0.2.3\",vrf=\"\"} 1",
+        "metallb_bgp_session_up{peer=\"192.0.2.3:179\",vrf=\"default\"} 1",
+        "metallb_bgp_session_up{peer=\"2001:db8::1:1790\",vrf=\"red\"} 0",
+        "metallb_bgp_announced_prefixes_total{peer=\"192.0.2.3:179\",vrf=\"default\"} 2",
+        "metallb_bgp_pending_prefixes_total{peer=\"192.0.2.3:179\",vrf=\"default\"} 1",
+        "metallb_bgp_updates_total{peer=\"192.0.2.3:179\",vrf=\"default\"} 2",
+        "metallb_bgp_total_sent{peer=\"192.0.2.3:179\",vrf=\"default\"} 7",
+        "metallb_bfd_session_up{peer=\"192.0.2.3\",vrf=\"default\"} 1",
+        "metallb_bfd_session_down_events{peer=\"192.0.2.3\",vrf=\"default\"} 1",
+        "clarion_bfd_transmit_interval_seconds{peer=\"192.0.2.3\",vrf=\"default\"} 0.15",
+        "clarion_bfd_detection_time_seconds{peer=\"192.0.2.3\",vrf=\"default\"} 1.25",
+        "frrk8s_bgp_session_up{peer=\"192.0.2.3\",vrf=\"default\"} 1",
         "frrk8s_bgp_session_up{peer=\"2001:db8::1\",vrf=\"red\"} 0",
-        "frrk8s_bgp_received_prefixes_total{peer=\"192.0.2.3\",vrf=\"\"} 0",
-        "frrk8s_bgp_total_sent{peer=\"192.0.2.3\",vrf=\"\"} 7",
-        "frrk8s_bfd_session_up_events{peer=\"192.0.2.3\",vrf=\"\"} 2",
+        "frrk8s_bgp_received_prefixes_total{peer=\"192.0.2.3\",vrf=\"default\"} 0",
+        "frrk8s_bgp_total_sent{peer=\"192.0.2.3\",vrf=\"default\"} 7",
+        "frrk8s_bfd_session_up_events{peer=\"192.0.2.3\",vrf=\"default\"} 2",
     ] {
         assert!(samples.contains(sample), "{sample} is missing in {samples:#?}");
     }
@@ -99,6 +99,9 @@ fn peers_without_an_address_are_told_apart_by_name() {
         |name| PeerObserved { router: String::new(), session: None, ..peer(name, bgp::State::Idle, &[], &[]) };
     let samples = scrape(&[nowhere("tor-a"), nowhere("tor-b")]);
     for name in ["tor-a", "tor-b"] {
-        assert!(samples.contains(&format!("metallb_bgp_session_up{{peer=\"{name}\",vrf=\"\"}} 0")), "{samples:#?}");
+        assert!(
+            samples.contains(&format!("metallb_bgp_session_up{{peer=\"{name}\",vrf=\"default\"}} 0")),
+            "{samples:#?}"
+        );
     }
 }
