@@ -83,9 +83,9 @@ impl Bed {
         read.expect("the watch ends").map(drop)
     }
 
-    /// Returns the name of the next object that a watch tells of, or nothing if it says nothing for [`LONG`].
-    fn next(&self, watch: &mut Watch) -> Option<String> {
-        let next = self.control_plane.run(async { tokio::time::timeout(LONG, watch.try_next()).await });
+    /// Returns the name of the next object that a watch tells of, or nothing if it says nothing for so long.
+    fn next(&self, watch: &mut Watch, patience: Duration) -> Option<String> {
+        let next = self.control_plane.run(async { tokio::time::timeout(patience, watch.try_next()).await });
         let event = next.ok()?.expect("the watch goes on")?;
         let WatchEvent::Added(map) = event else { panic!("nothing but creations happens here: {event:?}") };
         map.metadata.name
@@ -160,14 +160,14 @@ fn watches_freeze_and_thaw_without_loss_while_other_requests_pass() {
     let Some(mut bed) = Bed::new() else { return };
     let mut watch = bed.watch();
     bed.create("before").expect("it is new");
-    assert_eq!(bed.next(&mut watch).as_deref(), Some("before"));
+    assert_eq!(bed.next(&mut watch, SOON).as_deref(), Some("before"));
 
     bed.proxy.set(Faults { watches: Watches::Freeze, ..Faults::default() });
     bed.create("during").expect("it is new");
-    assert_eq!(bed.next(&mut watch), None);
+    assert_eq!(bed.next(&mut watch, LONG), None);
 
     bed.proxy.heal();
-    assert_eq!(bed.next(&mut watch).as_deref(), Some("during"));
+    assert_eq!(bed.next(&mut watch, SOON).as_deref(), Some("during"));
 }
 
 #[test]
@@ -183,13 +183,13 @@ fn watches_break_off_or_end_in_order() {
 
     let mut watch = bed.watch();
     bed.create("after").expect("it is new");
-    assert_eq!(bed.next(&mut watch).as_deref(), Some("after"));
+    assert_eq!(bed.next(&mut watch, SOON).as_deref(), Some("after"));
 }
 
 #[test]
 fn a_proxy_that_refuses_ends_what_was_open_and_comes_back() {
     let Some(mut bed) = Bed::new() else { return };
-    assert!(bed.answers());
+    bed.lab.eventually(SOON, "it answers", || bed.answers());
     bed.proxy.set(Faults { network: Network::Refused, ..Faults::default() });
     let begin = Instant::now();
     assert!(bed.create("a").is_err());
@@ -201,7 +201,7 @@ fn a_proxy_that_refuses_ends_what_was_open_and_comes_back() {
 #[test]
 fn a_silent_proxy_answers_nothing_and_says_nothing() {
     let Some(mut bed) = Bed::new() else { return };
-    assert!(bed.answers());
+    bed.lab.eventually(SOON, "it answers", || bed.answers());
     bed.proxy.set(Faults { network: Network::Silent, ..Faults::default() });
     let maps = bed.maps();
     let answer = bed.control_plane.run(async { tokio::time::timeout(LONG, maps.get_opt("x")).await });
