@@ -5,11 +5,16 @@ mod object;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 pub use object::Object;
+
+/// How long a server that has failed to give a module is left alone.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Returns the folder `deploy/` of the repository.
 pub fn folder() -> PathBuf {
@@ -115,14 +120,21 @@ pub fn read(file: &Path) -> Result<Value> {
     serde_saphyr::from_str(&text).with_context(|| file.display().to_string())
 }
 
-/// Returns the folder of MetalLB at the version whose chart ours stands in for, fetched when it is not there yet.
+/// Returns the folder of MetalLB at the version whose chart ours stands in for, fetched in up to three attempts when it is not there yet.
 ///
 /// # Errors
 /// Has Go's message when the module cannot be fetched.
 pub fn metallb() -> Result<PathBuf> {
-    let mut command = Command::new("go");
-    command.args(["mod", "download", "-json", "go.universe.tf/metallb"]).env("GOTOOLCHAIN", "local");
-    let output = run(command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("metallb")))?;
+    let download = || {
+        let mut command = Command::new("go");
+        command.args(["mod", "download", "-json", "go.universe.tf/metallb"]).env("GOTOOLCHAIN", "local");
+        run(command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("metallb")))
+    };
+    let again = |_| {
+        thread::sleep(PAUSE);
+        download()
+    };
+    let output = download().or_else(again).or_else(again)?;
     let module: Value = serde_json::from_str(&output)?;
     Ok(PathBuf::from(module["Dir"].as_str().context("go says no folder")?))
 }
