@@ -45,11 +45,12 @@ impl Activity {
         for task in fs::read_dir(format!("/proc/{id}/task")).with_context(|| format!("process {id} is gone"))? {
             let task = task?.path();
             let path = |file: &str| task.join(file).display().to_string();
+            // A thread that has ended meanwhile counts as little as one that ended before.
+            let (Ok(schedstat), Ok(status)) = (read(&path("schedstat")), read(&path("status"))) else { continue };
             // The first number is the time on a processor in nanoseconds.
-            let schedstat = read(&path("schedstat"))?;
             let busy = schedstat.split(' ').next().and_then(|number| number.parse().ok());
             activity.busy += Duration::from_nanos(busy.context("schedstat begins with a number")?);
-            activity.wakeups += field(&read(&path("status"))?, "voluntary_ctxt_switches:")?;
+            activity.wakeups += field(&status, "voluntary_ctxt_switches:")?;
         }
         Ok(activity)
     }
