@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
 use super::routing::PathObserved;
+use crate::net::links::LinkIndex;
 use crate::net::udp::Receiver;
 pub(super) use echo::EchoLink;
 use path::Path;
@@ -40,12 +41,19 @@ pub(super) struct PathState {
     pub(super) independent: bool,
 }
 
+/// A VRF or link that packets are bound to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Device {
+    pub(super) name: String,
+    /// A socket hears nothing of another device that has the name of its own; absent while there is none.
+    pub(super) index: Option<LinkIndex>,
+}
+
 /// How a path is watched.
 #[derive(Debug, Clone)]
 pub(super) struct Watched {
     pub(super) config: bfd::Config,
-    /// The VRF or link that packets are bound to.
-    pub(super) device: Option<String>,
+    pub(super) device: Option<Device>,
     /// The link that echoes go out by and come back on.
     pub(super) echo_link: Option<EchoLink>,
     /// Who wants to know.
@@ -121,13 +129,13 @@ impl BfdThread {
 /// Sockets that paths share: one kind of packet and family on one device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Port {
-    device: Option<String>,
+    device: Option<Device>,
     multi_hop: bool,
     ipv4: bool,
 }
 
 impl Port {
-    fn of(endpoint: &Endpoint, device: Option<&String>) -> Self {
+    fn of(endpoint: &Endpoint, device: Option<&Device>) -> Self {
         let multi_hop = match endpoint.hops {
             Hops::Single => false,
             Hops::Multi => true,
@@ -137,7 +145,7 @@ impl Port {
 
     /// Opens the socket; `shared` where others of ours have the same number and family.
     fn open(&self, shared: bool) -> io::Result<Receiver> {
-        Receiver::open(self.ipv4, self.number(), self.device.as_deref(), shared)
+        Receiver::open(self.ipv4, self.number(), self.device.as_ref().map(|device| device.name.as_str()), shared)
     }
 
     fn number(&self) -> u16 {
@@ -292,7 +300,7 @@ impl Driver {
             let opened = port.open(shared).map_err(|error| {
                 self.retry = Some(Instant::now() + RETRY);
                 let number = port.number();
-                let device = port.device.as_deref().map(|device| format!(" on {device}")).unwrap_or_default();
+                let device = port.device.as_ref().map(|device| format!(" on {}", device.name)).unwrap_or_default();
                 format!("cannot listen on UDP port {number}{device}: {error}; another BFD on this node must give it up")
             });
             self.receivers.insert(port, opened);

@@ -10,7 +10,7 @@ use rand::Rng as _;
 use tokio::sync::watch;
 
 use super::echo::{EchoLink, Echoes};
-use super::{PathState, Watched};
+use super::{Device, PathState, Watched};
 use crate::drivers::routing::PathObserved;
 use crate::net::udp::Sender;
 
@@ -18,7 +18,7 @@ use crate::net::udp::Sender;
 #[derive(Debug)]
 pub(super) struct Path {
     pub(super) endpoint: Endpoint,
-    pub(super) device: Option<String>,
+    pub(super) device: Option<Device>,
     session: Session,
     config: bfd::Config,
     report: watch::Sender<PathState>,
@@ -134,7 +134,8 @@ impl Path {
         if self.sender.is_none() {
             let Endpoint { neighbor, local, .. } = self.endpoint;
             let ports = self.session.source_ports();
-            self.sender = Some(Sender::open(neighbor, local, self.device.as_deref(), ports)?);
+            let device = self.device.as_ref().map(|device| device.name.as_str());
+            self.sender = Some(Sender::open(neighbor, local, device, ports)?);
         }
         self.sender.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }

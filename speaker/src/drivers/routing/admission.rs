@@ -75,7 +75,7 @@ impl Supervisor {
         for (door, guest) in self.guests.values() {
             wanted.entry(door.clone()).or_default().push(guest.clone());
         }
-        self.doors.update(&wanted, Instant::now());
+        self.doors.update(&wanted, &desired.links, Instant::now());
     }
 
     fn guest(&self, peer: &PeerDesired) -> Option<(Door, Guest)> {

@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::TurnedAway;
+use super::paths::index_of;
+use crate::net::links::{LinkIndex, Links};
 use crate::net::listen::{self, Listen};
 use crate::net::tcp::Md5Key;
 
@@ -43,15 +45,17 @@ struct Lock {
     keys: BTreeMap<IpNet, Md5Key>,
     ttl: u8,
     minimum_ttl: Option<u8>,
+    /// A socket hears nothing of another device that has the name of its own.
+    device: Option<LinkIndex>,
 }
 
 impl Lock {
     /// Returns settings that keep out no guest; each connection then gets those of its own.
-    fn of(guests: &[Guest]) -> Self {
+    fn of(guests: &[Guest], device: Option<LinkIndex>) -> Self {
         let keys = guests.iter().filter_map(|guest| Some((guest.sources, guest.key.clone()?))).collect();
         let ttl = guests.iter().map(|guest| guest.ttl.send).max().unwrap_or(u8::MAX);
         let minimum_ttl = guests.iter().map(|guest| guest.ttl.minimum).min().flatten();
-        Self { keys, ttl, minimum_ttl }
+        Self { keys, ttl, minimum_ttl, device }
     }
 }
 
@@ -72,15 +76,18 @@ pub(super) struct Doors {
 
 impl Doors {
     /// Opens exactly these doors, each for its guests.
-    pub(super) fn update(&mut self, wanted: &BTreeMap<Door, Vec<Guest>>, now: Instant) {
+    pub(super) fn update(&mut self, wanted: &BTreeMap<Door, Vec<Guest>>, links: &Links, now: Instant) {
+        let lock_of = |door: &Door, guests: &[Guest]| {
+            Lock::of(guests, door.device.as_deref().and_then(|device| index_of(device, links)))
+        };
         let due = self.retry.is_some_and(|retry| retry <= now);
         self.sockets.retain(|door, socket| {
-            let same = wanted.get(door).is_some_and(|guests| Lock::of(guests) == socket.lock);
+            let same = wanted.get(door).is_some_and(|guests| lock_of(door, guests) == socket.lock);
             same && (socket.listener.is_ok() || !due)
         });
         for (door, guests) in wanted {
             if !self.sockets.contains_key(door) {
-                let lock = Lock::of(guests);
+                let lock = lock_of(door, guests);
                 let listener = open(door, &lock);
                 self.sockets.insert(door.clone(), Socket { lock, listener });
             }

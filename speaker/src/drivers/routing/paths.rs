@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::drivers::bfd::EchoLink;
 use crate::drivers::bgp::Endpoint;
-use crate::net::links::Links;
+use crate::net::links::{LinkIndex, Links};
 use crate::peers::{Echoes, PeerDesired};
 
 /// Returns the ends of the BFD session beside a BGP session, where one is wanted.
@@ -33,6 +33,11 @@ pub(super) fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) ->
 fn is_on_link(address: IpAddr, links: &Links) -> bool {
     let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
     link_local || links.values().flat_map(|link| &link.addresses).any(|net| net.contains(&address))
+}
+
+/// Returns the index of a device, which is another one if it was made anew under its name.
+pub(super) fn index_of(device: &str, links: &Links) -> Option<LinkIndex> {
+    links.iter().find(|(_, link)| link.name == *device).map(|(index, _)| *index)
 }
 
 /// Returns the link in whose subnet the router is.

@@ -14,10 +14,10 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::doors::{Door, Doors, Guest};
-use super::paths::{echo_link, echoes, path_of};
+use super::paths::{echo_link, echoes, index_of, path_of};
 use super::tables::Tables;
 use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserved};
-use crate::drivers::bfd::{BfdThread, PathState, Watched};
+use crate::drivers::bfd::{BfdThread, Device, PathState, Watched};
 use crate::drivers::bgp::{Driver, End, Endpoint, Orders, is_same_path};
 use crate::drivers::neighbours::Neighbours;
 use crate::net::links::{Link, LinkIndex, Links};
@@ -265,7 +265,7 @@ impl Supervisor {
                 Some(Endpoint { remote, source: peer.source, device: peer.vrf.clone() })
             }
             Router::Interface(name) => {
-                let (index, _) = links.iter().find(|(_, link)| link.name == *name)?;
+                let index = index_of(name, links)?;
                 let address = self.neighbours.router_on(name)?;
                 let remote = SocketAddr::V6(SocketAddrV6::new(address, peer.port, 0, index.0));
                 Some(Endpoint { remote, source: peer.source, device: Some(name.clone()) })
@@ -281,10 +281,11 @@ impl Supervisor {
                 continue;
             };
             let Some(profile) = &running.peer.bfd else { continue };
-            let device = running.endpoint.device.clone();
+            let device = running.endpoint.device.as_deref();
             let echo_link = echo_link(path.neighbor, &desired.links);
-            let echoes = echoes(path.neighbor, device.as_deref(), echo_link, &desired.links);
+            let echoes = echoes(path.neighbor, device, echo_link, &desired.links);
             let config = peers::bfd_config(profile, path.hops, echoes);
+            let device = device.map(|name| Device { name: name.to_owned(), index: index_of(name, &desired.links) });
             let watched = Watched { config, device, echo_link, report: report.clone() };
             // Two peers on one router share its path; the first of them decides how it is watched.
             sessions.entry(path).or_insert(watched);
