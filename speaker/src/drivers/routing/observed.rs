@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use announce::PeerName;
+use crds::checked::Router;
 
 use super::TurnedAway;
+use crate::peers::{PeerDesired, PeerRefused};
 
 /// All of them at one moment.
 #[derive(Debug, Clone, Default)]
@@ -106,4 +108,18 @@ pub struct PathObserved {
     pub stats: bfd::Stats,
     /// Why packets cannot be sent or received.
     pub fault: Option<String>,
+}
+
+/// Returns where the router of a peer is, in words.
+pub(super) fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {
+    match (peer, session) {
+        (Ok(peer), session) => match (&peer.router, session) {
+            (Router::Address(address), _) => SocketAddr::new(*address, peer.port).to_string(),
+            (Router::Interface(name), _) => format!("{name}:{}", peer.port),
+            (Router::Prefix(_), Some(session)) => session.remote.to_string(),
+            (Router::Prefix(network), None) => network.to_string(),
+        },
+        (Err(_), Some(session)) => session.remote.to_string(),
+        (Err(_), None) => String::new(),
+    }
 }

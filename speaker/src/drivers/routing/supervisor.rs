@@ -14,6 +14,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::doors::{Door, Doors, Guest};
+use super::observed::router_text;
 use super::paths::{echo_link, echoes, index_of, path_of};
 use super::tables::Tables;
 use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserved};
@@ -364,19 +365,6 @@ fn have_same_addresses(one: &Links, other: &Links) -> bool {
         index == other_index && link.addresses == other.addresses
     };
     one.len() == other.len() && one.iter().zip(other).all(same)
-}
-
-fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {
-    match (peer, session) {
-        (Ok(peer), session) => match (&peer.router, session) {
-            (Router::Address(address), _) => SocketAddr::new(*address, peer.port).to_string(),
-            (Router::Interface(name), _) => format!("{name}:{}", peer.port),
-            (Router::Prefix(_), Some(session)) => session.remote.to_string(),
-            (Router::Prefix(network), None) => network.to_string(),
-        },
-        (Err(_), Some(session)) => session.remote.to_string(),
-        (Err(_), None) => String::new(),
-    }
 }
 
 /// Returns whether a peer has such a session.
