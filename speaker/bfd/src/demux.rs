@@ -33,6 +33,8 @@ pub struct Endpoint {
     pub local: Option<IpAddr>,
     /// The link, which an IPv6 link-local neighbour cannot do without.
     pub link: Option<LinkIndex>,
+    /// The VRF device; the same addresses are another path in each.
+    pub vrf: Option<LinkIndex>,
 }
 
 /// How a datagram came in.
@@ -46,11 +48,14 @@ pub struct Arrival {
     pub destination: IpAddr,
     /// The link it came in by.
     pub link: LinkIndex,
+    /// The device that the socket is bound to.
+    pub device: Option<LinkIndex>,
 }
 
 impl Endpoint {
     fn matches(&self, arrival: &Arrival) -> bool {
-        let Self { hops, neighbor, local, link } = self;
+        // The VRF only decides among several: a socket on a link inside of it hears its packets as well.
+        let Self { hops, neighbor, local, link, vrf: _ } = self;
         *hops == arrival.hops
             && *neighbor == arrival.source
             && local.is_none_or(|local| local == arrival.destination)
@@ -169,7 +174,9 @@ impl Demux {
             .iter()
             .filter_map(|sibling| Some((*sibling, self.sessions.get(sibling)?)))
             .filter(|(_, endpoint)| endpoint.matches(arrival))
-            .max_by_key(|(_, endpoint)| (endpoint.link.is_some(), endpoint.local.is_some()))
+            .max_by_key(|(_, Endpoint { vrf, link, local, .. })| {
+                (vrf.is_some() && *vrf == arrival.device, vrf.is_none(), link.is_some(), local.is_some())
+            })
             .map(|(discriminator, _)| discriminator)
             .ok_or(Discard::UnknownNeighbor { source_address: arrival.source })
     }

@@ -231,6 +231,7 @@ impl Driver {
                     source: datagram.source,
                     destination: datagram.destination,
                     link: bfd::LinkIndex(datagram.link.0),
+                    device: port.device.as_ref().and_then(|device| device.index).map(|index| bfd::LinkIndex(index.0)),
                 };
                 if let Some((discriminator, packet)) = self.demux.route(&arrival, &buffer[..datagram.length])
                     && let Some(path) = self.paths.get_mut(&discriminator)

@@ -11,11 +11,11 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn endpoint(neighbor: &str) -> Endpoint {
-    Endpoint { hops: Hops::Single, neighbor: ip(neighbor), local: None, link: None }
+    Endpoint { hops: Hops::Single, neighbor: ip(neighbor), local: None, link: None, vrf: None }
 }
 
 fn arrival(source: &str) -> Arrival {
-    Arrival { hops: Hops::Single, source: ip(source), destination: ip(US), link: LinkIndex(2) }
+    Arrival { hops: Hops::Single, source: ip(source), destination: ip(US), link: LinkIndex(2), device: None }
 }
 
 fn packet(your_discriminator: Option<Discriminator>) -> [u8; ControlPacket::LENGTH] {
@@ -158,4 +158,18 @@ fn an_echo_is_found_by_its_discriminator_and_others_are_left_alone() {
     assert_eq!(demux.route_echo(&foreign.encode()), None);
     assert_eq!(demux.route_echo(b"something else on port 3785"), None);
     assert_eq!(demux.discards().iter().count(), 0);
+}
+
+#[test]
+fn the_same_router_address_is_another_neighbor_in_each_vrf() {
+    let mut demux = Demux::new(1);
+    let within = |vrf| Endpoint { vrf: Some(LinkIndex(vrf)), ..endpoint(ROUTER) };
+    let outside = demux.insert(endpoint(ROUTER)).unwrap();
+    let (red, blue) = (demux.insert(within(10)).unwrap(), demux.insert(within(20)).unwrap());
+    let by = |device| Arrival { device, ..arrival(ROUTER) };
+    assert_eq!(routed(&mut demux, &by(None), None), Some(outside));
+    assert_eq!(routed(&mut demux, &by(Some(LinkIndex(2))), None), Some(outside), "a link is no VRF");
+    assert_eq!(routed(&mut demux, &by(Some(LinkIndex(10))), None), Some(red));
+    assert_eq!(routed(&mut demux, &by(Some(LinkIndex(20))), None), Some(blue));
+    assert_eq!(routed(&mut demux, &by(Some(LinkIndex(2))), Some(blue)), Some(blue));
 }

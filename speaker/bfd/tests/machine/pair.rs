@@ -56,7 +56,7 @@ fn address(end: usize) -> IpAddr {
 impl End {
     fn new(end: usize, config: Config, seed: u64, now: Instant) -> Self {
         let mut demux = Demux::new(seed);
-        let endpoint = Endpoint { hops: Hops::Single, neighbor: address(1 - end), local: None, link: None };
+        let endpoint = Endpoint { hops: Hops::Single, neighbor: address(1 - end), local: None, link: None, vrf: None };
         let discriminator: Discriminator = demux.insert(endpoint).unwrap();
         let session = Session::new(discriminator, config, seed, now);
         Self { session, sent: Vec::new(), events: Vec::new(), demux, echoes: true }
@@ -132,7 +132,7 @@ impl Pair {
             match entry.remove() {
                 Flight::Control { to, bytes } => {
                     let (source, destination) = (address(1 - to), address(to));
-                    let arrival = Arrival { hops: Hops::Single, source, destination, link: LinkIndex(1) };
+                    let arrival = Arrival { hops: Hops::Single, source, destination, link: LinkIndex(1), device: None };
                     let Some((_, packet)) = self.ends[to].demux.route(&arrival, &bytes) else { continue };
                     self.input(to, Input::Packet { packet, ttl: 255 });
                 }

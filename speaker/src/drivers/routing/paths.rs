@@ -8,7 +8,7 @@ use crate::drivers::bgp::Endpoint;
 use crate::net::links::{LinkIndex, Links};
 use crate::peers::{Echoes, PeerDesired};
 
-/// Returns the ends of the BFD session beside a BGP session, where one is wanted.
+/// Returns the ends of the BFD session beside a BGP session, where one is wanted and its VRF is there.
 pub(super) fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) -> Option<bfd::Endpoint> {
     peer.bfd.as_ref()?;
     let neighbor = endpoint.remote.ip();
@@ -26,8 +26,12 @@ pub(super) fn path_of(peer: &PeerDesired, endpoint: &Endpoint, links: &Links) ->
         SocketAddr::V6(remote) if remote.scope_id() != 0 => Some(bfd::LinkIndex(remote.scope_id())),
         SocketAddr::V4(_) | SocketAddr::V6(_) => None,
     };
+    let vrf = match &peer.vrf {
+        Some(device) => Some(bfd::LinkIndex(index_of(device, links)?.0)),
+        None => None,
+    };
     let hops = if far { bfd::Hops::Multi } else { bfd::Hops::Single };
-    Some(bfd::Endpoint { hops, neighbor, local: endpoint.source, link })
+    Some(bfd::Endpoint { hops, neighbor, local: endpoint.source, link, vrf })
 }
 
 fn is_on_link(address: IpAddr, links: &Links) -> bool {
@@ -69,3 +73,6 @@ fn forwards(device: &str) -> bool {
     let setting = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{device}/forwarding"));
     setting.is_ok_and(|setting| setting.trim() == "1")
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ fn peers() -> [PeerObserved; 2] {
             neighbor: "192.0.2.3".parse().unwrap(),
             local: None,
             link: None,
+            vrf: None,
         },
         state: bfd::State::Up,
         diagnostic: bfd::Diag::None,
