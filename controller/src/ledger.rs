@@ -88,6 +88,11 @@ impl Ledger {
         self.0.remove(service);
     }
 
+    /// Says whether a service has a write that the watch has not shown.
+    pub(crate) fn has(&self, view: &ServiceView) -> bool {
+        self.entry(view).is_some()
+    }
+
     /// Returns how many services have unconfirmed writes.
     pub fn len(&self) -> usize {
         self.0.len()

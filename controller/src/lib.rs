@@ -1,8 +1,9 @@
 //! The cluster-wide half of Clarion: a [`Snapshot`] of the cluster goes in, a [`Plan`] comes out, and an applier carries it out.
 //!
 //! Every decision is made in [`plan()`], which is pure and plans everything every time. The status of the services is the
-//! database; the one memory beside it is the [`Ledger`] of writes that the watch has not shown yet. The API controller and
-//! the standalone program differ only in where snapshots come from and where actions go.
+//! database; the memories beside it are the [`Ledger`] of writes that the watch has not shown yet and the [`Terms`] under which
+//! addresses are shared. The API controller and the standalone program differ only in where snapshots come from and where
+//! actions go.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod pool_status;
 mod refusal;
 mod request;
 mod snapshot;
+mod terms;
 
 pub use events::ServiceEvent;
 pub use ledger::{Ledger, StatusWrite};
@@ -25,3 +27,4 @@ pub use pool_status::PoolStatus;
 pub use refusal::Refusal;
 pub use request::{RequestFault, RequestSource, demand};
 pub use snapshot::{Condition, Ingress, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};
+pub use terms::Terms;

@@ -57,7 +57,8 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
 
     let mut policy = snapshot.policy.clone();
     policy.reserved.extend(frozen.iter().flat_map(|view| view.addresses()));
-    let requests: Vec<Request> = free.iter().filter(|view| view.is_load_balancer).map(|view| request(view)).collect();
+    let requests: Vec<Request> =
+        free.iter().filter(|view| view.is_load_balancer).map(|view| request(view, snapshot)).collect();
     let mut allocation = allocate(&snapshot.pools, &requests, &policy);
 
     let mut plan = Plan { usage: std::mem::take(&mut allocation.usage), ..Plan::default() };
@@ -93,7 +94,7 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
     plan
 }
 
-fn request(view: &ServiceView) -> Request {
+fn request(view: &ServiceView, snapshot: &Snapshot) -> Request {
     let families = cluster_families(&view.cluster_ips);
     let demand = match (&view.demand, families) {
         (Ok(demand), Some(_)) => demand.clone(),
@@ -108,6 +109,7 @@ fn request(view: &ServiceView) -> Request {
         sharing_key: view.sharing_key.clone(),
         backend_key: backend_key(view.traffic_policy, &view.selector),
         ports: view.ports.clone(),
+        edited: snapshot.terms.differ(view),
         held: view.addresses().collect(),
     }
 }

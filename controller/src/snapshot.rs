@@ -6,6 +6,7 @@ use ipam::{Created, Demand, FamilyPolicy, Policy, Pool, PoolName, Port, ServiceI
 
 use crate::ledger::Ledger;
 use crate::request::RequestFault;
+use crate::terms::Terms;
 
 /// The cluster as plain values, everything a plan may depend on.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub contended: BTreeMap<ServiceId, Arc<str>>,
     /// Writes that `services` may not show yet.
     pub ledger: Ledger,
+    /// The terms under which services were given the addresses they share.
+    pub terms: Terms,
 }
 
 /// One service with the fields that matter to allocation.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use controller::{Ingress, Plan, ServiceView};
+use controller::{Ingress, Plan, ServiceView, Snapshot, Terms};
 use crds::core::Service;
 use crds::reasons::EventReason;
 use ipam::{Created, ServiceId};
@@ -75,7 +75,7 @@ pub(super) fn changes(old: Option<&Side>, new: &Side, faults: &mut Vec<String>) 
         Some(old) => held(old),
         None => views(new, &Services::new()),
     };
-    let (plan, views) = planned(new, views(new, &before), faults);
+    let (plan, views) = planned(new, views(new, &before), Terms::of(before.values()), faults);
     let after = carry_out(views, &plan);
     let ids: BTreeSet<&ServiceId> = before.keys().chain(after.keys()).collect();
     ids.into_iter().filter_map(|id| change(id, before.get(id), after.get(id), &plan)).collect()
@@ -86,7 +86,7 @@ fn held(side: &Side) -> Services {
     let written = views(side, &Services::new());
     let with_status: BTreeSet<ServiceId> =
         written.values().filter(|view| !view.ingress.is_empty()).map(|view| view.id.clone()).collect();
-    let (mut plan, views) = planned(side, written, &mut Vec::new());
+    let (mut plan, views) = planned(side, written, Terms::default(), &mut Vec::new());
     plan.changes.retain(|change| !with_status.contains(&change.service));
     carry_out(views, &plan)
 }
@@ -112,8 +112,9 @@ fn views(side: &Side, known: &Services) -> Services {
     side.cluster().services.iter().map(view).collect()
 }
 
-fn planned(side: &Side, views: Services, faults: &mut Vec<String>) -> (Plan, Services) {
+fn planned(side: &Side, views: Services, terms: Terms, faults: &mut Vec<String>) -> (Plan, Services) {
     let (snapshot, wrong) = allocation::snapshot(&side.compiled, &side.cluster(), views);
+    let snapshot = Snapshot { terms, ..snapshot };
     faults.extend(wrong);
     (controller::plan(&snapshot), snapshot.services)
 }

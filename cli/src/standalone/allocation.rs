@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use controller::{Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, convert};
+use controller::{Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, Terms, convert};
 use crds::checked::Compiled;
 use crds::core::{IpFamily, IpFamilyPolicy, Service, ServiceSpec};
 use crds::fault::Severity;
@@ -19,6 +19,8 @@ pub(super) struct Allocator {
     state: State,
     /// What was said of each Service last; in a cluster its status remembers.
     conditions: BTreeMap<ServiceId, Condition>,
+    /// The terms under which addresses are shared.
+    terms: Terms,
 }
 
 /// What was decided.
@@ -36,7 +38,7 @@ impl Allocator {
     /// # Errors
     /// Fails when the state is there and cannot be used.
     pub(super) fn load(directory: &Path) -> Result<Self, StateError> {
-        Ok(Self { state: State::load(directory)?, conditions: BTreeMap::new() })
+        Ok(Self { state: State::load(directory)?, conditions: BTreeMap::new(), terms: Terms::default() })
     }
 
     /// Plans and puts the plan into effect.
@@ -44,8 +46,11 @@ impl Allocator {
         let views = cluster.services.iter().map(|service| self.view(service, lb_class));
         let services: BTreeMap<ServiceId, ServiceView> = views.map(|view| (view.id.clone(), view)).collect();
         self.conditions.retain(|id, _| services.contains_key(id));
-        let (snapshot, mut faults) = snapshot(compiled, cluster, services);
+        let (mut snapshot, mut faults) = snapshot(compiled, cluster, services);
+        snapshot.terms = std::mem::take(&mut self.terms);
         let mut plan = controller::plan(&snapshot);
+        snapshot.remember(&plan);
+        self.terms = snapshot.terms;
         // What was done is not kept: with thousands of Services it is most of a plan.
         for change in std::mem::take(&mut plan.changes) {
             for event in change.events {

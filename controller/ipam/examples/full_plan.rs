@@ -41,6 +41,7 @@ fn request(n: usize, key: Option<&str>) -> Request {
         sharing_key: key.map(Into::into),
         backend_key: String::new(),
         ports: BTreeSet::from([Port { protocol: Protocol::Tcp, number: 443 }]),
+        edited: false,
         held: Vec::new(),
     }
 }

@@ -78,7 +78,8 @@ struct Draft<'a> {
     stop: Option<Refusal>,
 }
 
-/// Decides every request: held legal addresses stay, oldest service first, then the rest is served in the same order.
+/// Decides every request: held legal addresses stay, those of edited services only beside the others, then the rest is served.
+/// Older services go first in both.
 pub fn allocate(pools: &[Pool], requests: &[Request], policy: &Policy) -> Allocation {
     let mut space = Space::new(pools, policy);
     let mut order: BTreeMap<&ServiceId, &Request> = BTreeMap::new();
@@ -89,9 +90,10 @@ pub fn allocate(pools: &[Pool], requests: &[Request], policy: &Policy) -> Alloca
         }
     }
     let mut order: Vec<&Request> = order.into_values().collect();
-    order.sort_by_key(|request| request.created);
+    order.sort_by_key(|request| (request.edited, request.created));
 
     let mut drafts: Vec<Draft<'_>> = order.into_iter().map(|request| keep(&mut space, request)).collect();
+    drafts.sort_by_key(|draft| (draft.request.created, &draft.request.service));
     drafts.iter_mut().for_each(|draft| serve(&mut space, draft));
     // Refusals are worded last: they describe what stands in the way once everyone has been served.
     let outcomes = drafts.into_iter().map(|draft| (draft.request.service.clone(), conclude(&space, draft))).collect();

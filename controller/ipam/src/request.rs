@@ -26,6 +26,9 @@ pub struct Request {
     pub backend_key: String,
     /// The ports it listens on; sharers must not overlap in them.
     pub ports: BTreeSet<Port>,
+    /// Whether the three above are not as they were when it was given what it holds: then the services that it does not fit
+    /// any more keep the address, and it moves.
+    pub edited: bool,
     /// The addresses of its status, in their order.
     pub held: Vec<IpAddr>,
 }

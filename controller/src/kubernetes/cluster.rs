@@ -128,7 +128,11 @@ impl Cluster {
         if std::mem::take(&mut self.stale.pools) {
             self.resolve_pools();
         }
-        std::mem::take(&mut self.stale.plan).then(|| plan(&self.snapshot))
+        std::mem::take(&mut self.stale.plan).then(|| {
+            let plan = plan(&self.snapshot);
+            self.snapshot.remember(&plan);
+            plan
+        })
     }
 
     /// Returns what reports are made of if it has changed, or if there is a new plan.

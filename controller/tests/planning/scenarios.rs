@@ -1,11 +1,73 @@
 //! One situation each: what is done, in which order, and what is said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use controller::{Ingress, Ledger, PoolStatus, ResourceVersion, ServiceView, Snapshot, StatusWrite, plan};
-use ipam::FamilyPolicy;
+use controller::{
+    Ingress, Ledger, PoolStatus, ResourceVersion, ServiceView, Snapshot, StatusWrite, Terms, TrafficPolicy, plan,
+};
+use ipam::{Created, FamilyPolicy, Port, Protocol};
 
 use crate::fixture::*;
+
+/// Services that share an address on different ports, `a` the oldest, after a plan that has nothing to do.
+fn sharers() -> Snapshot {
+    let sharer = |name: &str, age, number| ServiceView {
+        sharing_key: Some("k".into()),
+        created: Created(age),
+        ports: BTreeSet::from([Port { protocol: Protocol::Tcp, number }]),
+        ..holding(service(name), &["10.0.0.1"], "lan")
+    };
+    let mut snapshot = snapshot(&lan(), &[sharer("a", 1, 80), sharer("b", 2, 443)]);
+    let settled = plan(&snapshot);
+    assert_eq!(settled.changes, []);
+    snapshot.remember(&settled);
+    snapshot
+}
+
+fn edit(snapshot: &mut Snapshot, name: &str, edit: impl FnOnce(&mut ServiceView)) {
+    edit(snapshot.services.get_mut(&id(name)).expect("it is there"));
+}
+
+#[test]
+fn of_two_that_share_the_one_that_is_edited_moves_whatever_its_age() {
+    type Edit = fn(&mut ServiceView);
+    let edits: [(&str, Edit); 4] = [
+        ("a port of the other", |view| view.ports.extend([Port { protocol: Protocol::Tcp, number: 443 }])),
+        ("another key", |view| view.sharing_key = Some("other".into())),
+        ("no key", |view| view.sharing_key = None),
+        ("another policy", |view| {
+            view.traffic_policy = TrafficPolicy::Local;
+            view.selector = BTreeMap::from([("app".to_owned(), "a".to_owned())]);
+        }),
+    ];
+    let moves = |name: &str| format!("set {name} 10.0.0.2 from lan");
+    for (what, change) in edits {
+        let mut edited = sharers();
+        edit(&mut edited, "a", change);
+        assert_eq!(lines(&plan(&edited))[0], moves("a"), "{what}");
+        let forgotten = Snapshot { terms: Terms::default(), ..edited.clone() };
+        assert_eq!(lines(&plan(&forgotten))[0], moves("b"), "{what}: after a start age decides");
+
+        // It goes on to be the one until it has moved.
+        for _ in 0..3 {
+            let planned = plan(&edited);
+            assert_eq!(lines(&planned)[0], moves("a"), "{what}");
+            edited.remember(&planned);
+        }
+        let mut moved = apply(&edited, &plan(&edited));
+        let planned = plan(&moved);
+        assert_eq!(planned.changes, [], "{what}");
+        moved.remember(&planned);
+        assert_eq!(moved.terms, Terms::of(moved.services.values()), "{what}");
+    }
+}
+
+#[test]
+fn a_sharer_that_is_edited_stays_as_long_as_it_fits() {
+    let mut edited = sharers();
+    edit(&mut edited, "a", |view| view.ports.extend([Port { protocol: Protocol::Tcp, number: 8443 }]));
+    assert_eq!(plan(&edited).changes, []);
+}
 
 fn lan() -> [ipam::Pool; 1] {
     [pool("lan", &["10.0.0.1-10.0.0.4"])]
@@ -157,7 +219,7 @@ fn a_refusal_whose_details_change_is_written_again_without_an_event() {
 fn a_freed_address_goes_to_the_oldest_that_waits_and_is_given_up_first() {
     let pools = [pool("lan", &["10.0.0.1"])];
     let leaving = ServiceView { is_load_balancer: false, ..holding(service("z"), &["10.0.0.1"], "lan") };
-    let waiting = [service("b"), ServiceView { created: ipam::Created(-1), ..service("c") }];
+    let waiting = [service("b"), ServiceView { created: Created(-1), ..service("c") }];
     let services = [waiting[0].clone(), waiting[1].clone(), leaving];
     let expected = [
         "clear b: PoolExhausted",
@@ -182,7 +244,7 @@ fn families_from_two_pools_name_both() {
 fn a_write_the_watch_has_not_shown_counts_as_done() {
     let pools = [pool("lan", &["10.0.0.1-10.0.0.2"])];
     let mut ledger = Ledger::default();
-    let young = ServiceView { created: ipam::Created(9), ..service("young") };
+    let young = ServiceView { created: Created(9), ..service("young") };
     let write = StatusWrite { addresses: vec![ip("10.0.0.1")], pool: Some("lan".into()), condition: None };
     ledger.send(&young.id, &young.uid, ResourceVersion(0), write);
     let stale = Snapshot { ledger, ..snapshot(&pools, &[service("old"), young]) };

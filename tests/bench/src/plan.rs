@@ -75,6 +75,7 @@ fn request(number: usize) -> Request {
         sharing_key: None,
         backend_key: String::new(),
         ports: BTreeSet::from([ipam::Port { protocol: ipam::Protocol::Tcp, number: 443 }]),
+        edited: false,
         held: Vec::new(),
     }
 }

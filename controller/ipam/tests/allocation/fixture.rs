@@ -55,6 +55,7 @@ pub(crate) fn service(name: &str) -> Request {
         sharing_key: None,
         backend_key: String::new(),
         ports: BTreeSet::from([tcp(80)]),
+        edited: false,
         held: Vec::new(),
     }
 }

@@ -111,6 +111,24 @@ proptest! {
     }
 
     #[test]
+    fn no_edit_moves_an_address_of_a_service_that_was_not_edited(world in worlds(), edits in worlds()) {
+        let settled = carried_out(&world.requests, &allocate(&world.pools, &world.requests, &world.policy));
+        let now: Vec<Request> = settled.iter().map(|request| {
+            match edits.requests.iter().find(|edit| edit.service == request.service && edit.edited) {
+                Some(Request { sharing_key, backend_key, ports, .. }) => {
+                    let (sharing_key, backend_key) = (sharing_key.clone(), backend_key.clone());
+                    Request { sharing_key, backend_key, ports: ports.clone(), edited: true, ..request.clone() }
+                }
+                None => Request { edited: false, ..request.clone() },
+            }
+        }).collect();
+        let after = allocate(&world.pools, &now, &world.policy);
+        for request in now.iter().filter(|request| !request.edited) {
+            prop_assert!(addresses(&after, &request.service).starts_with(&request.held), "{}", request.service);
+        }
+    }
+
+    #[test]
     fn used_and_free_and_reserved_make_the_whole(world in worlds()) {
         let allocation = allocate(&world.pools, &world.requests, &world.policy);
         let empty = allocate(&world.pools, &[], &ipam::Policy::default());

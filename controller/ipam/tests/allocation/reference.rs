@@ -18,8 +18,9 @@ impl<'a> Naive<'a> {
     fn run(world: &'a World) -> BTreeMap<ServiceId, Vec<IpAddr>> {
         let mut naive = Self { world, holders: Vec::new() };
         let mut order: Vec<&Request> = world.requests.iter().collect();
-        order.sort_by_key(|request| (request.created, request.service.clone()));
+        order.sort_by_key(|request| (request.edited, request.created, request.service.clone()));
         order.iter().for_each(|request| naive.keep(request));
+        order.sort_by_key(|request| (request.created, request.service.clone()));
         order.iter().for_each(|request| naive.serve(request));
         order.into_iter().map(|request| (request.service.clone(), naive.held(request))).collect()
     }
