@@ -156,6 +156,19 @@ fn the_list_of_excluded_interfaces_is_metallbs_unless_the_values_have_one() {
 }
 
 #[test]
+fn another_list_of_excluded_interfaces_makes_other_pods() {
+    let template = |value: &str| {
+        let objects = Release::standard().set(&format!("speaker.excludeInterfaces.{value}")).objects().unwrap();
+        of_kind(&objects, "DaemonSet").next().unwrap().pointer("/spec/template").unwrap().clone()
+    };
+    let templates = [r#"patterns=["^eth1$"]"#, r#"patterns=["^eth2$"]"#, "enabled=false"].map(template);
+    for (index, template) in templates.iter().enumerate() {
+        assert!(!templates[..index].contains(template), "list {index} makes the same pods as one before it");
+    }
+    assert_eq!(template(r#"patterns=["^eth1$"]"#), templates[0], "the same list makes the same pods");
+}
+
+#[test]
 fn the_chart_and_its_image_have_the_version_of_the_programs() {
     let chart = read(&folder().join("helm/clarion/Chart.yaml")).unwrap();
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));

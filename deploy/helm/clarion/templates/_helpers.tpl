@@ -94,15 +94,26 @@ rollingUpdate:
 prometheus.io/scrape: "true"
 prometheus.io/port: {{ $prometheus.metricsPort | quote }}
 {{- end }}
+{{- if and (eq .component "speaker") (include "clarion.excludedPatterns" .root) }}
+checksum/excluded-interfaces: {{ include "clarion.excludedPatterns" .root | sha256sum }}
+{{- end }}
 {{- with (index .root.Values .component).podAnnotations }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
+{{/*
+The interfaces to leave out that the values say, as JSON; nothing if they say none.
+Speakers read them when they start, so their pods carry a checksum.
+*/}}
+{{- define "clarion.excludedPatterns" -}}
+{{- $exclude := .Values.speaker.excludeInterfaces }}
+{{- if or (not $exclude.enabled) $exclude.patterns }}{{ ternary $exclude.patterns list $exclude.enabled | toJson }}{{ end }}
+{{- end }}
+
 {{/* MetalLB's own ConfigMap goes on to count, unless the values say which interfaces to leave out. */}}
 {{- define "clarion.excludedInterfaces" -}}
-{{- $exclude := .Values.speaker.excludeInterfaces }}
-{{- if and $exclude.enabled (not $exclude.patterns) }}metallb-excludel2{{ else }}{{ include "clarion.fullname" . }}-excludel2{{ end }}
+{{- if include "clarion.excludedPatterns" . }}{{ include "clarion.fullname" . }}-excludel2{{ else }}metallb-excludel2{{ end }}
 {{- end }}
 
 {{/* One line for each value of MetalLB's chart that is set and has no meaning here. */}}
