@@ -169,6 +169,27 @@ fn another_list_of_excluded_interfaces_makes_other_pods() {
 }
 
 #[test]
+fn the_probes_of_a_pod_ask_the_one_port_that_its_values_name() {
+    for (value, expected) in [
+        ("speaker.refresh=60", 17472),
+        ("speaker.livenessProbe.port=1", 1),
+        ("speaker.readinessProbe.port=2", 2),
+        ("speaker.startupProbe.port=3", 3),
+    ] {
+        let objects = Release::standard().set(value).objects().unwrap();
+        let speaker = of_kind(&objects, "DaemonSet").next().unwrap();
+        let ports = speaker.list("/spec/template/spec/containers/0/ports");
+        let health = ports.iter().find(|port| port["name"] == "health").unwrap();
+        assert_eq!(health["containerPort"], expected, "{value}");
+        let arguments = speaker.list("/spec/template/spec/containers/0/args");
+        assert!(arguments.iter().any(|argument| *argument == format!("--health-probe-port={expected}")), "{value}");
+    }
+    let two = Release::standard().set("controller.livenessProbe.port=1").set("controller.readinessProbe.port=2");
+    let refusal = two.objects().unwrap_err().to_string();
+    assert!(refusal.contains("controller.yaml") && refusal.contains("name 1 and 2; leave one"), "{refusal}");
+}
+
+#[test]
 fn the_chart_and_its_image_have_the_version_of_the_programs() {
     let chart = read(&folder().join("helm/clarion/Chart.yaml")).unwrap();
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));

@@ -73,9 +73,16 @@ httpGet:
 {{- end }}
 {{- end }}
 
-{{/* The port of /healthz and /readyz: one per pod, whichever probe names it. */}}
+{{/* The port of /healthz and /readyz: one per pod, whichever probe names it. Takes a component's values. */}}
 {{- define "clarion.healthPort" -}}
-{{- default 17472 .livenessProbe.port }}
+{{- $ports := list }}
+{{- range $probe := list .livenessProbe .readinessProbe .startupProbe }}
+{{- with and $probe $probe.port }}{{ $ports = append $ports (int .) | uniq }}{{ end }}
+{{- end }}
+{{- if gt (len $ports) 1 }}
+{{- fail (printf "the port of livenessProbe, readinessProbe and startupProbe is one and the same, and the values name %s; leave one" (join " and " $ports)) }}
+{{- end }}
+{{- default 17472 (first $ports) }}
 {{- end }}
 
 {{/* An update strategy: parameters of a rolling update make no sense, and are refused, with any other type. */}}
