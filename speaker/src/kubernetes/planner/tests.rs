@@ -2,7 +2,7 @@ use announce::DrainPolicy;
 use members::Mine;
 
 use super::super::cluster::Change;
-use super::super::fixtures::{self, NAMESPACE, service, slice};
+use super::super::fixtures::{self, NAMESPACE, deleted, service, slice};
 use super::*;
 use crate::net::links::{Link, LinkIndex};
 
@@ -41,13 +41,13 @@ fn a_datapath_that_was_never_ready_lets_nothing_out() {
 fn a_key_that_is_lost_stays_in_use_and_a_node_without_any_is_not_ready() {
     let (mut cluster, mut kept) = (serving(), planner());
     assert!(kept.plan(&mut cluster, &links(), &READY).1.wire.keys.is_some());
-    cluster.take(Change::Secret(fixtures::deleted(fixtures::NAMESPACE, "memberlist")));
+    cluster.take(Change::Secret(deleted(NAMESPACE, "memberlist")));
     let (planned, orders) = kept.plan(&mut cluster, &links(), &READY);
     assert!(orders.wire.keys.is_some() && planned.closed.is_none());
     assert!(planned.unreadable[0].contains("memberlist"), "{:?}", planned.unreadable);
 
     let mut keyless = serving();
-    keyless.take(Change::Secret(fixtures::deleted(fixtures::NAMESPACE, "memberlist")));
+    keyless.take(Change::Secret(deleted(NAMESPACE, "memberlist")));
     let (planned, orders) = planner().plan(&mut keyless, &links(), &READY);
     assert!(orders.wire.keys.is_none());
     assert!(planned.closed.unwrap().contains("memberlist"));
