@@ -21,7 +21,7 @@ use crate::snapshot::ServiceView;
 const OCCURRENCES: usize = 8_192;
 /// How long a write that failed for reasons of the server waits before it is sent again; doubles up to the longest.
 const FIRST_RESEND: Duration = Duration::from_millis(500);
-const LONGEST_RESEND: Duration = Duration::from_secs(30);
+const LONGEST_RESEND: Duration = Duration::from_secs(5);
 
 /// What came of sending a write.
 pub(super) enum Sent {
