@@ -1,5 +1,7 @@
 //! The `clarion` binary.
 
+mod log_level;
+
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
@@ -11,8 +13,8 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "clarion", version, arg_required_else_help = true)]
 struct Arguments {
-    /// How much to log: error, warn, info, debug, trace, or a list such as info,members=debug
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    /// How much to log: off, error, warn, info, debug, trace, MetalLB's all or none, or a list such as info,members=debug
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL", value_parser = log_level::parse)]
     log_level: String,
     /// How to log
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
@@ -78,9 +80,7 @@ fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 }
 
 fn log(level: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|error| anyhow::anyhow!("--log-level {level:?}: {error}; use a level such as info"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?).with_writer(io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().init(),
