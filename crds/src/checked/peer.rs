@@ -312,12 +312,16 @@ fn check_timers(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Ti
         (Some(hold), None) => (hold, hold / 3),
         (None, Some(keepalive)) => (keepalive.saturating_mul(3), keepalive),
     };
+    let name = if spec.hold_time.is_some() { "holdTime" } else { "keepaliveTime" };
     // RFC 4271 §4.2: the OPEN carries whole seconds in 16 bits, zero or at least three.
     let whole = Duration::from_secs(hold.as_secs());
     if !(hold.is_zero() || (3..=65_535).contains(&whole.as_secs())) {
-        let name = if spec.hold_time.is_some() { "holdTime" } else { "keepaliveTime" };
         findings.add(field(name), Problem::HoldTime { text: format!("{hold:?}") });
         return None;
+    }
+    // MetalLB up to 0.14.8 stored 0s where nothing was written, and meant 90 s.
+    if hold.is_zero() && written(&spec.bfd_profile).is_none() {
+        findings.add(field(name), Problem::NeverNoticed { field: name });
     }
     if keepalive > hold {
         let (keepalive, hold) = (format!("{keepalive:?}"), format!("{hold:?}"));

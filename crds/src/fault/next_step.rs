@@ -79,6 +79,7 @@ impl Problem {
                 "remove one of the two, or let them differ in nodes, port, source or VRF".into()
             }
             Self::EchoOverIpv6 { .. } => "use a profile without echoMode for this router".into(),
+            Self::NeverNoticed { field } => format!("remove {field} for a hold time of 90s, or name a bfdProfile"),
             Self::DisableMp => "remove it".into(),
         }
     }

@@ -199,6 +199,8 @@ pub enum Problem {
     HoldTime { text: String },
     #[error("keepalive time {keepalive} is longer than hold time {hold}")]
     Keepalive { keepalive: String, hold: String },
+    #[error("a hold time of 0 without BFD means that neither side ever notices that the other is dead")]
+    NeverNoticed { field: &'static str },
     #[error("connect time {text} is not a whole number of seconds between 1s and 65535s")]
     ConnectTime { text: String },
     #[error("password and passwordSecret are both set")]
@@ -229,6 +231,7 @@ impl Problem {
                 | Self::NotAdvertised
                 | Self::SameSpecification { .. }
                 | Self::DisableMp
+                | Self::NeverNoticed { .. }
         );
         let warning = matches!(
             self,

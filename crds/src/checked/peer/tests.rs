@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::checked::tests::{named, problems};
+use crate::fault::Severity;
 
 /// Checks a minimal peer with some fields replaced; null removes a field.
 fn check(changes: Value) -> (Option<Peer>, Vec<(String, Problem)>) {
@@ -172,8 +173,7 @@ fn one_timer_gives_the_other() {
         (json!({ "holdTime": "90s" }), Some((90, 30))),
         (json!({ "keepaliveTime": "5s" }), Some((15, 5))),
         (json!({ "holdTime": "90s", "keepaliveTime": "90s" }), Some((90, 90))),
-        (json!({ "holdTime": "0s", "keepaliveTime": "0s" }), Some((0, 0))),
-        (json!({ "holdTime": "0s" }), Some((0, 0))),
+        (json!({ "holdTime": "0s", "bfdProfile": "fast" }), Some((0, 0))),
         (json!({ "holdTime": "3s", "keepaliveTime": "1s" }), Some((3, 1))),
         (json!({ "holdTime": "90999ms", "keepaliveTime": "1s" }), Some((90, 1))),
     ];
@@ -181,6 +181,25 @@ fn one_timer_gives_the_other() {
         let (peer, faults) = check(changes.clone());
         let expected = expected.map(|(hold, keepalive)| Timers { hold: seconds(hold), keepalive: seconds(keepalive) });
         assert_eq!((peer.unwrap().timers, faults), (expected, vec![]), "{changes}");
+    }
+}
+
+#[test]
+fn a_session_that_never_times_out_is_noted_unless_bfd_watches_it() {
+    let never = |field| (format!("spec.{field}"), Problem::NeverNoticed { field });
+    let table = [
+        (json!({ "holdTime": "0s" }), vec![never("holdTime")]),
+        (json!({ "holdTime": "0s", "keepaliveTime": "0s" }), vec![never("holdTime")]),
+        (json!({ "holdTime": "0s", "bfdProfile": "" }), vec![never("holdTime")]),
+        (json!({ "keepaliveTime": "0s" }), vec![never("keepaliveTime")]),
+        (json!({ "holdTime": "0s", "bfdProfile": "fast" }), vec![]),
+        (json!({ "holdTime": "3s" }), vec![]),
+    ];
+    for (changes, expected) in table {
+        let (peer, faults) = check(changes.clone());
+        assert!(peer.is_some_and(|peer| peer.timers.is_some()), "{changes}");
+        assert_eq!(faults, expected, "{changes}");
+        assert!(faults.iter().all(|(_, problem)| problem.severity() == Severity::Note), "{changes}");
     }
 }
 
