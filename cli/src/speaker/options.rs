@@ -64,7 +64,7 @@ pub struct Options {
     /// metrics at http://127.0.0.1:10249/metrics tell that it has made its rules
     #[arg(long, value_name = "SECONDS")]
     pub datapath_settle: Option<u64>,
-    /// Where the datapath answers, if not at its usual address
+    /// Where the datapath answers, if not at its usual address; for 127.0.0.1, ::1 counts as well
     #[arg(long, value_name = "URL")]
     pub datapath_url: Option<String>,
 }

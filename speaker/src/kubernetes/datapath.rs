@@ -9,7 +9,8 @@
 
 mod rules;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -225,9 +226,19 @@ fn address(url: &Uri) -> anyhow::Result<SocketAddr> {
     Ok(url.authority().context("no address")?.as_str().parse()?)
 }
 
+/// Connects to a datapath. Where there is no IPv4, kube-proxy and Cilium listen on ::1 in place of 127.0.0.1.
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let failure = match TcpStream::connect(address).await {
+        Err(failure) if address.ip() == Ipv4Addr::LOCALHOST => failure,
+        result => return result,
+    };
+    // When both fail, the message names the address that was asked for.
+    TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).await.map_err(|_| failure)
+}
+
 /// Sends a request. It is so small that a client of its own would be most of this program's connections' code.
 async fn request(url: &Uri, version: &str) -> anyhow::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address(url)?).await.with_context(|| format!("{url} cannot be reached"))?;
+    let mut stream = connect(address(url)?).await.with_context(|| format!("{url} cannot be reached"))?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().map_or("", |authority| authority.as_str());
     // Cilium answers in one word when asked for brevity; others ignore the header.

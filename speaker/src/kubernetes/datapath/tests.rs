@@ -1,4 +1,4 @@
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 
@@ -122,6 +122,45 @@ async fn what_a_proxy_answers_is_as_good_as_its_metrics() {
     assert_eq!(asked("200 OK", None).await, Answer::Claimed);
 }
 
+#[tokio::test]
+async fn a_proxy_without_ipv4_is_found_on_the_other_loopback_address() {
+    let Some((_nobody, listener)) = on_ipv6_only().await else { return };
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    answer(listener, "200 OK", String::new());
+    let probe = Probe::new(&format!("http://127.0.0.1:{port}/healthz"), Belief::Settled(Duration::ZERO));
+    assert_eq!(probe.expect("tests write URLs correctly").once(None).await, Answer::Claimed);
+}
+
+#[tokio::test]
+async fn a_datapath_that_is_asked_elsewhere_answers_there_or_not_at_all() {
+    let Some((_nobody, listener)) = on_ipv6_only().await else { return };
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    let probe = Probe::new(&format!("http://127.0.0.2:{port}/healthz"), Belief::Settled(Duration::ZERO));
+    let answer = probe.expect("tests write URLs correctly").once(None).await;
+    assert!(matches!(&answer, Answer::No(why) if why.contains("127.0.0.2")), "{answer:?}");
+}
+
+/// Listens on a port of ::1 that is refused on every IPv4 address while the other socket is held; nothing where there is no ::1.
+async fn on_ipv6_only() -> Option<(TcpSocket, TcpListener)> {
+    for _ in 0..20 {
+        let nobody = TcpSocket::new_v4().expect("this machine has IPv4");
+        nobody.bind(SocketAddr::from(([0; 4], 0))).expect("IPv4 has a free port");
+        let port = nobody.local_addr().expect("a bound socket has an address").port();
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(listener) => return Some((nobody, listener)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => {
+                #[expect(clippy::print_stderr, reason = "a test that is left out says why")]
+                {
+                    eprintln!("skipped: this machine has no ::1: {error}");
+                }
+                return None;
+            }
+        }
+    }
+    panic!("every port of ::1 is taken");
+}
+
 /// Asks a proxy that answers with a status, and with metrics if there are some.
 async fn asked(health: &'static str, metrics: Option<&str>) -> Answer {
     let health = serve(health, String::new()).await;
@@ -139,6 +178,11 @@ async fn asked(health: &'static str, metrics: Option<&str>) -> Answer {
 async fn serve(status: &'static str, page: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
+    answer(listener, status, page);
+    address
+}
+
+fn answer(listener: TcpListener, status: &'static str, page: String) {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("somebody connects");
         let mut request = Vec::new();
@@ -148,5 +192,4 @@ async fn serve(status: &'static str, page: String) -> SocketAddr {
         let answer = format!("HTTP/1.0 {status}\r\nContent-Type: text/plain\r\n\r\n{page}");
         stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
     });
-    address
 }
