@@ -36,7 +36,7 @@ pub struct Options {
     /// Let several replicas agree on one that works; without it there must be one replica only
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub leader_elect: bool,
-    /// Name of the Lease that the replicas agree by
+    /// Name of the Lease that the replicas agree by; the Role of the manifests lets them get and patch the default one alone
     #[arg(long, value_name = "NAME", default_value = "clarion-controller")]
     pub lease_name: String,
     /// Seconds that a silent leader is waited for
@@ -54,7 +54,8 @@ pub struct Options {
     /// Status writes a second in the long run; twice as many may go out at once after a quiet time
     #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub writes_per_second: u32,
-    /// Name of the Secret with the key of the speakers' heartbeats, which is made if there is none
+    /// Name of the Secret with the key of the speakers' heartbeats, which is made if there is none. Speakers read the default one
+    /// alone, and so does the Role of the manifests permit: another one is of use only to a program that copies it there
     #[arg(long, value_name = "NAME", default_value = speaker::keys::SECRET)]
     pub ml_secret_name: String,
     /// Seconds that every speaker is given to see that Secret as it is, twice while the key is changed
