@@ -42,7 +42,7 @@ impl Decided {
         }
     }
 
-    /// Returns why nothing may be announced yet; nothing if everything is known and the node can forward.
+    /// Returns why nothing may be announced yet; nothing if everything is known and the node can forward and be heard.
     ///
     /// A node whose datapath is lost later stays ready: it goes on as long as nobody takes over, and no restart would mend it.
     pub(super) fn unready(&self) -> Option<String> {

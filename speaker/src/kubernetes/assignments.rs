@@ -17,7 +17,7 @@ impl Assignments {
     /// or a link, gives up nothing: what comes back with it is no news. `before` says what a former process had taken on.
     pub(super) fn update(
         &mut self,
-        Situation { announced, willing, strangers: _ }: &Situation,
+        Situation { announced, willing }: &Situation,
         before: impl FnOnce() -> BTreeSet<ServiceId>,
     ) -> Vec<ServiceId> {
         let before = self.0.take().unwrap_or_else(before);

@@ -1,12 +1,15 @@
 //! The objects of one kind, as the server has them, and what is to be done about them.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use announce::ServiceId;
 use apiserver::{Event, Object, Repairs, Table};
 
 use super::assignments::Assignments;
-use super::statuses::{Action, Author, Kind, Situation, Told, Written, reconcile};
+use super::statuses::{Action, Author, Kind, Situation, Strangers, Told, Written, reconcile};
+use crate::drivers::LinkObserved;
 
 /// How many objects are changed before they are compared again: in the two seconds that this takes, what has changed meanwhile may
 /// wait.
@@ -19,6 +22,7 @@ pub(super) struct Book {
     /// What they say.
     pub(super) told: Table<Told>,
     written: Written,
+    strangers: Strangers,
     repairs: Repairs<ServiceId>,
     assigned: Assignments,
     /// The objects are not what they were when they were last compared.
@@ -28,8 +32,20 @@ pub(super) struct Book {
 impl Book {
     /// Returns a book in which nothing is written.
     pub(super) fn new(kind: Kind) -> Self {
-        let (told, written) = (Table::default(), Written::default());
-        Self { kind, told, written, repairs: Repairs::default(), assigned: Assignments::default(), changed: false }
+        Self {
+            kind,
+            told: Table::default(),
+            written: Written::default(),
+            strangers: Strangers::default(),
+            repairs: Repairs::default(),
+            assigned: Assignments::default(),
+            changed: false,
+        }
+    }
+
+    /// Takes in who is Ready, and who is heard on the links now.
+    pub(super) fn meet(&mut self, ready: &Arc<BTreeSet<Arc<str>>>, links: &[LinkObserved]) {
+        self.strangers.update(ready, links);
     }
 
     /// Takes over what the server tells of the objects.
@@ -63,7 +79,8 @@ impl Book {
     ) -> (Vec<Action>, Vec<ServiceId>) {
         self.written.expire(now);
         let existing = self.told.rows().filter_map(|(name, row)| Some((name, row.value.as_ref()?)));
-        let mut actions = reconcile(me, situation, existing, &self.written, || self.kind.random_name());
+        let name = || self.kind.random_name();
+        let mut actions = reconcile(me, situation, &self.strangers, existing, &self.written, name);
         let wanted = actions.len();
         actions.retain(|action| !self.repairs.is_resting(now, action.service()));
         actions.truncate(ROUND);

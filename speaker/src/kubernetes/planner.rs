@@ -140,8 +140,9 @@ impl Planner {
         let unlisted = cluster.unlisted();
         let mut unreadable = cluster.unreadable();
         let mut troubles = cluster.faults();
-        troubles.extend(trouble(readiness));
-        let closed = trouble(readiness).filter(|_| !is_open(readiness));
+        let datapath = trouble(readiness);
+        let closed = datapath.clone().filter(|_| !is_open(readiness));
+        troubles.extend(datapath);
         if !unlisted.is_empty() {
             let updates = cluster.updates();
             return (

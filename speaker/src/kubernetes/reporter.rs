@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::book::Book;
 use super::planner::Planned;
-use super::statuses::{Author, Kind, Situation, Strangers, Told, Writing, requests};
+use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
 use crate::advertised::{Heard as HeardByRouters, advertised};
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::RoutingObserver;
@@ -73,7 +73,6 @@ pub struct Reporter {
     routers: Book,
     /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
     heard: Option<(Arc<Planned>, HeardByRouters)>,
-    strangers: Strangers,
     /// The stations that events have complained about.
     conflicts: BTreeSet<(IpAddr, String)>,
     /// The server has our verdict.
@@ -111,7 +110,6 @@ impl Reporter {
             links: Book::new(Kind::L2),
             routers: Book::new(Kind::Bgp),
             heard: None,
-            strangers: Strangers::default(),
             conflicts: BTreeSet::new(),
             judged: false,
             started: Instant::now(),
@@ -223,9 +221,8 @@ impl Reporter {
         let starting = since.elapsed() < STARTING;
         let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
         let heard = (plan.clone(), HeardByRouters::of(&peers));
-        self.strangers.update(&plan.ready_nodes, &links);
-        let on_links = Situation::on_links(&self.identity.node, &plan.desired, &links, &self.strangers);
-        let mut situations = vec![(Kind::L2, on_links)];
+        self.links.meet(&plan.ready_nodes, &links);
+        let mut situations = vec![(Kind::L2, Situation::on_links(&self.identity.node, &plan.desired, &links))];
         if starting || !self.has_reported(&heard) || !self.routers.is_quiet() {
             let addresses = plan.addresses.iter().map(|(service, held)| (service, held.ips.as_slice()));
             let advertised = advertised(&plan.desired, addresses, &peers);

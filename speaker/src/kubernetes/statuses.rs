@@ -188,11 +188,9 @@ pub(super) struct Situation {
     pub(super) announced: BTreeMap<ServiceId, Announced>,
     /// What it would announce as well, were the wire or a session ready; nobody else was seen to.
     pub(super) willing: BTreeSet<ServiceId>,
-    /// Whose word this node cannot judge.
-    pub(super) strangers: Strangers,
 }
 
-/// Nodes that the API server calls Ready, less those that were ever heard on each link: they may well answer on another wire.
+/// Whose word this node cannot judge: nodes that the API server calls Ready, less those that were ever heard on each link: they may well answer on another wire.
 ///
 /// The word of a node that is gone must be removed by somebody else, and so must that of one that only seems to live.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,7 +227,7 @@ pub(super) struct Announced {
 
 impl Situation {
     /// Returns what this node answers for by ARP and NDP.
-    pub(super) fn on_links(me: &str, desired: &Desired, links: &[LinkObserved], strangers: &Strangers) -> Self {
+    pub(super) fn on_links(me: &str, desired: &Desired, links: &[LinkObserved]) -> Self {
         let services = |vip: &IpAddr| desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
         let mut announced: BTreeMap<ServiceId, Announced> = BTreeMap::new();
         for link in links {
@@ -251,7 +249,7 @@ impl Situation {
                 }
             }
         }
-        Self { announced, willing, strangers: strangers.clone() }
+        Self { announced, willing }
     }
 
     /// Returns what this node has told routers.
@@ -262,8 +260,7 @@ impl Situation {
         });
         let stays = |verdict: &BgpVerdict| matches!(verdict.mine, Mine::Eligible) && !verdict.peers.is_empty();
         let willing = desired.services.iter().filter(|(_, verdict)| stays(&verdict.bgp));
-        let willing = willing.map(|(service, _)| service.clone()).collect();
-        Self { announced: peers.collect(), willing, strangers: Strangers::default() }
+        Self { announced: peers.collect(), willing: willing.map(|(service, _)| service.clone()).collect() }
     }
 }
 
@@ -290,7 +287,8 @@ impl Action {
 /// Returns what makes the objects say what is so; `name` gives a name to each new one.
 pub(super) fn reconcile<'a>(
     me: Author<'_>,
-    Situation { announced, willing, strangers }: &Situation,
+    Situation { announced, willing }: &Situation,
+    strangers: &Strangers,
     existing: impl Iterator<Item = (&'a ObjectName, &'a Told)>,
     written: &Written,
     mut name: impl FnMut() -> String,

@@ -10,7 +10,7 @@ fn services(names: &[&str]) -> BTreeSet<ServiceId> {
 fn situation(announced: &[&str], willing: &[&str]) -> Situation {
     let announced: BTreeMap<_, _> =
         services(announced).into_iter().map(|service| (service, Announced::default())).collect();
-    Situation { announced, willing: services(willing), ..Situation::default() }
+    Situation { announced, willing: services(willing) }
 }
 
 /// Returns the news of each situation in turn, for a node that had `before`.

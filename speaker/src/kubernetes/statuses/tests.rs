@@ -24,16 +24,26 @@ fn told(node: &str, name: &str, on: Option<&[&str]>) -> Told {
 fn announced(names: &[(&str, &[&str])]) -> Situation {
     let answer = |on| Announced { places: places(on), others: [Arc::from("ally")].into() };
     let announced = names.iter().map(|(name, on)| (service(name), answer(on))).collect();
-    Situation { announced, willing: BTreeSet::new(), strangers: Strangers::default() }
+    Situation { announced, willing: BTreeSet::new() }
 }
 
 const ME: Author<'_> = Author { node: "me", pod: None, starting: false };
 
 fn plan_of(me: Author<'_>, situation: &Situation, existing: &[(&str, Told)], written: &Written) -> Vec<Action> {
+    plan_among(&Strangers::default(), me, situation, existing, written)
+}
+
+fn plan_among(
+    strangers: &Strangers,
+    me: Author<'_>,
+    situation: &Situation,
+    existing: &[(&str, Told)],
+    written: &Written,
+) -> Vec<Action> {
     let existing: Vec<(ObjectName, Told)> =
         existing.iter().map(|(name, told)| (ObjectName::new("lb", name), told.clone())).collect();
     let existing = existing.iter().map(|(name, told)| (name, told));
-    reconcile(me, situation, existing, written, || "l2-new".to_owned())
+    reconcile(me, situation, strangers, existing, written, || "l2-new".to_owned())
 }
 
 fn plan(names: &[(&str, &[&str])], existing: &[(&str, Told)], written: &Written) -> Vec<Action> {
@@ -71,8 +81,8 @@ fn the_word_of_a_living_node_that_was_never_heard_here_stands_for_it_may_answer_
     let plan = |ready: &[&str], heard: &[(&str, &str)]| {
         let ready = Arc::new(ready.iter().map(|node| Arc::from(*node)).collect());
         let heard = heard.iter().map(|(link, node)| (Arc::from(*link), [Arc::from(*node)].into())).collect();
-        let situation = Situation { strangers: Strangers { ready, heard }, ..announced(&[("web", &["eth0"])]) };
-        plan_of(ME, &situation, &theirs, &Written::default())
+        let situation = announced(&[("web", &["eth0"])]);
+        plan_among(&Strangers { ready, heard }, ME, &situation, &theirs, &Written::default())
     };
     assert_eq!(plan(&["me", "other"], &[]), []);
     assert_eq!(plan(&["me", "other"], &[("eth1", "other")]), []);
