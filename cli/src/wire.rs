@@ -16,12 +16,20 @@ pub struct WireOptions {
     /// Send heartbeats to the InternalIP addresses of the Node objects, for networks that filter multicast
     #[arg(long)]
     pub heartbeat_unicast: bool,
+    /// Name of the cluster, the same on all its nodes: speakers with another one on the same network are left alone
+    #[arg(long, value_name = "NAME")]
+    pub cluster_name: Option<String>,
     /// Seconds between repeated announcements of a VIP, so that switches do not forget it; 0 turns them off
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub refresh: u64,
 }
 
 impl WireOptions {
+    /// Returns which cluster this is, if somebody says so.
+    pub(crate) fn cluster(&self) -> Option<members::ClusterId> {
+        self.cluster_name.as_deref().map(members::ClusterId::new)
+    }
+
     /// Returns what the wire thread of a node is started with.
     pub(crate) fn config(&self, node: &str) -> speaker::Config {
         let refresh = Some(self.refresh).filter(|seconds| *seconds > 0).map(Duration::from_secs);

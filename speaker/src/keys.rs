@@ -1,7 +1,7 @@
 //! The key of the heartbeats, from a Secret.
 
 use crds::core::Secret;
-use members::{KeyError, KeyRing};
+use members::{ClusterId, KeyError, KeyRing};
 use thiserror::Error;
 
 /// Name of the Secret; the one that MetalLB uses, so that a cluster that moves over has it already.
@@ -41,11 +41,16 @@ pub enum KeysError {
 pub struct KeysInUse(Option<KeyRing>);
 
 impl KeysInUse {
-    /// Reads the Secret in `namespace`, and returns the keys with what is wrong with it, in words.
+    /// Reads the Secret in `namespace`, and returns the keys of this cluster with what is wrong with it, in words.
     ///
     /// There are none before it could be read once; there is no fallback to heartbeats that anybody can forge.
-    pub fn read(&mut self, secrets: &[&Secret], namespace: &str) -> (Option<KeyRing>, Option<String>) {
-        let fault = match key_ring(secrets, namespace) {
+    pub fn read(
+        &mut self,
+        secrets: &[&Secret],
+        namespace: &str,
+        cluster: &ClusterId,
+    ) -> (Option<KeyRing>, Option<String>) {
+        let fault = match key_ring(secrets, namespace, cluster) {
             Ok(keys) => {
                 self.0 = Some(keys);
                 None
@@ -60,13 +65,13 @@ impl KeysInUse {
 }
 
 /// Reads the keys out of the Secret in `namespace`.
-fn key_ring(secrets: &[&Secret], namespace: &str) -> Result<KeyRing, KeysError> {
+fn key_ring(secrets: &[&Secret], namespace: &str, cluster: &ClusterId) -> Result<KeyRing, KeysError> {
     let secret = secrets
         .iter()
         .find(|secret| secret.metadata.name == SECRET && secret.metadata.namespace.as_deref() == Some(namespace))
         .ok_or_else(|| KeysError::Missing { namespace: namespace.to_owned() })?;
     let primary = secret.value(PRIMARY).ok_or(KeysError::NoPrimary)?;
-    let ring = KeyRing::new(primary).map_err(|source| KeysError::Weak { entry: PRIMARY, source })?;
+    let ring = KeyRing::new(primary, cluster).map_err(|source| KeysError::Weak { entry: PRIMARY, source })?;
     match secret.value(ACCEPTED) {
         Some(accepted) => ring.accepting(accepted).map_err(|source| KeysError::Weak { entry: ACCEPTED, source }),
         None => Ok(ring),

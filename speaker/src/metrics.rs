@@ -209,10 +209,10 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         damped.with_label_values(&[&link.name]).set(if link.damped_for.is_some() { 1.0 } else { 0.0 });
         sent.with_label_values(&[&link.name]).inc_by(link.heartbeats.sent_group + link.heartbeats.sent_peer);
         received.with_label_values(&[&link.name]).inc_by(link.heartbeats.received);
-        let duplicate = link.heartbeats.dropped(DropReason::Duplicate);
-        duplicates.with_label_values(&[&link.name]).inc_by(duplicate);
-        // Duplicates are no fault, and an alert on refusals must not fire in peace.
-        for reason in DropReason::ALL.into_iter().filter(|reason| *reason != DropReason::Duplicate) {
+        let copies = link.heartbeats.dropped(DropReason::Copy);
+        duplicates.with_label_values(&[&link.name]).inc_by(copies);
+        // Copies are no fault, and an alert on refusals must not fire in peace.
+        for reason in DropReason::ALL.into_iter().filter(|reason| *reason != DropReason::Copy) {
             refused.with_label_values(&[&*link.name, reason.as_str()]).inc_by(link.heartbeats.dropped(reason));
         }
         errors.with_label_values(&[&link.name]).inc_by(link.counters.heartbeat_errors);

@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use speaker::Wire;
 use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
-use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, Sources, follow};
+use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, Sources, follow, identify};
 use speaker::net::links::{Links, watch_links};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -45,7 +45,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         policy: policy(options.ignore_exclude_lb, &options.drain_on),
         exclusion: exclude::read(&options.exclude_file)?,
         unicast: options.wire.heartbeat_unicast,
+        cluster: options.wire.cluster(),
     };
+    let is_to_be_identified = settings.cluster.is_none();
     let (node, namespace) = (settings.node.clone(), settings.namespace.clone());
     tracing::info!(node, namespace, server = connection.server, "starting");
 
@@ -77,6 +79,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 
     let (sender, mut changes) = mpsc::channel(WAITING);
     follow(&connection.client, &namespace, &sender);
+    if is_to_be_identified {
+        tokio::spawn(identify(connection.client.clone(), sender.clone()));
+    }
     let mut cluster = Cluster::default();
     let mut planner = Planner::new(settings);
     let mut told = Told::default();

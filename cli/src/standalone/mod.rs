@@ -149,7 +149,8 @@ impl Program {
         let Cluster { services, slices, .. } = &cluster;
         view::Services { services, slices, allocated: &addresses, lb_class }.put(&mut view, &compiled.config);
         let desired = announce::plan(&view, &NodeName::from(self.options.node.as_str()));
-        let (keys, keyless) = self.keys.read(&cluster.secrets, &self.options.namespace);
+        let (keys, keyless) =
+            self.keys.read(&cluster.secrets, &self.options.namespace, &self.options.wire.cluster().unwrap_or_default());
         let me = cluster.nodes.iter().copied().find(|node| node.metadata.name == self.options.node);
         let default_id = || peers::default_router_id(&self.options.node, me, links);
         let peers = peers::Inputs {

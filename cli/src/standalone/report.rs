@@ -42,8 +42,14 @@ impl Decided {
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            faults: self.faults.clone(),
-            notes: self.notes.iter().cloned().chain(links.iter().filter_map(damped)).collect(),
+            faults: self.faults.iter().cloned().chain(company_faults(links)).collect(),
+            notes: self
+                .notes
+                .iter()
+                .cloned()
+                .chain(links.iter().filter_map(damped))
+                .chain(company_notes(links))
+                .collect(),
         }
     }
 
@@ -160,6 +166,16 @@ pub(crate) fn damped(link: &LinkObserved) -> Option<String> {
         rest / 60,
         rest % 60
     ))
+}
+
+/// Returns what is wrong between this node and other speakers on its links.
+pub(crate) fn company_faults(links: &[LinkObserved]) -> impl Iterator<Item = String> {
+    links.iter().flat_map(LinkObserved::company_faults)
+}
+
+/// Returns what there is to know of other speakers on its links.
+pub(crate) fn company_notes(links: &[LinkObserved]) -> impl Iterator<Item = String> {
+    links.iter().flat_map(LinkObserved::company_notes)
 }
 
 /// Returns the session with a router.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::name::{Mac, MemberId, NodeName};
 use crate::seal::KeyRing;
+use crate::strangers::Stranger;
 
 /// What happened.
 #[derive(Debug)]
@@ -199,6 +200,13 @@ pub enum Event {
     },
     /// This member is chosen like any other again.
     Undamped,
+    /// Somebody on the wire is not understood; told once until it was not heard for the time of `forget_after`.
+    Stranger {
+        /// What is not understood.
+        stranger: Stranger,
+        /// Where it speaks from.
+        from: SocketAddr,
+    },
     /// A later start of the same node and link speaks on this wire; this machine has ended.
     Superseded {
         /// Where it speaks from.

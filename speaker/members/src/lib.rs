@@ -33,14 +33,41 @@
 //!   every peer that lived has answered a question asked after the pause and nobody else answers for the VIP.
 //! * A rival that goes on answering does not hear this member; after the loss time and a stagger the one that hears
 //!   both gives way, so one-way loss leaves one lasting owner. While a lost peer is remembered every beat recites a few
-//!   claims, since a peer that hears us without being heard cannot ask; with many VIPs this takes a beat per 19 of them.
+//!   claims, since a peer that hears us without being heard cannot ask; with many VIPs this takes a beat per 18 of them.
 //! * A newcomer listens for the loss time. While a whole wire starts, VIPs whose best candidate still listens wait for it.
 //!
 //! # Wire
 //!
-//! Datagrams stay under 1,200 bytes at any number of VIPs: a clear header (version, key id, member, boot, sequence) and
-//! a body under AES-256-GCM with a key of its own per boot of each member (HKDF, RFC 5869), the sequence as nonce, a
-//! replay window of 128 and no plaintext mode. Beats carry version, count and digest of the sender's claims, never the
+//! Datagrams stay under 1,200 bytes at any number of VIPs. All numbers are big-endian:
+//!
+//! ```text
+//! header, clear and authenticated
+//!   0  version        1   of the sender
+//!   1  min version    1   a receiver reads the datagram if its own version is at least this, and it still knows `version`
+//!   2  flags          2   reserved: sent as zero, ignored on receipt
+//!   4  cluster        4   short form of the cluster's identity; others are strangers
+//!   8  key id         4   follows from the secret alone
+//!  12  sender         8   digest of node and link
+//!  20  boot           8   random, of this start of the sender
+//!  28  sequence       8   from 1, the nonce
+//! body, sealed
+//!      flags          4   unknown bits are ignored
+//!      interval       4   microseconds until the next beat
+//!      mac            6
+//!      table          20  version 8, count 4, digest 8
+//!      node, link         each: length 1, text
+//!      sections           each: type 1, length 2, value; unknown types are passed over
+//!        1 echoes         (boot 8, sequence 8) of datagrams that the sender has read
+//!        2 ask            member 8, then spans (after 8, upto 8) of its table
+//!        3 piece          span 16, then changes: kind 1, length 1, value; unknown kinds are passed over
+//! tag, 16
+//! ```
+//!
+//! A value that is longer than known is read as far as it is known. Whoever adds what others must not ignore raises the min
+//! version; a member that cannot be read, like one with an unknown key, is told of as a [`Stranger`] and claims nothing here.
+//!
+//! The body is under AES-256-GCM with a key of its own per boot of each member (HKDF, RFC 5869, from secret and cluster),
+//! with a replay window of 128 and no plaintext mode. Beats carry version, count and digest of the sender's claims, never the
 //! claims themselves unless they change; a receiver that lacks some asks for exactly those, and the answer goes to the
 //! group at a bounded rate.
 //!
@@ -67,6 +94,7 @@ mod contract;
 mod damping;
 mod deadlines;
 mod election;
+mod header;
 mod mix;
 mod name;
 mod pace;
@@ -75,13 +103,16 @@ mod seal;
 mod segment;
 mod spans;
 mod stats;
+mod strangers;
 mod table;
 mod wire;
 
 pub use config::{Config, ConfigError, Timing};
 pub use contract::{Acquired, Candidacy, Event, Input, LinkFacts, Mine, Output, Released, To};
+pub use header::Format;
 pub use name::{BootId, LinkName, Mac, MemberId, NameError, NodeName};
 pub use peer::Reach;
-pub use seal::{KeyError, KeyId, KeyRing};
+pub use seal::{ClusterId, ClusterTag, KeyError, KeyId, KeyRing};
 pub use segment::{MemberState, MemberView, PhaseView, Segment, View};
 pub use stats::{DropReason, Stats};
+pub use strangers::{Stranger, StrangerView};

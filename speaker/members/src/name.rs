@@ -121,14 +121,6 @@ impl fmt::Display for MemberId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MemberTag(pub(crate) u64);
 
-impl MemberTag {
-    /// The form in which beats list whom their sender hears; a collision only blurs the one-way display.
-    pub(crate) fn short(self) -> u32 {
-        let [a, b, c, d, ..] = self.0.to_be_bytes();
-        u32::from_be_bytes([a, b, c, d])
-    }
-}
-
 /// Number of one start of a speaker; a later start of the same member has a greater one.
 ///
 /// Nanoseconds since 1970 serve well where the clock never starts behind the last boot; a member with a smaller number

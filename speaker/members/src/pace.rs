@@ -1,25 +1,24 @@
-//! A bound on the rate of what is sent on top of the beats.
+//! A bound on the rate of what happens on top of the beats.
 
 use std::time::{Duration, Instant};
-
-/// Datagrams that may go out at once.
-const BURST: u32 = 32;
 
 /// A token bucket, kept as the time at which it would be full again.
 #[derive(Debug)]
 pub(crate) struct Pace {
     spacing: Duration,
+    burst: u32,
     full_at: Instant,
 }
 
 impl Pace {
-    pub(crate) fn new(rate: u32, now: Instant) -> Self {
-        Self { spacing: Duration::from_secs(1) / rate.max(1), full_at: now }
+    /// Allows `rate` per second, of which `burst` may come at once.
+    pub(crate) fn new(rate: u32, burst: u32, now: Instant) -> Self {
+        Self { spacing: Duration::from_secs(1) / rate.max(1), burst, full_at: now }
     }
 
     /// Takes one token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let allowed = self.full_at <= now + self.spacing * (BURST - 1);
+        let allowed = self.full_at <= now + self.spacing * (self.burst - 1);
         if allowed {
             self.full_at = self.full_at.max(now) + self.spacing;
         }
@@ -28,6 +27,6 @@ impl Pace {
 
     /// Returns when the next token is there; long past if there is one.
     pub(crate) fn ready_at(&self) -> Instant {
-        self.full_at.checked_sub(self.spacing * (BURST - 1)).unwrap_or(self.full_at)
+        self.full_at.checked_sub(self.spacing * (self.burst - 1)).unwrap_or(self.full_at)
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Config, LAST_LOOK};
 use crate::name::{BootId, Mac, MemberId, MemberTag};
 use crate::seal::Opener;
 use crate::table::PeerTable;
-use crate::wire::{Body, Flags};
+use crate::wire::{Body, Echo, Flags};
 
 /// Whether a peer lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl Peer {
         }
     }
 
+    /// Returns the proof that its latest datagram was read.
+    pub(crate) fn echo(&self) -> Echo {
+        Echo { boot: self.boot, sequence: self.window.greatest() }
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.life, Life::Live(_))
     }
@@ -130,7 +135,7 @@ impl Peer {
         };
     }
 
-    /// Updates the one-way display from a beat that lists, in turn, the `members` that its sender hears.
+    /// Updates the one-way display from a datagram; beats echo, in turn, the `members` that their sender hears.
     pub(crate) fn mention(&mut self, now: Instant, mentioned: bool, members: usize, per_beat: usize) {
         if mentioned {
             self.mentioned = now;
@@ -153,6 +158,10 @@ pub(crate) struct ReplayWindow {
 }
 
 impl ReplayWindow {
+    pub(crate) fn greatest(&self) -> u64 {
+        self.greatest
+    }
+
     pub(crate) fn is_fresh(&self, sequence: u64) -> bool {
         if sequence == 0 || sequence > self.greatest {
             return sequence != 0;

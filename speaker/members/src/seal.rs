@@ -1,23 +1,15 @@
 //! Authenticated encryption of datagrams.
 //!
 //! Each start of each member seals under a key of its own, derived by HKDF (RFC 5869) from the shared secret, the
-//! member and the boot id; the nonce is the sequence number, which never repeats within a boot.
+//! cluster, the member and the boot id; the nonce is the sequence number, which never repeats within a boot.
 
 use std::fmt;
 
-use ring::{aead, hkdf};
+use ring::{aead, digest, hkdf};
 use thiserror::Error;
 
+use crate::header::{Format, HEADER_LEN, Header, TAG_LEN};
 use crate::name::{BootId, MemberTag};
-
-/// Version of the datagram format.
-pub(crate) const VERSION: u8 = 1;
-pub(crate) const HEADER_LEN: usize = 1 + 4 + 8 + 8 + 8;
-pub(crate) const TAG_LEN: usize = 16;
-/// The largest datagram; it passes every link that carries IPv6 without fragments.
-pub(crate) const MAX_DATAGRAM: usize = 1199;
-/// The largest body of a datagram.
-pub(crate) const MAX_BODY: usize = MAX_DATAGRAM - HEADER_LEN - TAG_LEN;
 
 /// The shortest accepted secret, in bytes.
 const MIN_SECRET: usize = 16;
@@ -37,25 +29,79 @@ pub enum KeyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyId(pub u32);
 
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+/// What tells one cluster from all others, such as the uid of its namespace `kube-system`; the empty one is one like any other.
+///
+/// Speakers with different ones ignore each other, also with the same secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterId {
+    digest: [u8; 32],
+}
+
+impl ClusterId {
+    /// Returns the identity that a name or uid of any length stands for.
+    pub fn new(name: &str) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"clarion cluster");
+        context.update(name.as_bytes());
+        let digest = context.finish();
+        Self { digest: digest.as_ref().try_into().expect("SHA-256 has 32 bytes") }
+    }
+
+    /// Returns the short form that every datagram carries.
+    pub fn tag(&self) -> ClusterTag {
+        let [a, b, c, d, ..] = self.digest;
+        ClusterTag(u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
+impl Default for ClusterId {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl fmt::Debug for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClusterId({})", self.tag())
+    }
+}
+
+/// Names a cluster on the wire; two clusters meet in the same one once in four thousand million times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClusterTag(pub u32);
+
+impl fmt::Display for ClusterTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
 #[derive(Clone)]
 struct Secret {
     id: KeyId,
     root: hkdf::Prk,
 }
 
-/// The shared secrets of a wire: one to send with, all to accept.
+/// The shared secrets of a cluster: one to send with, all to accept.
 ///
 /// To rotate: add the new secret as accepted everywhere, make it the primary everywhere, then remove the old one.
 #[derive(Clone)]
 pub struct KeyRing {
+    cluster: ClusterId,
     primary: Secret,
     accepted: Vec<Secret>,
 }
 
 impl KeyRing {
     /// Returns a ring that sends with and accepts one secret of at least 16 bytes.
-    pub fn new(primary: &[u8]) -> Result<Self, KeyError> {
-        Ok(Self { primary: Secret::new(primary)?, accepted: Vec::new() })
+    pub fn new(primary: &[u8], cluster: &ClusterId) -> Result<Self, KeyError> {
+        Ok(Self { cluster: cluster.clone(), primary: Secret::new(primary)?, accepted: Vec::new() })
     }
 
     /// Returns the ring with one more secret to accept.
@@ -69,30 +115,52 @@ impl KeyRing {
         self.primary.id
     }
 
+    /// Returns the short form of the cluster.
+    pub fn cluster(&self) -> ClusterTag {
+        self.cluster.tag()
+    }
+
+    /// Returns the ids of all accepted secrets; the first is the one used to send.
+    pub fn ids(&self) -> Vec<KeyId> {
+        std::iter::once(&self.primary).chain(&self.accepted).map(|secret| secret.id).collect()
+    }
+
     pub(crate) fn sealer(&self, sender: MemberTag, boot: BootId) -> Sealer {
-        Sealer { key_id: self.primary.id, sender, boot, key: self.primary.subkey(sender, boot) }
+        let header = Header {
+            format: Format::OURS,
+            flags: 0,
+            cluster: self.cluster.tag(),
+            key: self.primary.id,
+            sender,
+            boot,
+            sequence: 0,
+        };
+        Sealer { header, key: self.primary.subkey(&self.cluster, sender, boot) }
+    }
+
+    pub(crate) fn has(&self, key: KeyId) -> bool {
+        self.secret(key).is_some()
     }
 
     pub(crate) fn opener(&self, header: &Header) -> Option<Opener> {
-        let mut secrets = std::iter::once(&self.primary).chain(&self.accepted);
-        let secret = secrets.find(|secret| secret.id == header.key)?;
-        Some(Opener { key_id: header.key, key: secret.subkey(header.sender, header.boot) })
+        let secret = self.secret(header.key)?;
+        Some(Opener { key_id: header.key, key: secret.subkey(&self.cluster, header.sender, header.boot) })
     }
 
-    fn ids(&self) -> Vec<KeyId> {
-        std::iter::once(&self.primary).chain(&self.accepted).map(|secret| secret.id).collect()
+    fn secret(&self, key: KeyId) -> Option<&Secret> {
+        std::iter::once(&self.primary).chain(&self.accepted).find(|secret| secret.id == key)
     }
 }
 
 impl PartialEq for KeyRing {
     fn eq(&self, other: &Self) -> bool {
-        self.ids() == other.ids()
+        self.ids() == other.ids() && self.cluster == other.cluster
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRing").field("ids", &self.ids()).finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("cluster", &self.cluster).field("ids", &self.ids()).finish_non_exhaustive()
     }
 }
 
@@ -118,60 +186,11 @@ impl Secret {
         Ok(Self { id: KeyId(u32::from_be_bytes(id)), root })
     }
 
-    fn subkey(&self, sender: MemberTag, boot: BootId) -> aead::LessSafeKey {
+    fn subkey(&self, cluster: &ClusterId, sender: MemberTag, boot: BootId) -> aead::LessSafeKey {
         let (sender, boot) = (sender.0.to_be_bytes(), boot.0.to_be_bytes());
-        let info: [&[u8]; 3] = [b"datagrams", &sender, &boot];
+        let info: [&[u8]; 4] = [b"datagrams", &cluster.digest, &sender, &boot];
         let okm = self.root.expand(&info, &aead::AES_256_GCM).expect("32 bytes are within the limit of HKDF");
         aead::LessSafeKey::new(aead::UnboundKey::from(okm))
-    }
-}
-
-/// The clear part of a datagram, authenticated as associated data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) key: KeyId,
-    pub(crate) sender: MemberTag,
-    pub(crate) boot: BootId,
-    pub(crate) sequence: u64,
-}
-
-/// Why the clear part of a datagram is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HeaderError {
-    Length,
-    Version,
-}
-
-impl Header {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
-        let (&version, _) = bytes.split_first().ok_or(HeaderError::Length)?;
-        if version != VERSION {
-            return Err(HeaderError::Version);
-        }
-        if bytes.len() < HEADER_LEN + TAG_LEN || bytes.len() > MAX_DATAGRAM {
-            return Err(HeaderError::Length);
-        }
-        let rest = bytes.get(1..).ok_or(HeaderError::Length)?;
-        let (key, rest) = rest.split_first_chunk::<4>().ok_or(HeaderError::Length)?;
-        let (sender, rest) = rest.split_first_chunk::<8>().ok_or(HeaderError::Length)?;
-        let (boot, rest) = rest.split_first_chunk::<8>().ok_or(HeaderError::Length)?;
-        let (sequence, _) = rest.split_first_chunk::<8>().ok_or(HeaderError::Length)?;
-        Ok(Self {
-            key: KeyId(u32::from_be_bytes(*key)),
-            sender: MemberTag(u64::from_be_bytes(*sender)),
-            boot: BootId(u64::from_be_bytes(*boot)),
-            sequence: u64::from_be_bytes(*sequence),
-        })
-    }
-
-    fn to_bytes(self) -> [u8; HEADER_LEN] {
-        let mut bytes = [0; HEADER_LEN];
-        bytes[0] = VERSION;
-        bytes[1..5].copy_from_slice(&self.key.0.to_be_bytes());
-        bytes[5..13].copy_from_slice(&self.sender.0.to_be_bytes());
-        bytes[13..21].copy_from_slice(&self.boot.0.to_be_bytes());
-        bytes[21..29].copy_from_slice(&self.sequence.to_be_bytes());
-        bytes
     }
 }
 
@@ -183,16 +202,19 @@ fn nonce(sequence: u64) -> aead::Nonce {
 
 /// Seals the datagrams of this member.
 pub(crate) struct Sealer {
-    key_id: KeyId,
-    sender: MemberTag,
-    boot: BootId,
+    /// What the clear part of every datagram says, but for its sequence number.
+    header: Header,
     key: aead::LessSafeKey,
 }
 
 impl Sealer {
     /// Returns the datagram; the caller never uses a sequence number twice.
     pub(crate) fn seal(&self, sequence: u64, body: &[u8]) -> Vec<u8> {
-        let header = Header { key: self.key_id, sender: self.sender, boot: self.boot, sequence }.to_bytes();
+        self.seal_as(Header { sequence, ..self.header }, body)
+    }
+
+    pub(crate) fn seal_as(&self, header: Header, body: &[u8]) -> Vec<u8> {
+        let (sequence, header) = (header.sequence, header.to_bytes());
         let mut bytes = Vec::with_capacity(HEADER_LEN + body.len() + TAG_LEN);
         bytes.extend_from_slice(&header);
         bytes.extend_from_slice(body);

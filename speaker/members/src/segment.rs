@@ -20,13 +20,21 @@ use crate::damping::Damping;
 use crate::deadlines::Deadlines;
 use crate::mix::Jitter;
 use crate::name::{BootId, MemberTag};
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::seal::{KeyRing, Sealer};
 use crate::stats::Stats;
+use crate::strangers::Strangers;
 use crate::table::{Epoch, OwnTable};
 use phase::Phase;
 use send::Sending;
 pub use view::{MemberState, MemberView, PhaseView, View};
+
+/// Datagrams per second of unknown senders that are verified, at some 5 microseconds each; one that knows no secret could
+/// otherwise take all the time there is.
+const VERIFIED_RATE: u32 = 2000;
+/// How many of them may come at once: those of a wire that starts.
+const VERIFIED_BURST: u32 = 512;
 
 /// Membership and ownership on one link.
 ///
@@ -78,6 +86,9 @@ pub struct Segment {
     /// Owners as last reported.
     owners: BTreeMap<IpAddr, MemberTag>,
     sending: Sending,
+    strangers: Strangers,
+    /// Bounds what is spent on senders of whom nothing is known.
+    verifying: Pace,
     outputs: VecDeque<Output>,
     stats: Stats,
     scratch: Vec<u8>,
@@ -123,6 +134,8 @@ impl Segment {
             deferred: BTreeMap::new(),
             owners: BTreeMap::new(),
             sending,
+            strangers: Strangers::default(),
+            verifying: Pace::new(VERIFIED_RATE, VERIFIED_BURST, now),
             outputs: VecDeque::new(),
             stats: Stats::default(),
             scratch: Vec::new(),

@@ -7,14 +7,18 @@ pub enum DropReason {
     Idle,
     /// Its length is impossible.
     Length,
-    /// It has another protocol version.
+    /// It has a version of the protocol that is not understood.
     Version,
-    /// Its key id is not in the ring.
+    /// It belongs to another cluster that shares the wire.
+    ForeignCluster,
+    /// It belongs to this cluster, and its key id is not in the ring.
     UnknownKey,
+    /// Nothing is known of its sender, and too many of that sort came at once to verify them all.
+    Busy,
     /// It is not authentic.
     Forged,
     /// It was seen before: as a rule the copy that was sent over the other address family.
-    Duplicate,
+    Copy,
     /// It is older than the replay window.
     Replay,
     /// It belongs to an earlier start of its sender, or to one that has left.
@@ -27,13 +31,15 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of [`Stats::dropped`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Idle,
         Self::Length,
         Self::Version,
+        Self::ForeignCluster,
         Self::UnknownKey,
+        Self::Busy,
         Self::Forged,
-        Self::Duplicate,
+        Self::Copy,
         Self::Replay,
         Self::OldBoot,
         Self::Malformed,
@@ -46,9 +52,11 @@ impl DropReason {
             Self::Idle => "idle",
             Self::Length => "length",
             Self::Version => "version",
+            Self::ForeignCluster => "foreign_cluster",
             Self::UnknownKey => "unknown_key",
+            Self::Busy => "busy",
             Self::Forged => "forged",
-            Self::Duplicate => "duplicate",
+            Self::Copy => "copy",
             Self::Replay => "replay",
             Self::OldBoot => "old_boot",
             Self::Malformed => "malformed",
@@ -57,18 +65,7 @@ impl DropReason {
     }
 
     fn index(self) -> usize {
-        match self {
-            Self::Idle => 0,
-            Self::Length => 1,
-            Self::Version => 2,
-            Self::UnknownKey => 3,
-            Self::Forged => 4,
-            Self::Duplicate => 5,
-            Self::Replay => 6,
-            Self::OldBoot => 7,
-            Self::Malformed => 8,
-            Self::Own => 9,
-        }
+        Self::ALL.iter().position(|reason| *reason == self).expect("every reason is in the list")
     }
 }
 

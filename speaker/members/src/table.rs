@@ -133,11 +133,11 @@ impl OwnTable {
             let change = Change { vip, claim: self.get(vip) };
             used += change.encoded_len();
             if used > room && !changes.is_empty() {
-                return Piece { span: Span { after: span.after, upto: version - 1 }, changes };
+                return Piece { span: Span { after: span.after, upto: version - 1 }, changes, is_partial: false };
             }
             changes.push(change);
         }
-        Piece { span: Span { after: span.after, upto }, changes }
+        Piece { span: Span { after: span.after, upto }, changes, is_partial: false }
     }
 }
 
@@ -160,6 +160,8 @@ pub(crate) struct PeerTable {
     sequence: u64,
     /// Entries told before this datagram are dropped once the table is complete.
     sweep_before: u64,
+    /// A later version told changes that this one does not know, so the digest says nothing.
+    is_partial: bool,
     mismatches: u64,
 }
 
@@ -211,6 +213,7 @@ impl PeerTable {
                 self.take(sequence, *change, &mut changes);
             }
             self.known.insert(piece.span);
+            self.is_partial |= piece.is_partial;
         }
         if self.is_complete() {
             self.verify(&mut changes);
@@ -244,7 +247,8 @@ impl PeerTable {
             stale.into_iter().for_each(|vip| self.take(self.sequence, Change { vip, claim: None }, changes));
         }
         let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        if self.digest != self.summary.digest || count != self.summary.count {
+        let differs = self.digest != self.summary.digest || count != self.summary.count;
+        if differs && !self.is_partial {
             self.mismatches += 1;
             self.known.clear();
             self.sweep_before = self.sequence;

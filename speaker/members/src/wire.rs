@@ -1,24 +1,26 @@
-//! The body of a datagram.
+//! The body of a datagram, made so that later versions can add to it.
 //!
-//! Fixed fields, the sender's names, then optional sections announced by flags.
-//! A body that decodes is complete and free of trailing bytes, so one meaning has one encoding per flag set but for flags
-//! that are not known.
+//! Fixed fields and the sender's names, then any number of sections: type (1 byte), length (2 bytes), value.
+//! Whoever does not know a flag, a section or a kind of change passes over it, and reads of a value that is longer than
+//! known the part that is known. A section that is absent says nothing; of one that comes twice the last counts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::config::MAX_INTERVAL;
-use crate::name::{LinkName, Mac, MemberId, MemberTag, NodeName};
-use crate::seal::MAX_BODY;
+use crate::header::MAX_BODY;
+use crate::name::{BootId, LinkName, Mac, MemberId, MemberTag, NodeName};
 use crate::spans::Span;
 use crate::table::{Claim, Epoch, Summary};
 
 /// The most spans one request names.
 pub(crate) const MAX_ASKED: usize = 8;
-/// The most members one beat lists as heard.
-pub(crate) const MAX_HEARD: usize = 8;
-/// Room for a piece when everything else is as long as it can be.
-const PIECE_HEAD: usize = 8 + 8 + 2;
+/// The most datagrams of others that one datagram echoes.
+pub(crate) const MAX_ECHOES: usize = 32;
+/// Type and length of a section.
+const SECTION_HEAD: usize = 1 + 2;
+/// What a piece takes beside its changes.
+const PIECE_HEAD: usize = SECTION_HEAD + 8 + 8;
 
 /// What the sender is and does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,10 +39,12 @@ pub(crate) struct Flags {
     pub(crate) damped: bool,
 }
 
-/// Proves that the sender has read one datagram of `to`.
+/// Proves that the sender lives and hears: it has read datagram `sequence` of the start `boot` of some member.
+///
+/// Boots are random, so nothing that was sent before that datagram can contain this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) to: MemberTag,
+pub(crate) struct Echo {
+    pub(crate) boot: BootId,
     pub(crate) sequence: u64,
 }
 
@@ -63,6 +67,8 @@ pub(crate) struct Change {
 pub(crate) struct Piece {
     pub(crate) span: Span,
     pub(crate) changes: Vec<Change>,
+    /// There were changes of kinds that this version does not know, so the sender's digest cannot be reproduced.
+    pub(crate) is_partial: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +78,8 @@ pub(crate) struct Body {
     pub(crate) flags: Flags,
     pub(crate) interval: Duration,
     pub(crate) summary: Summary,
-    pub(crate) heard: Vec<u32>,
-    pub(crate) answer: Option<Answer>,
+    /// Datagrams of others that its sender has read, at most [`MAX_ECHOES`].
+    pub(crate) echoes: Vec<Echo>,
     pub(crate) ask: Option<Ask>,
     pub(crate) piece: Option<Piece>,
 }
@@ -82,34 +88,37 @@ pub(crate) struct Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-const READY: u8 = 1;
-const LISTENING: u8 = 1 << 1;
-const LEAVING: u8 = 1 << 2;
-const LEFT: u8 = 1 << 3;
-const SOLICITS: u8 = 1 << 4;
-const HAS_ANSWER: u8 = 1 << 5;
-const HAS_ASK: u8 = 1 << 6;
-const HAS_PIECE: u8 = 1 << 7;
+const READY: u32 = 1;
+const LISTENING: u32 = 1 << 1;
+const LEAVING: u32 = 1 << 2;
+const LEFT: u32 = 1 << 3;
+const SOLICITS: u32 = 1 << 4;
+const DAMPED: u32 = 1 << 5;
 
-/// The interval takes the low bits of its word, for it is 60 s at most. The rest are flags, and those that are not known are
-/// ignored: a member of a later version must not look dead for one.
-const INTERVAL_BITS: u32 = (1 << 26) - 1;
-const DAMPED: u32 = 1 << 31;
+const ECHOES: u8 = 1;
+const ASK: u8 = 2;
+const PIECE: u8 = 3;
 
 const CHANGE_V6: u8 = 1;
 const CHANGE_HELD: u8 = 1 << 1;
 const CHANGE_YIELDING: u8 = 1 << 2;
+const KNOWN_CHANGES: u8 = CHANGE_V6 | CHANGE_HELD | CHANGE_YIELDING;
 
 impl Change {
     pub(crate) fn encoded_len(&self) -> usize {
+        2 + self.value_len()
+    }
+
+    fn value_len(&self) -> usize {
         let address = if self.vip.is_ipv4() { 4 } else { 16 };
-        1 + address + if self.claim.is_some() { 8 } else { 0 }
+        address + if self.claim.is_some() { 8 } else { 0 }
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
         let v6 = if self.vip.is_ipv6() { CHANGE_V6 } else { 0 };
         let claim = self.claim.map_or(0, |claim| CHANGE_HELD | if claim.yielding { CHANGE_YIELDING } else { 0 });
         out.push(v6 | claim);
+        out.push(u8::try_from(self.value_len()).expect("a change has at most 24 bytes"));
         match self.vip {
             IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
             IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
@@ -119,19 +128,26 @@ impl Change {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    /// Returns nothing for a kind of change that this version does not know.
+    fn decode(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
         let kind = reader.u8()?;
+        let length = usize::from(reader.u8()?);
+        let mut value = reader.part(length)?;
+        if kind & !KNOWN_CHANGES != 0 {
+            return Ok(None);
+        }
         let vip = if kind & CHANGE_V6 == 0 {
-            IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))
+            IpAddr::V4(Ipv4Addr::from(value.array::<4>()?))
         } else {
-            IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?))
+            IpAddr::V6(Ipv6Addr::from(value.array::<16>()?))
         };
         let yielding = kind & CHANGE_YIELDING != 0;
-        match kind & !CHANGE_V6 & !CHANGE_YIELDING {
-            0 if !yielding => Ok(Self { vip, claim: None }),
-            CHANGE_HELD => Ok(Self { vip, claim: Some(Claim { epoch: Epoch(reader.u64()?), yielding }) }),
-            _ => Err(Malformed),
-        }
+        let claim = match kind & CHANGE_HELD {
+            0 if yielding => return Err(Malformed),
+            0 => None,
+            _ => Some(Claim { epoch: Epoch(value.u64()?), yielding }),
+        };
+        Ok(Some(Self { vip, claim }))
     }
 }
 
@@ -143,10 +159,9 @@ impl Body {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        out.push(self.flag_bits());
-        let interval = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX).min(INTERVAL_BITS);
-        let damped = if self.flags.damped { DAMPED } else { 0 };
-        out.extend_from_slice(&(interval | damped).to_be_bytes());
+        out.extend_from_slice(&self.flags.bits().to_be_bytes());
+        let interval = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&interval.to_be_bytes());
         out.extend_from_slice(&self.mac.0);
         out.extend_from_slice(&self.summary.version.to_be_bytes());
         out.extend_from_slice(&self.summary.count.to_be_bytes());
@@ -155,49 +170,33 @@ impl Body {
             out.push(u8::try_from(name.len()).expect("names are at most 253 bytes"));
             out.extend_from_slice(name.as_bytes());
         }
-        out.push(u8::try_from(self.heard.len()).expect("a beat lists at most 8 members"));
-        for heard in &self.heard {
-            out.extend_from_slice(&heard.to_be_bytes());
-        }
-        if let Some(answer) = self.answer {
-            out.extend_from_slice(&answer.to.0.to_be_bytes());
-            out.extend_from_slice(&answer.sequence.to_be_bytes());
+        if !self.echoes.is_empty() {
+            section(ECHOES, &mut out, |out| {
+                for echo in &self.echoes {
+                    out.extend_from_slice(&echo.boot.0.to_be_bytes());
+                    out.extend_from_slice(&echo.sequence.to_be_bytes());
+                }
+            });
         }
         if let Some(ask) = &self.ask {
-            out.extend_from_slice(&ask.of.0.to_be_bytes());
-            out.push(u8::try_from(ask.spans.len()).expect("a request names at most 8 spans"));
-            ask.spans.iter().for_each(|span| encode_span(*span, &mut out));
+            section(ASK, &mut out, |out| {
+                out.extend_from_slice(&ask.of.0.to_be_bytes());
+                ask.spans.iter().for_each(|span| encode_span(*span, out));
+            });
         }
         if let Some(piece) = &self.piece {
-            encode_span(piece.span, &mut out);
-            let count = u16::try_from(piece.changes.len()).expect("a piece fits a datagram");
-            out.extend_from_slice(&count.to_be_bytes());
-            piece.changes.iter().for_each(|change| change.encode(&mut out));
+            section(PIECE, &mut out, |out| {
+                encode_span(piece.span, out);
+                piece.changes.iter().for_each(|change| change.encode(out));
+            });
         }
         out
     }
 
-    fn flag_bits(&self) -> u8 {
-        let Flags { ready, listening, leaving, left, solicits, damped: _ } = self.flags;
-        [
-            (ready, READY),
-            (listening, LISTENING),
-            (leaving, LEAVING),
-            (left, LEFT),
-            (solicits, SOLICITS),
-            (self.answer.is_some(), HAS_ANSWER),
-            (self.ask.is_some(), HAS_ASK),
-            (self.piece.is_some(), HAS_PIECE),
-        ]
-        .into_iter()
-        .fold(0, |bits, (set, bit)| if set { bits | bit } else { bits })
-    }
-
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader(bytes);
-        let bits = reader.u8()?;
-        let word = reader.u32()?;
-        let interval = Duration::from_micros(u64::from(word & INTERVAL_BITS));
+        let flags = Flags::of(reader.u32()?);
+        let interval = Duration::from_micros(u64::from(reader.u32()?));
         if interval < Duration::from_millis(1) || interval > MAX_INTERVAL {
             return Err(Malformed);
         }
@@ -205,23 +204,57 @@ impl Body {
         let summary = Summary { version: reader.u64()?, count: reader.u32()?, digest: reader.u64()? };
         let node = NodeName::new(reader.text()?).map_err(|_| Malformed)?;
         let link = LinkName::new(reader.text()?).map_err(|_| Malformed)?;
-        let heard = reader.heard()?;
-        let answer = (bits & HAS_ANSWER != 0).then(|| reader.answer()).transpose()?;
-        let ask = (bits & HAS_ASK != 0).then(|| reader.ask()).transpose()?;
-        let piece = (bits & HAS_PIECE != 0).then(|| reader.piece(summary.version)).transpose()?;
-        if !reader.0.is_empty() {
-            return Err(Malformed);
+        let member = MemberId { node, link };
+        let mut body = Self { member, mac, flags, interval, summary, echoes: Vec::new(), ask: None, piece: None };
+        while !reader.0.is_empty() {
+            let kind = reader.u8()?;
+            let length = usize::from(u16::from_be_bytes(reader.array()?));
+            let value = reader.part(length)?;
+            match kind {
+                ECHOES => body.echoes = value.echoes()?,
+                ASK => body.ask = Some(value.ask()?),
+                PIECE => body.piece = Some(value.piece(summary.version)?),
+                _ => {}
+            }
         }
-        let flags = Flags {
-            ready: bits & READY != 0,
-            listening: bits & LISTENING != 0,
-            leaving: bits & LEAVING != 0,
-            left: bits & LEFT != 0,
-            solicits: bits & SOLICITS != 0,
-            damped: word & DAMPED != 0,
-        };
-        Ok(Self { member: MemberId { node, link }, mac, flags, interval, summary, heard, answer, ask, piece })
+        Ok(body)
     }
+}
+
+impl Flags {
+    fn bits(self) -> u32 {
+        let Self { ready, listening, leaving, left, solicits, damped } = self;
+        [
+            (ready, READY),
+            (listening, LISTENING),
+            (leaving, LEAVING),
+            (left, LEFT),
+            (solicits, SOLICITS),
+            (damped, DAMPED),
+        ]
+        .into_iter()
+        .fold(0, |bits, (set, bit)| if set { bits | bit } else { bits })
+    }
+
+    fn of(bits: u32) -> Self {
+        let is = |bit| bits & bit != 0;
+        Self {
+            ready: is(READY),
+            listening: is(LISTENING),
+            leaving: is(LEAVING),
+            left: is(LEFT),
+            solicits: is(SOLICITS),
+            damped: is(DAMPED),
+        }
+    }
+}
+
+fn section(kind: u8, out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&[kind, 0, 0]);
+    let start = out.len();
+    value(out);
+    let length = u16::try_from(out.len() - start).expect("a section fits a datagram");
+    out[start - 2..start].copy_from_slice(&length.to_be_bytes());
 }
 
 fn encode_span(span: Span, out: &mut Vec<u8>) {
@@ -253,9 +286,8 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<&'a str, Malformed> {
         let length = usize::from(self.u8()?);
-        let (text, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
-        self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| Malformed)
+        let text = self.part(length)?;
+        std::str::from_utf8(text.0).map_err(|_| Malformed)
     }
 
     fn span(&mut self) -> Result<Span, Malformed> {
@@ -263,35 +295,43 @@ impl<'a> Reader<'a> {
         if span.after < span.upto { Ok(span) } else { Err(Malformed) }
     }
 
-    fn heard(&mut self) -> Result<Vec<u32>, Malformed> {
-        let count = usize::from(self.u8()?);
-        if count > MAX_HEARD {
-            return Err(Malformed);
+    /// Takes the next `length` bytes as a reader of their own.
+    fn part(&mut self, length: usize) -> Result<Self, Malformed> {
+        let (part, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(Self(part))
+    }
+
+    fn echoes(mut self) -> Result<Vec<Echo>, Malformed> {
+        let mut echoes = Vec::new();
+        while !self.0.is_empty() && echoes.len() < MAX_ECHOES {
+            echoes.push(Echo { boot: BootId(self.u64()?), sequence: self.u64()? });
         }
-        (0..count).map(|_| self.u32()).collect()
+        Ok(echoes)
     }
 
-    fn answer(&mut self) -> Result<Answer, Malformed> {
-        Ok(Answer { to: MemberTag(self.u64()?), sequence: self.u64()? })
-    }
-
-    fn ask(&mut self) -> Result<Ask, Malformed> {
+    fn ask(mut self) -> Result<Ask, Malformed> {
         let of = MemberTag(self.u64()?);
-        let count = usize::from(self.u8()?);
-        if count == 0 || count > MAX_ASKED {
-            return Err(Malformed);
+        let mut spans = Vec::new();
+        while !self.0.is_empty() && spans.len() < MAX_ASKED {
+            spans.push(self.span()?);
         }
-        Ok(Ask { of, spans: (0..count).map(|_| self.span()).collect::<Result<_, _>>()? })
+        Ok(Ask { of, spans })
     }
 
-    fn piece(&mut self, version: u64) -> Result<Piece, Malformed> {
+    fn piece(mut self, version: u64) -> Result<Piece, Malformed> {
         let span = self.span()?;
-        let count = u16::from_be_bytes(self.array()?);
         if span.upto > version {
             return Err(Malformed);
         }
-        let changes = (0..count).map(|_| Change::decode(self)).collect::<Result<_, _>>()?;
-        Ok(Piece { span, changes })
+        let mut piece = Piece { span, changes: Vec::new(), is_partial: false };
+        while !self.0.is_empty() {
+            match Change::decode(&mut self)? {
+                Some(change) => piece.changes.push(change),
+                None => piece.is_partial = true,
+            }
+        }
+        Ok(piece)
     }
 }
 

@@ -13,6 +13,7 @@ use members::{BootId, Candidacy, LinkName, MemberId, NodeName, Segment, To};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::company;
 use super::observed::{Counters, LinkObserved, MemberObserved};
 use super::wire::{Config, LinkDesired};
 use crate::net::groups::Groups;
@@ -280,6 +281,9 @@ impl Driver {
                 );
             }
             members::Event::Undamped => tracing::info!(link = self.name, "this node is chosen like any other again"),
+            members::Event::Stranger { stranger, from } => {
+                tracing::warn!(link = self.name, "{}", company::stranger(*stranger, from.ip()));
+            }
             members::Event::Superseded { by } => {
                 tracing::error!(link = self.name, %by, "another process speaks for this node and link; this one has stopped here");
             }
@@ -362,6 +366,7 @@ impl Driver {
             answering: self.segment.answering().collect(),
             heartbeats: self.segment.stats().clone(),
             l2: self.responder.stats().clone(),
+            strangers: view.strangers,
             conflicts: self.conflicts.clone(),
             unjoined: self.unjoined.clone(),
             counters: self.counters,

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod bgp;
+mod company;
 mod link;
 mod neighbours;
 mod observed;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use l2::MacAddr;
-use members::{MemberId, MemberState, PhaseView, Reach, View};
+use members::{MemberId, MemberState, PhaseView, Reach, StrangerView, View};
 
 /// One link at one moment.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct LinkObserved {
     pub damped_for: Option<Duration>,
     /// The other members of the wire.
     pub members: Vec<MemberObserved>,
+    /// Who else sends heartbeats here without being understood.
+    pub strangers: Vec<StrangerView>,
     /// The owner of each VIP that is wanted on the wire, if there is one.
     pub owners: BTreeMap<IpAddr, Option<MemberId>>,
     /// The VIPs that this node answers for here.

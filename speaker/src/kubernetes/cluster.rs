@@ -11,6 +11,7 @@ use apiserver::{
 use crds::core;
 use kube::Client;
 use kube::core::object::HasStatus;
+use members::ClusterId;
 use tokio::sync::mpsc;
 
 use super::objects::{self, Names, Service, Slice};
@@ -31,6 +32,8 @@ pub enum Change {
     Secret(Event<core::Secret>),
     /// Of a configuration object.
     Configuration(ConfigurationEvent),
+    /// The cluster was identified, or could not be.
+    Identity(Result<ClusterId, String>),
 }
 
 /// What was told of a Service, already cut down.
@@ -56,6 +59,7 @@ impl Change {
                 ConfigurationEvent::BfdProfile(event) => unreadable(event),
                 ConfigurationEvent::Community(event) => unreadable(event),
             },
+            Self::Identity(_) => false,
         }
     }
 
@@ -97,6 +101,8 @@ pub struct Cluster {
     nodes: Table<core::Node>,
     secrets: Table<core::Secret>,
     names: Names,
+    /// Which cluster it is, or why that is not known.
+    identity: Option<Result<ClusterId, String>>,
     stale: Stale,
     updates: Updates,
 }
@@ -159,6 +165,26 @@ impl Cluster {
                 let changed = self.configuration.take(event);
                 self.note(changed, None)
             }
+            Change::Identity(outcome) => {
+                let outcome = Some(outcome);
+                let changed = !matches!(self.identity, Some(Ok(_))) && self.identity != outcome;
+                if changed {
+                    self.identity = outcome;
+                }
+                changed
+            }
+        }
+    }
+
+    /// Returns which cluster it is.
+    ///
+    /// # Errors
+    /// Says why that is not known.
+    pub fn identity(&self) -> Result<&ClusterId, &str> {
+        match &self.identity {
+            Some(Ok(identity)) => Ok(identity),
+            Some(Err(why)) => Err(why),
+            None => Err("not asked yet"),
         }
     }
 
@@ -210,7 +236,8 @@ impl Cluster {
 
     /// Returns what has not been listed yet, by the plural names of the kinds; without all of it nothing may be announced.
     pub fn unlisted(&self) -> Vec<&'static str> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
+        let Self { configuration, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
+            self;
         let kinds = [
             ("services", services.is_listed()),
             ("endpointslices", slices.table.is_listed()),
@@ -223,7 +250,8 @@ impl Cluster {
 
     /// Returns why changes do not arrive, in words; what was told stays in effect meanwhile.
     pub fn lost(&self) -> Vec<String> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
+        let Self { configuration, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
+            self;
         let errors = [
             ("services", services.lost()),
             ("endpointslices", slices.table.lost()),
@@ -237,7 +265,8 @@ impl Cluster {
 
     /// Returns what is wrong with the objects that are not configuration, in words.
     pub fn faults(&self) -> Vec<String> {
-        let Self { configuration: _, services, slices, nodes, secrets, names: _, stale: _, updates: _ } = self;
+        let Self { configuration: _, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
+            self;
         let mut faults: Vec<String> = Vec::new();
         faults.extend(services.faults().map(|fault| format!("Service {fault}")));
         faults.extend(slices.table.faults().map(|fault| format!("EndpointSlice {fault}")));

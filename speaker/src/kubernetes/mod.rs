@@ -9,11 +9,13 @@ mod cluster;
 pub mod datapath;
 #[cfg(test)]
 mod fixtures;
+mod identity;
 mod objects;
 mod planner;
 mod reporter;
 mod statuses;
 
 pub use cluster::{Change, Cluster, Updates, follow};
+pub use identity::identify;
 pub use planner::{Held, Orders, Planned, Planner, Settings};
 pub use reporter::{Identity, Reporter, Sources};

@@ -11,7 +11,7 @@ use apiserver::ObjectName;
 use crds::checked::{Compiled, Compiler, Nodes};
 use crds::core;
 use crds::fault::{Fault, Severity};
-use members::KeyRing;
+use members::{ClusterId, KeyRing};
 
 use super::cluster::{Cluster, Stale, Updates};
 use super::datapath::Readiness;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub exclusion: Exclusion,
     /// Heartbeats go to the InternalIP addresses of the Nodes instead of multicast groups.
     pub unicast: bool,
+    /// Which cluster this is; if not said, that is asked of the API server.
+    pub cluster: Option<ClusterId>,
 }
 
 /// What the drivers do about it.
@@ -156,7 +158,7 @@ impl Planner {
             Difference::Services(changed) => self.announcing.replan(&self.view, &changed),
         };
         let desired = desired.clone();
-        let (keys, keyless) = self.keys.read(&cluster.secrets(), &self.settings.namespace);
+        let (keys, keyless) = self.keys(cluster);
         let closed = closed.or_else(|| keyless.clone().filter(|_| keys.is_none() && !desired.links.is_empty()));
         unreadable.extend(keyless);
         let wire = self.wire(cluster, &desired, links, keys, readiness);
@@ -240,6 +242,21 @@ impl Planner {
         let ips: Vec<IpAddr> = service.addresses.iter().copied().filter(|ip| pool_of(*ip).is_some()).collect();
         let pool = pool_of(*ips.first()?)?.0.clone();
         Some(Held { ips, pool, uid: service.uid.clone() })
+    }
+
+    /// Returns the keys of the heartbeats, and what is wrong with them in words.
+    fn keys(&mut self, cluster: &Cluster) -> (Option<KeyRing>, Option<String>) {
+        match self.settings.cluster.as_ref().map_or_else(|| cluster.identity(), Ok) {
+            Ok(identity) => self.keys.read(&cluster.secrets(), &self.settings.namespace, identity),
+            Err(why) => {
+                let fault = format!(
+                    "namespace kube-system, whose uid tells this cluster from others on the same network, cannot be read: \
+                     {why}; until it can, nothing is announced by ARP or NDP: let this speaker get that namespace, or start \
+                     all speakers with the same --cluster-name"
+                );
+                (None, Some(fault))
+            }
+        }
     }
 
     fn wire(

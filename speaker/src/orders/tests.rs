@@ -26,7 +26,12 @@ fn vip(mine: Mine, links: &[&str]) -> Arc<L2Vip> {
 }
 
 fn node() -> NodeOrders {
-    NodeOrders { keys: Some(KeyRing::new(b"0123456789abcdef").unwrap()), ready: true, draining: false, unicast: None }
+    NodeOrders {
+        keys: Some(KeyRing::new(b"0123456789abcdef", &members::ClusterId::default()).unwrap()),
+        ready: true,
+        draining: false,
+        unicast: None,
+    }
 }
 
 fn two_links() -> Links {

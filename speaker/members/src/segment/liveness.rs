@@ -77,6 +77,7 @@ impl Segment {
     /// Forgets peers that are long gone; their replay windows would otherwise stay for ever.
     pub(super) fn prune_peers(&mut self, now: Instant) {
         let forget_after = self.config.timing.forget_after;
+        self.strangers.prune(now, forget_after);
         self.peers.retain(|_, peer| match peer.life {
             Life::Live(_) => true,
             Life::Lost { since } | Life::Left { since } => now.saturating_duration_since(since) < forget_after,

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::Segment;
 use super::phase::Phase;
+use super::send::ECHOED_PER_BEAT;
 use crate::contract::{Event, Output};
+use crate::header::{Header, HeaderError};
 use crate::name::MemberTag;
 use crate::peer::{Life, Peer};
-use crate::seal::{Header, HeaderError, Opener};
+use crate::seal::Opener;
 use crate::stats::DropReason;
-use crate::wire::{Body, MAX_HEARD};
+use crate::strangers::Stranger;
+use crate::wire::{Body, Echo};
 
 /// An authentic datagram, with the key if it was derived for it.
 struct Opened {
@@ -19,28 +22,55 @@ struct Opened {
     opener: Option<Opener>,
 }
 
+/// Why a datagram is dropped, and what that says of its sender.
+struct Refused {
+    why: DropReason,
+    stranger: Option<Stranger>,
+}
+
+impl From<DropReason> for Refused {
+    fn from(why: DropReason) -> Self {
+        Self { why, stranger: None }
+    }
+}
+
+impl Refused {
+    fn stranger(why: DropReason, stranger: Stranger) -> Self {
+        Self { why, stranger: Some(stranger) }
+    }
+}
+
 impl Segment {
     pub(super) fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        match self.open(bytes) {
+        match self.open(now, bytes) {
             Ok(opened) if opened.header.sender == self.tag => self.on_superseded(now, from),
             Ok(opened) => {
                 self.stats.received += 1;
                 self.admit(now, from, opened);
             }
-            Err(why) => self.stats.count_drop(why),
+            Err(Refused { why, stranger }) => {
+                self.stats.count_drop(why);
+                if let Some(stranger) = stranger.filter(|stranger| self.strangers.hear(now, *stranger, from)) {
+                    self.event(Event::Stranger { stranger, from });
+                }
+            }
         }
     }
 
-    fn open(&mut self, bytes: &[u8]) -> Result<Opened, DropReason> {
+    fn open(&mut self, now: Instant, bytes: &[u8]) -> Result<Opened, Refused> {
         let Some(keys) = self.keys.as_ref().filter(|_| self.link.is_some_and(|link| link.up)) else {
-            return Err(DropReason::Idle);
+            return Err(DropReason::Idle.into());
         };
         let header = Header::parse(bytes).map_err(|error| match error {
-            HeaderError::Length => DropReason::Length,
-            HeaderError::Version => DropReason::Version,
+            HeaderError::Length => DropReason::Length.into(),
+            HeaderError::Version(format) => Refused::stranger(DropReason::Version, Stranger::Version(format)),
         })?;
+        if header.cluster != keys.ring.cluster() {
+            let stranger = Stranger::Cluster { cluster: header.cluster, has_our_key: keys.ring.has(header.key) };
+            return Err(Refused::stranger(DropReason::ForeignCluster, stranger));
+        }
         if header.sender == self.tag && header.boot <= self.boot {
-            return Err(if header.boot == self.boot { DropReason::Own } else { DropReason::OldBoot });
+            return Err(if header.boot == self.boot { DropReason::Own } else { DropReason::OldBoot }.into());
         }
         let known = self.peers.get(&header.sender);
         if let Some(peer) = known {
@@ -50,7 +80,11 @@ impl Segment {
         let cached = same_boot.and_then(|peer| peer.opener.as_ref()).filter(|opener| opener.key_id == header.key);
         let derived = match cached {
             Some(_) => None,
-            None => Some(keys.ring.opener(&header).ok_or(DropReason::UnknownKey)?),
+            None if !keys.ring.has(header.key) => {
+                return Err(Refused::stranger(DropReason::UnknownKey, Stranger::Key(header.key)));
+            }
+            None if !self.verifying.take(now) => return Err(DropReason::Busy.into()),
+            None => keys.ring.opener(&header),
         };
         let opener = cached.or(derived.as_ref()).ok_or(DropReason::UnknownKey)?;
         let body = opener.open(&header, bytes, &mut self.scratch).ok_or(DropReason::Forged)?;
@@ -58,7 +92,7 @@ impl Segment {
         // A member that knows the secret can still speak only for the member its key was derived for.
         let is_bound = known.is_some_and(|peer| peer.member == body.member) || body.member.tag() == header.sender;
         if !is_bound {
-            return Err(DropReason::Malformed);
+            return Err(DropReason::Malformed.into());
         }
         Ok(Opened { header, body, opener: derived })
     }
@@ -96,21 +130,19 @@ impl Segment {
         self.take_content(now, tag, header.sequence, &body);
         let both_listen = body.flags.listening && matches!(self.phase, Phase::Listening { .. });
         if body.flags.solicits && !both_listen {
-            self.reply(from, tag, header.sequence);
+            self.reply(from, Echo { boot: header.boot, sequence: header.sequence });
         }
     }
 
     /// What the sender says about this member.
     fn take_replies(&mut self, now: Instant, tag: MemberTag, body: &Body) {
         let members = self.peers.len();
-        let (me, my_short) = (self.tag, self.tag.short());
+        let (me, my_boot) = (self.tag, self.boot);
         let Some(peer) = self.peers.get_mut(&tag) else { return };
-        let answer = body.answer.filter(|answer| answer.to == me);
-        if let Some(answer) = answer {
-            peer.answered = peer.answered.max(answer.sequence);
-        }
-        let mentioned = answer.is_some() || body.heard.contains(&my_short);
-        peer.mention(now, mentioned, members, MAX_HEARD);
+        let mentioned = body.echoes.iter().filter(|echo| echo.boot == my_boot).map(|echo| echo.sequence).max();
+        peer.answered = peer.answered.max(mentioned.unwrap_or_default());
+        let mentioned = mentioned.is_some();
+        peer.mention(now, mentioned, members, ECHOED_PER_BEAT);
         if mentioned {
             self.on_heard_by(now, tag);
         }
@@ -171,7 +203,7 @@ fn check_freshness(peer: &Peer, header: &Header) -> Result<(), DropReason> {
     match peer.life {
         Life::Left { .. } => Err(DropReason::OldBoot),
         Life::Live(_) | Life::Lost { .. } if peer.window.is_fresh(header.sequence) => Ok(()),
-        Life::Live(_) | Life::Lost { .. } if peer.window.reaches(header.sequence) => Err(DropReason::Duplicate),
+        Life::Live(_) | Life::Lost { .. } if peer.window.reaches(header.sequence) => Err(DropReason::Copy),
         Life::Live(_) | Life::Lost { .. } => Err(DropReason::Replay),
     }
 }

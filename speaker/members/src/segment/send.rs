@@ -12,13 +12,19 @@ use crate::name::MemberTag;
 use crate::pace::Pace;
 use crate::peer::{Life, Peer};
 use crate::spans::{Span, Spans};
-use crate::wire::{Answer, Ask, Body, Flags, MAX_ASKED, MAX_HEARD, Piece};
+use crate::wire::{Ask, Body, Echo, Flags, MAX_ASKED, Piece};
 
 /// How often the goodbye is said: whoever misses it waits for the loss time.
 const GOODBYES: usize = 3;
 
 /// Bytes of claims told unasked with each beat while a peer is lost.
 const RECITED: usize = 256;
+
+/// How many members a beat shows in turn that they are heard.
+pub(super) const ECHOED_PER_BEAT: usize = 8;
+
+/// Changes and answers that may go out at once.
+const BURST: u32 = 32;
 
 /// State of the sending side.
 pub(super) struct Sending {
@@ -51,7 +57,7 @@ impl Sending {
             urgent: false,
             soliciting: false,
             recited: 0,
-            pace: Pace::new(config.timing.change_rate, now),
+            pace: Pace::new(config.timing.change_rate, BURST, now),
             listed: MemberTag(0),
         }
     }
@@ -135,7 +141,7 @@ impl Segment {
         self.sending.next_beat = self.sending.next_beat.min(now + self.sending.pace());
         let mut body = self.body();
         body.flags.solicits = std::mem::take(&mut self.sending.soliciting);
-        body.heard = self.list_heard();
+        body.echoes = self.echo_in_turn();
         body.piece = match self.sending.untold.first() {
             Some(span) => {
                 let piece = self.own.piece(span, body.room_for_changes());
@@ -163,15 +169,15 @@ impl Segment {
         Some(piece)
     }
 
-    /// Lists the next few live peers in turn, so that every beat has the same size on a wire of any number of members.
-    fn list_heard(&mut self) -> Vec<u32> {
+    /// Echoes the next few live peers in turn, so that every beat has the same size on a wire of any number of members.
+    fn echo_in_turn(&mut self) -> Vec<Echo> {
         let after = (Bound::Excluded(self.sending.listed), Bound::Unbounded);
         let upto = (Bound::Unbounded, Bound::Included(self.sending.listed));
         let in_turn = self.peers.range(after).chain(self.peers.range(upto));
-        let heard: Vec<MemberTag> =
-            in_turn.filter(|(_, peer)| peer.is_live()).map(|(tag, _)| *tag).take(MAX_HEARD).collect();
-        self.sending.listed = heard.last().copied().unwrap_or(self.sending.listed);
-        heard.into_iter().map(MemberTag::short).collect()
+        let heard: Vec<&Peer> =
+            in_turn.map(|(_, peer)| peer).filter(|peer| peer.is_live()).take(ECHOED_PER_BEAT).collect();
+        self.sending.listed = heard.last().map_or(self.sending.listed, |peer| peer.tag);
+        heard.into_iter().map(Peer::echo).collect()
     }
 
     pub(super) fn solicit(&mut self, tag: MemberTag) {
@@ -183,9 +189,9 @@ impl Segment {
         self.send(to, &body);
     }
 
-    pub(super) fn reply(&mut self, from: SocketAddr, to: MemberTag, sequence: u64) {
+    pub(super) fn reply(&mut self, from: SocketAddr, echo: Echo) {
         let mut body = self.body();
-        body.answer = Some(Answer { to, sequence });
+        body.echoes = vec![echo];
         self.send(To::Peer(from), &body);
     }
 
@@ -235,8 +241,7 @@ impl Segment {
             },
             interval: self.sending.stated[0],
             summary: self.own.summary(),
-            heard: Vec::new(),
-            answer: None,
+            echoes: Vec::new(),
             ask: None,
             piece: None,
         }

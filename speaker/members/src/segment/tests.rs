@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Acquired, BootId, DropReason, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
+use crate::{Acquired, BootId, ClusterId, DropReason, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
+
+mod versions;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
@@ -25,7 +27,7 @@ fn id(node: &str) -> MemberId {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::new(b"a secret for the tests").unwrap()
+    KeyRing::new(b"a secret for the tests", &ClusterId::default()).unwrap()
 }
 
 fn candidacy(mine: Mine) -> Candidacy {
@@ -115,7 +117,7 @@ fn counts_what_it_drops_by_reason() {
     let beat = datagrams(&mut peer).remove(0);
     let older = datagrams(&mut up("b", 8, now)).remove(0);
     let mut stranger = up("b", 10, now);
-    stranger.handle(now, Input::Keys(KeyRing::new(b"a secret of strangers").unwrap()));
+    stranger.handle(now, Input::Keys(KeyRing::new(b"a secret of strangers", &ClusterId::default()).unwrap()));
     outputs(&mut stranger);
     stranger.handle(now + ms(110), Input::Timeout);
     let foreign = datagrams(&mut stranger).remove(0);
@@ -129,14 +131,14 @@ fn counts_what_it_drops_by_reason() {
     let mut forged = beat.clone();
     *forged.last_mut().unwrap() ^= 1;
     let mut version = beat.clone();
-    version[0] = 9;
+    version[1] = 9;
     let inputs: [&[u8]; 8] = [&forged, &beat, &beat, &older, &foreign, &own, &version, &beat[..20]];
     inputs.into_iter().for_each(|bytes| receive(&mut segment, now, bytes));
     let stats = segment.stats();
     assert_eq!(stats.received, 1);
     let reasons = [
         DropReason::Forged,
-        DropReason::Duplicate,
+        DropReason::Copy,
         DropReason::OldBoot,
         DropReason::UnknownKey,
         DropReason::Own,
@@ -449,6 +451,9 @@ proptest! {
         let mut bytes = bytes;
         if let Some(first) = bytes.first_mut().filter(|_| version) {
             *first = 1;
+        }
+        if let Some(second) = bytes.get_mut(1).filter(|_| version) {
+            *second = 1;
         }
         receive(&mut segment, now, &bytes);
         let dropped: u64 = DropReason::ALL.into_iter().map(|why| segment.stats().dropped(why)).sum();

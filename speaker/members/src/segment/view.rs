@@ -7,6 +7,7 @@ use super::Segment;
 use super::phase::Phase;
 use crate::name::{Mac, MemberId};
 use crate::peer::{Life, Reach, Silence};
+use crate::strangers::StrangerView;
 
 /// The machine and its members, borrowed.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct View<'a> {
     pub damped_until: Option<Instant>,
     /// The other members, gone ones included until they are forgotten.
     pub members: Vec<MemberView<'a>>,
+    /// Who else speaks on the wire without being understood, at most 8 of a kind, until they are forgotten.
+    pub strangers: Vec<StrangerView>,
 }
 
 /// What the machine does.
@@ -103,7 +106,12 @@ impl Segment {
             reach: peer.reach,
             claims: peer.table.len(),
         });
-        View { phase: self.phase(), damped_until: self.damping.until(), members: members.collect() }
+        View {
+            phase: self.phase(),
+            damped_until: self.damping.until(),
+            members: members.collect(),
+            strangers: self.strangers.view().collect(),
+        }
     }
 
     /// Returns the owner of a desired VIP as far as it is known.

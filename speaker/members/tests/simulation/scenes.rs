@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use members::{Acquired, Event, KeyRing, MemberState, Mine, Reach, Released};
+use members::{Acquired, ClusterId, Event, KeyRing, MemberState, Mine, Reach, Released, Stranger};
 
 use crate::calm::expect_owners;
 use crate::storm;
-use crate::world::{SECRET, World, ms};
+use crate::world::{SECRET, World, ms, ring};
 
 /// A settled wire on which everything is watched closely.
 fn settled(seed: u64, nodes: usize, vips: usize) -> World {
@@ -292,11 +292,7 @@ fn members_that_start_one_after_another_share_the_load() {
 fn keys_rotate_in_three_steps_without_a_move() {
     let mut world = settled(5, 3, 4);
     let fresh: &[u8] = b"the next secret of the wire";
-    let rings = [
-        KeyRing::new(SECRET).unwrap().accepting(fresh).unwrap(),
-        KeyRing::new(fresh).unwrap().accepting(SECRET).unwrap(),
-        KeyRing::new(fresh).unwrap(),
-    ];
+    let rings = [ring(SECRET).accepting(fresh).unwrap(), ring(fresh).accepting(SECRET).unwrap(), ring(fresh)];
     for ring in rings {
         for node in 0..3 {
             world.set_keys(node, ring.clone());
@@ -314,13 +310,40 @@ fn a_wire_with_another_key_is_another_wire() {
     let mut world = World::new(6, 2, 1);
     world.start(0);
     world.start(1);
-    world.set_keys(1, KeyRing::new(b"quite another secret").unwrap());
+    world.set_keys(1, ring(b"quite another secret"));
     world.run_for(ms(10));
     let before = world.nodes[0].segment.as_ref().unwrap().stats().received;
     world.run_for(ms(2000));
     let stats = world.nodes[0].segment.as_ref().unwrap().stats();
     assert!(stats.dropped(members::DropReason::UnknownKey) > 10);
     assert_eq!(stats.received, before);
+}
+
+#[test]
+fn two_clusters_with_one_secret_and_the_same_node_names_leave_each_other_alone() {
+    let mut world = World::new(8, 4, 2);
+    world.start(0);
+    world.start(1);
+    world.run_for(ms(1000));
+    let before = world.nodes[0].segment.as_ref().unwrap().stats().received;
+    let other = KeyRing::new(SECRET, &ClusterId::new("another cluster")).unwrap();
+    world.start(2);
+    world.set_keys(2, other.clone());
+    world.run_for(ms(1000));
+    let theirs = other.cluster();
+    let strangers: Vec<&Event> =
+        world.nodes[0].events.iter().filter(|event| matches!(event, Event::Stranger { .. })).collect();
+    let expected = Stranger::Cluster { cluster: theirs, has_our_key: true };
+    assert!(matches!(strangers[..], [Event::Stranger { stranger, .. }] if *stranger == expected), "{strangers:?}");
+    let segment = world.nodes[0].segment.as_ref().unwrap();
+    assert!(segment.stats().dropped(members::DropReason::ForeignCluster) > 5);
+    assert_eq!(segment.stats().dropped(members::DropReason::UnknownKey), 0);
+    assert_eq!(segment.view().strangers.first().map(|view| view.stranger), Some(expected));
+    assert!(segment.stats().received > before);
+    for vip in &world.vips {
+        let ours: Vec<usize> = world.owners(*vip).into_iter().filter(|owner| *owner < 2).collect();
+        assert_eq!(ours.len(), 1, "the wire of this cluster is as it was");
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use members::{
-    BootId, Candidacy, Config, Input, KeyRing, LinkFacts, LinkName, Mac, MemberId, Mine, NodeName, Output, Segment,
-    Timing, To,
+    BootId, Candidacy, ClusterId, Config, Input, KeyRing, LinkFacts, LinkName, Mac, MemberId, Mine, NodeName, Output,
+    Segment, Timing, To,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -41,6 +41,11 @@ pub(crate) struct Weather {
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of the simulation";
+
+/// Keys of the cluster to which every node belongs.
+pub(crate) fn ring(secret: &[u8]) -> KeyRing {
+    KeyRing::new(secret, &ClusterId::new("a cluster")).unwrap()
+}
 
 pub(crate) const CALM: Weather = Weather { loss_percent: 0, duplicate_percent: 0, delay_us: (50, 2000) };
 
@@ -134,7 +139,7 @@ impl World {
         self.nodes[node].inbox.clear();
         self.nodes[node].paused_until = None;
         self.leaving.remove(&node);
-        self.set_keys(node, KeyRing::new(SECRET).unwrap());
+        self.set_keys(node, ring(SECRET));
         self.set_link(node, self.nodes[node].link_up);
         let ready = self.nodes[node].ready;
         self.feed(node, Input::Ready(ready));

@@ -54,6 +54,23 @@ fn a_key_that_is_lost_stays_in_use_and_a_node_without_any_is_not_ready() {
 }
 
 #[test]
+fn nothing_is_sealed_before_it_is_known_which_cluster_this_is() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    planner.settings.cluster = None;
+    assert!(cluster.take(Change::Identity(Err("403 Forbidden".to_owned()))));
+    assert!(!cluster.take(Change::Identity(Err("403 Forbidden".to_owned()))), "said once");
+    let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert!(orders.wire.keys.is_none());
+    assert!(planned.closed.unwrap().contains("403 Forbidden"), "the node is not ready");
+    assert!(!orders.routing.routes.is_empty(), "routers need no heartbeats");
+    assert!(cluster.take(Change::Identity(Ok(ClusterId::new("a uid")))));
+    assert!(!cluster.take(Change::Identity(Err("503".to_owned()))), "a cluster stays what it is");
+    let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert_eq!(orders.wire.keys.unwrap().cluster(), ClusterId::new("a uid").tag());
+    assert!(planned.closed.is_none() && planned.unreadable.is_empty());
+}
+
+#[test]
 fn a_datapath_that_is_lost_asks_others_to_take_over() {
     let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Lost { why: "503".to_owned() });
     assert_eq!(mine(&orders), Some(Mine::Draining));
@@ -100,6 +117,7 @@ pub(super) fn planner() -> Planner {
         policy: Policy { ignore_exclude_label: false, drain: DrainPolicy::default() },
         exclusion: Exclusion::default(),
         unicast: false,
+        cluster: Some(ClusterId::default()),
     })
 }
 
