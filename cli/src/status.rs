@@ -106,7 +106,7 @@ pub struct Vip {
     /// The Ethernet address that answers for it.
     #[serde(default)]
     pub mac: Option<String>,
-    /// The Ethernet address of a stranger that claims it too.
+    /// The Ethernet addresses of the strangers that claim it too, separated by commas, those that claim most first.
     #[serde(default)]
     pub conflict: Option<String>,
     /// Why this node does not answer, if it does not.

@@ -47,13 +47,21 @@ const RESPONSES: Family = counter("metallb_layer2_responses_sent", &["ip"], "Ans
 const GRATUITOUS: Family =
     counter("metallb_layer2_gratuitous_sent", &["ip"], "Announcements that nobody asked for: takeovers and refreshes");
 const IGNORED: Family = counter("clarion_layer2_ignored_total", &["link", "reason"], "Received frames without effect");
-const CONFLICTS: Family =
-    gauge("clarion_layer2_conflict", &["link", "ip", "mac"], "Stations that claim an IP which this node owns");
+const CONFLICTS: Family = gauge(
+    "clarion_layer2_conflict",
+    &["link", "ip"],
+    "Strange stations that claim an IP which this node owns; more than four count as four",
+);
 const UNJOINED: Family =
     gauge("clarion_layer2_groups_not_joined", &["link"], "Multicast groups that the kernel did not let us join");
 const SEND_ERRORS: Family =
     counter("clarion_layer2_send_errors_total", &["link"], "Frames that the kernel did not take");
 const MEMBERS: Family = gauge("clarion_members", &["link", "state"], "Other speakers on the link");
+const SPLIT: Family = gauge(
+    "clarion_members_split",
+    &["link"],
+    "Nodes that answer for IPs which this node owns although their heartbeats do not arrive",
+);
 const MOVES: Family =
     counter("clarion_members_moves_total", &["link"], "IPs that got another owner, as seen from here");
 const SENT: Family = counter("clarion_heartbeats_sent_total", &["link"], "Datagrams sent to other speakers");
@@ -81,7 +89,7 @@ const DAMPED: Family = gauge(
 );
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 50] = [
+pub const FAMILIES: [Family; 51] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     REQUESTS,
@@ -92,6 +100,7 @@ pub const FAMILIES: [Family; 50] = [
     UNJOINED,
     SEND_ERRORS,
     MEMBERS,
+    SPLIT,
     MOVES,
     DUELS,
     PAUSES,
@@ -183,8 +192,8 @@ fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Re
         for (reason, count) in &link.l2.drops {
             ignored.with_label_values(&[&*link.name, reason.label()]).inc_by(*count);
         }
-        for (vip, mac) in &link.conflicts {
-            conflicts.with_label_values(&[&link.name, &vip.to_string(), &mac.to_string()]).set(1.0);
+        for (vip, macs) in &link.conflicts {
+            conflicts.with_label_values(&[&link.name, &vip.to_string()]).set(macs.len() as f64);
         }
         unjoined.with_label_values(&[&link.name]).set(link.unjoined.len() as f64);
         send_errors.with_label_values(&[&link.name]).inc_by(link.counters.send_errors);
@@ -194,6 +203,7 @@ fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Re
 
 fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
     let (members, damped) = (gauges(registry, MEMBERS)?, gauges(registry, DAMPED)?);
+    let split = gauges(registry, SPLIT)?;
     let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
     let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
     let (refused, duplicates) = (counters(registry, REFUSED)?, counters(registry, DUPLICATES)?);
@@ -203,6 +213,7 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
             let count = link.members.iter().filter(|member| member.state == state).count();
             members.with_label_values(&[&*link.name, state_label(state)]).set(count as f64);
         }
+        split.with_label_values(&[&link.name]).set(link.splits.len() as f64);
         moves.with_label_values(&[&link.name]).inc_by(link.counters.moves);
         duels.with_label_values(&[&link.name]).inc_by(link.heartbeats.conflicts);
         pauses.with_label_values(&[&link.name]).inc_by(link.heartbeats.pauses);

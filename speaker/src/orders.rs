@@ -55,6 +55,7 @@ impl Sequence {
                 running: link.running,
                 addresses: fingerprint(link),
                 unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)).filter(|nodes| !nodes.is_empty()),
+                nodes: Arc::default(),
                 vips: Arc::new(vips_of(desired, &name, node.draining, &mut self.candidates)),
             };
             let same = self.links.get(index).filter(|former| ***former == next);

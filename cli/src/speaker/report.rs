@@ -37,7 +37,12 @@ impl Decided {
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            faults: self.faults().into_iter().chain(company_faults(links)).collect(),
+            faults: self
+                .faults()
+                .into_iter()
+                .chain(company_faults(links))
+                .chain(links.iter().flat_map(LinkObserved::faults))
+                .collect(),
             notes: self.planned.notes().chain(links.iter().filter_map(damped)).chain(company_notes(links)).collect(),
         }
     }

@@ -42,7 +42,13 @@ impl Decided {
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            faults: self.faults.iter().cloned().chain(company_faults(links)).collect(),
+            faults: self
+                .faults
+                .iter()
+                .cloned()
+                .chain(company_faults(links))
+                .chain(links.iter().flat_map(LinkObserved::faults))
+                .collect(),
             notes: self
                 .notes
                 .iter()
@@ -135,7 +141,10 @@ fn vip_on(ip: IpAddr, link: &LinkObserved, reason: Option<String>, announced_her
         state: state.to_owned(),
         owner: owner.map(|owner| owner.node.to_string()),
         mac: mac.map(|mac| mac.to_string()),
-        conflict: link.conflicts.iter().find(|(vip, _)| *vip == ip).map(|(_, mac)| mac.to_string()),
+        conflict: link.conflicts.get(&ip).map(|macs| {
+            let macs: Vec<String> = macs.iter().map(ToString::to_string).collect();
+            macs.join(", ")
+        }),
         reason,
     })
 }

@@ -31,7 +31,9 @@ pub struct Config {
     ///
     /// Defaults to 5,000 per second with 5,000 at once: a router that lost its cache may ask for thousands of addresses.
     pub reply_limit: RateLimit,
-    /// How long a foreign claim must be absent before its conflict is over. Defaults to 60 s.
+    /// How long a foreign claim must be absent before its conflict is over; at least four times `refresh`. Defaults to 5 min.
+    ///
+    /// Claimants repeat themselves about as often as we do, and one that is missed once has not gone.
     pub conflict_quiet: Duration,
     /// The least time between two defensive announcements of an address.
     ///
@@ -56,7 +58,7 @@ impl Default for Config {
             burst_limit: RateLimit { per_second: nonzero(5000), at_once: nonzero(500) },
             refresh_limit: RateLimit { per_second: nonzero(50), at_once: nonzero(1) },
             reply_limit: RateLimit { per_second: nonzero(5000), at_once: nonzero(5000) },
-            conflict_quiet: Duration::from_secs(60),
+            conflict_quiet: Duration::from_secs(300),
             defence_interval: Duration::from_secs(10),
         }
     }

@@ -20,6 +20,7 @@
 //!   An address that moves between nodes cannot wait for seconds, so answers start at once and probes go out beside them.
 //! * RFC 5227 §2.4 gives an address up after a second conflict.
 //!   Who owns an address is not decided here: a conflict is an [`Event`], the address is defended once per interval, and never an ARP war.
+//!   Against a speaker that is not heard there is no defence at all: it owns the address as we do, and only an operator can tell.
 //! * RFC 4861 §7.2.4 lets an advertisement that answers a unicast solicitation omit the link-layer address.
 //!   Ours always has it, with Override set: after a takeover a cache may hold the old owner, and without Override it keeps that.
 //! * RFC 4861 §7.2.4 would resolve a solicitor that sent no link-layer option; here the Ethernet source stands in for it.
@@ -49,6 +50,6 @@ mod tests;
 
 pub use config::{Config, RateLimit};
 pub use ethernet::MacAddr;
-pub use messages::{Event, Input, LinkFacts, Output, Refusal};
+pub use messages::{Claim, Claimant, Event, Input, LinkFacts, Output, Refusal, Speaker};
 pub use responder::Responder;
 pub use stats::{DropReason, Stats, Totals, VipStats};

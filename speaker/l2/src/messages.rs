@@ -1,7 +1,8 @@
 //! What goes into a responder and what comes out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -40,10 +41,20 @@ pub enum Input<'a> {
     LinkUp,
     /// These stations on the link are no strangers: the other speakers, and this node's other links if they reach the same wire.
     ///
-    /// Their claims are no conflicts, and their probes get no answer.
-    Speakers(BTreeSet<MacAddr>),
+    /// While one is heard, its claims are no conflicts, and its probes get no answer: it settles with us who owns what.
+    /// One that is not heard cannot, so an address that it claims while it is owned here is a [split](Claimant::Silent).
+    Speakers(BTreeMap<MacAddr, Speaker>),
     /// The deadline of [`poll_timeout`](crate::Responder::poll_timeout) passed; harmless at any other time.
     Timeout,
+}
+
+/// A station that belongs to one of our nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// Its node.
+    pub node: Arc<str>,
+    /// Its heartbeats arrive.
+    pub heard: bool,
 }
 
 /// What to do.
@@ -60,24 +71,46 @@ pub enum Output {
 }
 
 /// A fact for the rest of the speaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A station that is no speaker of ours claims an owned address; told once until it is cleared.
-    Conflict {
-        /// The address.
-        vip: IpAddr,
-        /// The station.
-        mac: MacAddr,
-    },
-    /// The claim is over: it stopped, the address was withdrawn, or the station is a speaker of ours.
-    ConflictCleared {
-        /// The address.
-        vip: IpAddr,
-        /// The station.
-        mac: MacAddr,
-    },
+    /// A station that does not settle with us who owns what claims an owned address; told once until it is cleared.
+    ///
+    /// Of each address a few stations are told apart; those that claim most, when there are many.
+    Conflict(Claim),
+    /// The claim is over or forgotten: it stopped, the address was withdrawn, something else is known of the station, or others claim
+    /// the address more often.
+    ConflictCleared(Claim),
     /// An address was not announced.
     Refused(Refusal),
+}
+
+/// A station's claim to an owned address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The address.
+    pub vip: IpAddr,
+    /// The station.
+    pub mac: MacAddr,
+    /// What is known of the station.
+    pub claimant: Claimant,
+}
+
+/// What is known of a station that claims an owned address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimant {
+    /// It belongs to none of our nodes.
+    Stranger,
+    /// It belongs to this node of ours, whose heartbeats do not arrive: both nodes answer, and neither gives way.
+    Silent(Arc<str>),
+}
+
+impl Claimant {
+    pub(crate) const fn is_stranger(&self) -> bool {
+        match self {
+            Self::Stranger => true,
+            Self::Silent(_) => false,
+        }
+    }
 }
 
 /// Why an address cannot be announced on any link.

@@ -1,6 +1,6 @@
 //! The machine: frames and wishes in, frames and facts out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,13 @@ use crate::conflicts::Conflicts;
 use crate::ethernet::{EtherType, Header, MacAddr};
 use crate::groups::Groups;
 use crate::limit::Senders;
-use crate::messages::{Event, Input, LinkFacts, Output, Refusal};
+use crate::messages::{Claim, Claimant, Event, Input, LinkFacts, Output, Refusal, Speaker};
 use crate::ndp::{Advertisement, Message, Solicitation};
 use crate::schedule::{Schedule, Turn};
 use crate::{Config, DropReason, Stats, VipStats, arp, ndp};
+
+/// A claimant that repeats itself as often as we do must be missed three times, each up to a quarter late, before its conflict is over.
+const REFRESHES: u32 = 4;
 
 /// Answers for the owned addresses of one link and announces them.
 ///
@@ -20,7 +23,7 @@ use crate::{Config, DropReason, Stats, VipStats, arp, ndp};
 pub struct Responder {
     mac: MacAddr,
     owned: BTreeMap<IpAddr, Owned>,
-    speakers: BTreeSet<MacAddr>,
+    speakers: BTreeMap<MacAddr, Speaker>,
     schedule: Schedule,
     groups: Groups,
     conflicts: Conflicts,
@@ -41,20 +44,21 @@ impl Responder {
         let schedule = Schedule::new(&config, seed, now);
         let Config {
             repeats: _,
-            refresh: _,
+            refresh,
             burst_limit: _,
             refresh_limit: _,
             reply_limit,
             conflict_quiet,
             defence_interval,
         } = config;
+        let quiet = conflict_quiet.max(refresh.unwrap_or_default().saturating_mul(REFRESHES));
         Self {
             mac: link.mac,
             owned: BTreeMap::new(),
-            speakers: BTreeSet::new(),
+            speakers: BTreeMap::new(),
             schedule,
             groups: Groups::default(),
-            conflicts: Conflicts::new(conflict_quiet),
+            conflicts: Conflicts::new(quiet, seed),
             senders: Senders::new(reply_limit, now),
             defence_interval,
             outputs: VecDeque::new(),
@@ -72,7 +76,10 @@ impl Responder {
             }
             Input::Announce { vip } => self.on_announce(now, vip),
             // Nothing is sent: an owner that wakes from a pause loses its addresses one by one, and what is due of the others is stale.
-            Input::Withdraw { vip } => return self.on_withdraw(vip),
+            Input::Withdraw { vip } => {
+                self.on_withdraw(vip);
+                return self.tell_conflicts();
+            }
             Input::Reassert { vip } => {
                 if self.owned.contains_key(&vip) {
                     self.schedule.reassert(now, vip);
@@ -83,10 +90,7 @@ impl Responder {
                 self.outputs.extend(self.groups.iter().map(Output::Join));
                 self.reassert_all(now);
             }
-            Input::Speakers(speakers) => {
-                self.speakers = speakers;
-                self.settle_conflicts_with_ours();
-            }
+            Input::Speakers(speakers) => self.on_speakers(speakers),
             Input::Timeout => {}
         }
         self.run(now);
@@ -106,6 +110,11 @@ impl Responder {
     /// Returns the counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Returns the claims of other stations to owned addresses, per address the most frequent first.
+    pub fn conflicts(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.conflicts.open()
     }
 
     fn on_announce(&mut self, now: Instant, vip: IpAddr) {
@@ -128,8 +137,7 @@ impl Responder {
         self.stats.vips.remove(&vip);
         self.schedule.withdraw(vip);
         self.outputs.extend(self.groups.remove(vip).map(Output::Leave));
-        let settled = self.conflicts.settle_vip(vip);
-        self.clear_conflicts(settled);
+        self.conflicts.settle_vip(vip);
     }
 
     fn on_link(&mut self, now: Instant, link: LinkFacts) {
@@ -139,6 +147,14 @@ impl Responder {
         self.mac = link.mac;
         self.settle_conflicts_with_ours();
         self.reassert_all(now);
+    }
+
+    fn on_speakers(&mut self, speakers: BTreeMap<MacAddr, Speaker>) {
+        // One that goes on claiming is no stranger when nobody remembers its heartbeats any more.
+        let silent = self.conflicts.silent_speakers();
+        self.speakers = silent.into_iter().map(|(mac, node)| (mac, Speaker { node, heard: false })).collect();
+        self.speakers.extend(speakers);
+        self.settle_conflicts_with_ours();
     }
 
     fn on_frame(&mut self, now: Instant, frame: &[u8]) -> Result<(), DropReason> {
@@ -212,12 +228,15 @@ impl Responder {
     fn on_claim(&mut self, now: Instant, vip: IpAddr, mac: MacAddr) -> Result<(), DropReason> {
         let owned = self.owned.get_mut(&vip).ok_or(DropReason::NotOwned)?;
         // Speakers settle among themselves who owns what; a defence would undo a planned move.
-        if self.speakers.contains(&mac) {
-            return Err(DropReason::KnownSpeaker);
-        }
+        let silent = match self.speakers.get(&mac) {
+            Some(speaker) if speaker.heard => return Err(DropReason::KnownSpeaker),
+            silent => silent,
+        };
         self.stats.count_claim(vip);
-        if self.conflicts.claim(now, vip, mac) {
-            self.outputs.push_back(Output::Event(Event::Conflict { vip, mac }));
+        self.conflicts.claim(now, vip, mac, silent);
+        // Two speakers that both own an address would move every client to and fro, for the one does not hear why the other stays.
+        if silent.is_some() {
+            return Ok(());
         }
         // RFC 5227 §2.4: two hosts that both answered every claim would flood the link for ever.
         let rested = owned.defended.is_none_or(|last| now.saturating_duration_since(last) >= self.defence_interval);
@@ -236,12 +255,13 @@ impl Responder {
         if mac.is_station() { Ok(()) } else { Err(DropReason::Sender) }
     }
 
-    /// Refuses a probe of another speaker.
+    /// Refuses a probe of another speaker that is heard; the answer tells one that does not hear us that we own the address too.
     ///
     /// In a planned move the new owner probes and announces while the old one still owns the address.
     /// The old owner's answer to a solicitation goes to all nodes, so it would turn them back just before it falls silent.
     fn check_probe(&self, sender: MacAddr) -> Result<(), DropReason> {
-        if self.speakers.contains(&sender) { Err(DropReason::KnownSpeaker) } else { Ok(()) }
+        let heard = self.speakers.get(&sender).is_some_and(|speaker| speaker.heard);
+        if heard { Err(DropReason::KnownSpeaker) } else { Ok(()) }
     }
 
     fn admit(&mut self, now: Instant, vip: IpAddr, sender: MacAddr) -> Result<(), DropReason> {
@@ -256,6 +276,8 @@ impl Responder {
 
     /// Sends and clears what is due.
     fn run(&mut self, now: Instant) {
+        self.conflicts.run(now);
+        self.tell_conflicts();
         while let Some(turn) = self.schedule.pop(now) {
             match turn {
                 Turn::Burst { vip: IpAddr::V4(vip), probe } => self.burst_v4(vip, probe),
@@ -265,9 +287,6 @@ impl Responder {
                 }
                 Turn::Refresh { vip: IpAddr::V6(vip) } => self.burst_v6(vip, false),
             }
-        }
-        while let Some(conflict) = self.conflicts.expire(now) {
-            self.clear_conflicts(vec![conflict]);
         }
     }
 
@@ -304,11 +323,18 @@ impl Responder {
     }
 
     fn settle_conflicts_with_ours(&mut self) {
-        let settled = self.conflicts.settle_stations(|mac| mac == self.mac || self.speakers.contains(&mac));
-        self.clear_conflicts(settled);
+        let (own, speakers) = (self.mac, &self.speakers);
+        self.conflicts.settle_stations(|mac, claimant| {
+            let speaker = speakers.get(&mac);
+            mac == own
+                || match claimant {
+                    Claimant::Stranger => speaker.is_some(),
+                    Claimant::Silent(_) => speaker.is_none_or(|speaker| speaker.heard),
+                }
+        });
     }
 
-    fn clear_conflicts(&mut self, settled: Vec<(IpAddr, MacAddr)>) {
-        self.outputs.extend(settled.into_iter().map(|(vip, mac)| Output::Event(Event::ConflictCleared { vip, mac })));
+    fn tell_conflicts(&mut self) {
+        self.outputs.extend(std::iter::from_fn(|| self.conflicts.poll_event()).map(Output::Event));
     }
 }

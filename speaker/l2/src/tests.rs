@@ -6,12 +6,11 @@ mod conflicts;
 mod golden;
 mod properties;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::ethernet::{EtherType, Header};
-use crate::{Config, Event, Input, LinkFacts, MacAddr, Output, Responder, arp, ndp};
+use crate::{Claim, Claimant, Config, Event, Input, LinkFacts, MacAddr, Output, Responder, Speaker, arp, ndp};
 
 pub(crate) const OWNER: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 pub(crate) const CLIENT: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
@@ -65,8 +64,14 @@ impl Station {
         self.handle(Input::Frame(frame));
     }
 
-    pub(crate) fn speakers(&mut self, speakers: &[MacAddr]) {
-        self.handle(Input::Speakers(speakers.iter().copied().collect::<BTreeSet<_>>()));
+    /// Says which speakers of ours are heard, and no other speaker is known.
+    pub(crate) fn speakers(&mut self, heard: &[MacAddr]) {
+        self.know(heard, &[]);
+    }
+
+    pub(crate) fn know(&mut self, heard: &[MacAddr], silent: &[MacAddr]) {
+        let known = |heard| move |mac: &MacAddr| (*mac, Speaker { node: "n2".into(), heard });
+        self.handle(Input::Speakers(heard.iter().map(known(true)).chain(silent.iter().map(known(false))).collect()));
     }
 
     pub(crate) fn run_for(&mut self, time: Duration) {

@@ -2,6 +2,9 @@
 //!
 //! Both machines of a link share one task, so that a claim that is lost silences the answers before the next frame is read.
 
+mod answers;
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,6 +23,8 @@ use crate::net::groups::Groups;
 use crate::net::heartbeat::HeartbeatSockets;
 use crate::net::links::LinkIndex;
 use crate::net::packet::PacketSocket;
+use answers::Claims;
+use lines::{Kind, Lines};
 
 const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -50,10 +55,14 @@ pub(super) struct Driver {
     ndp: PacketSocket,
     heartbeats: HeartbeatSockets,
     groups: Groups,
+    /// The Ethernet addresses of our nodes, as far as the API server knows them.
+    nodes: Arc<BTreeMap<[u8; 6], Arc<str>>>,
     /// Groups that could not be joined, for instance while IPv6 is off; tried again when the link's addresses change.
     unjoined: BTreeSet<Ipv6Addr>,
-    conflicts: BTreeSet<(IpAddr, MacAddr)>,
+    claims: Claims,
+    lines: Lines,
     counters: Counters,
+    heartbeat_port: u16,
     left: bool,
 }
 
@@ -77,6 +86,7 @@ impl Driver {
             name: name.clone(),
             mac: MacAddr(*mac),
             vips: Arc::default(),
+            nodes: Arc::default(),
             unicast: orders.link.unicast.clone(),
             segment: Segment::new(timing, boot, rand::rng().next_u64(), now),
             responder: Responder::new(
@@ -90,8 +100,10 @@ impl Driver {
             heartbeats,
             groups: Groups::new(index),
             unjoined: BTreeSet::new(),
-            conflicts: BTreeSet::new(),
+            claims: Claims::default(),
+            lines: Lines::new(now),
             counters: Counters::default(),
+            heartbeat_port: config.heartbeat_port,
             left: false,
         })
     }
@@ -142,6 +154,7 @@ impl Driver {
             self.responder.handle(now, l2::Input::Timeout);
             self.perform_responder();
         }
+        self.summarise(now);
     }
 
     fn on_orders(&mut self, current: Option<&Orders>, next: &Orders) {
@@ -165,6 +178,10 @@ impl Driver {
         }
         if was.is_some_and(|was| was.addresses != link.addresses) {
             self.retry_groups();
+        }
+        if self.nodes != link.nodes {
+            self.nodes = link.nodes.clone();
+            self.tell_speakers(now);
         }
         if current.is_none_or(|orders| orders.ready != *ready) {
             self.segment.handle(now, members::Input::Ready(*ready));
@@ -222,11 +239,15 @@ impl Driver {
                     self.counters.heartbeat_errors += u64::from(!sent);
                 }
                 members::Output::Acquire { vip, why } => {
-                    tracing::info!(link = self.name, %vip, %why, "announcing");
+                    if self.lines.admit(now, Kind::Announcing) {
+                        tracing::info!(link = self.name, %vip, %why, "announcing");
+                    }
                     self.responder.handle(now, l2::Input::Announce { vip });
                 }
                 members::Output::Release { vip, why } => {
-                    tracing::info!(link = self.name, %vip, %why, "no longer announcing");
+                    if self.lines.admit(now, Kind::Silent) {
+                        tracing::info!(link = self.name, %vip, %why, "no longer announcing");
+                    }
                     self.responder.handle(now, l2::Input::Withdraw { vip });
                 }
                 members::Output::Reassert { vip } => self.responder.handle(now, l2::Input::Reassert { vip }),
@@ -256,11 +277,15 @@ impl Driver {
             members::Event::MemberLeft { member } => tracing::info!(link = self.name, %member, "speaker has left"),
             members::Event::OwnerChanged { vip, owner } => {
                 self.counters.moves += 1;
-                let owner = owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-                tracing::info!(link = self.name, %vip, owner, "owner changed");
+                if self.lines.admit(now, Kind::Owner) {
+                    let owner = owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+                    tracing::info!(link = self.name, %vip, owner, "owner changed");
+                }
             }
             members::Event::ConflictResolved { vip, winner } => {
-                tracing::warn!(link = self.name, %vip, %winner, "two speakers claimed the address; the later claim stays");
+                if self.lines.admit(now, Kind::Duel) {
+                    tracing::warn!(link = self.name, %vip, %winner, "two speakers claimed the address; the later claim stays");
+                }
             }
             members::Event::Paused { silent } => {
                 tracing::warn!(
@@ -295,62 +320,7 @@ impl Driver {
                 | members::Event::MemberLost { .. }
                 | members::Event::MemberLeft { .. }
         ) {
-            let speakers = self.segment.view().members.iter().map(|member| MacAddr(member.mac.0)).collect();
-            self.responder.handle(now, l2::Input::Speakers(speakers));
-        }
-    }
-
-    fn perform_responder(&mut self) {
-        while let Some(output) = self.responder.poll_output() {
-            match output {
-                l2::Output::Send(frame) => {
-                    // Either socket can carry any frame; a full queue loses it, and clients ask again.
-                    if self.arp.send(&frame).is_err() {
-                        self.counters.send_errors += 1;
-                    }
-                }
-                l2::Output::Join(group) => self.join(group),
-                l2::Output::Leave(group) => {
-                    self.unjoined.remove(&group);
-                    if let Err(error) = self.groups.leave(group) {
-                        tracing::debug!(link = self.name, %group, %error, "cannot leave the group");
-                    }
-                }
-                l2::Output::Event(event) => self.on_responder_event(event),
-            }
-        }
-    }
-
-    fn on_responder_event(&mut self, event: l2::Event) {
-        match event {
-            l2::Event::Conflict { vip, mac } => {
-                self.conflicts.insert((vip, mac));
-                tracing::warn!(link = self.name, %vip, %mac, "another station claims the address; find it, or take the address out of the pool");
-            }
-            l2::Event::ConflictCleared { vip, mac } => {
-                self.conflicts.remove(&(vip, mac));
-                tracing::info!(link = self.name, %vip, %mac, "the other station no longer claims the address");
-            }
-            l2::Event::Refused(refusal) => tracing::error!(link = self.name, "{refusal}"),
-        }
-    }
-
-    fn join(&mut self, group: Ipv6Addr) {
-        match self.groups.join(group) {
-            Ok(()) => {
-                self.unjoined.remove(&group);
-            }
-            Err(error) => {
-                if self.unjoined.insert(group) {
-                    tracing::warn!(link = self.name, %group, %error, "cannot join the group; switches with MLD snooping keep solicitations away");
-                }
-            }
-        }
-    }
-
-    fn retry_groups(&mut self) {
-        for group in std::mem::take(&mut self.unjoined) {
-            self.join(group);
+            self.tell_speakers(now);
         }
     }
 
@@ -367,7 +337,8 @@ impl Driver {
             heartbeats: self.segment.stats().clone(),
             l2: self.responder.stats().clone(),
             strangers: view.strangers,
-            conflicts: self.conflicts.clone(),
+            conflicts: self.claims.strangers().clone(),
+            splits: self.splits(),
             unjoined: self.unjoined.clone(),
             counters: self.counters,
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use l2::MacAddr;
 use members::{MemberId, MemberState, PhaseView, Reach, StrangerView, View};
 
+use crate::net::heartbeat::{GROUP_V4, GROUP_V6};
+
 /// One link at one moment.
 #[derive(Debug, Clone)]
 pub struct LinkObserved {
@@ -30,12 +32,57 @@ pub struct LinkObserved {
     pub heartbeats: members::Stats,
     /// Counters of ARP and NDP.
     pub l2: l2::Stats,
-    /// The VIPs of this node that other stations claim, with each of those.
-    pub conflicts: BTreeSet<(IpAddr, MacAddr)>,
+    /// The VIPs of this node that stations of nobody we know claim, with those that claim most; at most four of each.
+    pub conflicts: BTreeMap<IpAddr, Vec<MacAddr>>,
+    /// The nodes that answer for VIPs of this node and are not heard.
+    pub splits: Vec<Split>,
     /// Groups that the kernel did not let us join.
     pub unjoined: BTreeSet<Ipv6Addr>,
     /// Counters of the driver.
     pub counters: Counters,
+}
+
+impl LinkObserved {
+    /// Returns what is wrong on the link, in words.
+    pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
+        self.splits.iter().map(|split| split.fault(&self.name))
+    }
+}
+
+/// A node that answers for VIPs of this node although its heartbeats do not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Name of the node.
+    pub node: String,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// The VIPs, of which there is one at least.
+    pub vips: Vec<IpAddr>,
+    /// UDP port of the heartbeats.
+    pub port: u16,
+    /// Heartbeats go to multicast groups.
+    pub multicast: bool,
+}
+
+impl Split {
+    /// Returns what is wrong and what to do, in words.
+    pub fn fault(&self, link: &str) -> String {
+        let Self { node, mac, vips, port, multicast } = self;
+        let first = vips.first().map(ToString::to_string).unwrap_or_default();
+        let more = match vips.len() {
+            0 | 1 => String::new(),
+            several => format!(" and {} more", several - 1),
+        };
+        let open = format!("open UDP {port} between the nodes");
+        let next = if *multicast {
+            format!(
+                "{open}, let the switch pass the multicast groups {GROUP_V4} and {GROUP_V6}, or use --heartbeat-unicast"
+            )
+        } else {
+            open
+        };
+        format!("{link}: {node} ({mac}) answers for {first}{more} but its heartbeats do not arrive; {next}")
+    }
 }
 
 /// All links at one moment.
@@ -99,4 +146,30 @@ pub struct Counters {
     pub heartbeat_errors: u64,
     /// VIPs that got another owner, as seen from here.
     pub moves: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_names_node_address_and_what_to_do() {
+        let split = Split {
+            node: "n2".to_owned(),
+            mac: MacAddr([2, 0, 0, 0, 0, 2]),
+            vips: vec![[192, 0, 2, 129].into(), [192, 0, 2, 130].into()],
+            port: 7473,
+            multicast: true,
+        };
+        assert_eq!(
+            split.fault("eth0"),
+            "eth0: n2 (02:00:00:00:00:02) answers for 192.0.2.129 and 1 more but its heartbeats do not arrive; open UDP 7473 \
+             between the nodes, let the switch pass the multicast groups 224.0.0.254 and ff02::114, or use --heartbeat-unicast"
+        );
+        let unicast = Split { multicast: false, vips: vec![[192, 0, 2, 129].into()], ..split };
+        assert_eq!(
+            unicast.fault("eth0"),
+            "eth0: n2 (02:00:00:00:00:02) answers for 192.0.2.129 but its heartbeats do not arrive; open UDP 7473 between the nodes"
+        );
+    }
 }

@@ -66,6 +66,10 @@ pub struct LinkDesired {
     /// Where heartbeats go instead of the multicast groups, if they do: the other nodes' addresses on this link, of which there is
     /// one at least. A link without any keeps the groups: nodes that do not hear each other would all answer.
     pub unicast: Option<Vec<IpAddr>>,
+    /// The hardware addresses of the other nodes on this wire as far as the API server knows them, each with the node's name.
+    ///
+    /// One of them that claims a VIP of this node and is not heard as a member is no stranger but a node that cannot hear us.
+    pub nodes: Arc<BTreeMap<[u8; 6], Arc<str>>>,
     /// The VIPs that are announced on this wire, by this node or another.
     pub vips: Arc<BTreeMap<IpAddr, members::Candidacy>>,
 }

@@ -6,6 +6,7 @@
 mod assignments;
 mod book;
 mod cluster;
+mod complaints;
 pub mod datapath;
 #[cfg(test)]
 mod fixtures;

@@ -2,8 +2,6 @@
 //!
 //! A task of its own: nothing that announces waits for it, and a server that is away delays nothing but the telling.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::book::Book;
+use super::complaints::Complaints;
 use super::planner::Planned;
 use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
 use crate::advertised::{Heard as HeardByRouters, advertised};
@@ -73,8 +72,7 @@ pub struct Reporter {
     routers: Book,
     /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
     heard: Option<(Arc<Planned>, HeardByRouters)>,
-    /// The stations that events have complained about.
-    conflicts: BTreeSet<(IpAddr, String)>,
+    complaints: Complaints,
     /// The server has our verdict.
     judged: bool,
     started: Instant,
@@ -110,7 +108,7 @@ impl Reporter {
             links: Book::new(Kind::L2),
             routers: Book::new(Kind::Bgp),
             heard: None,
-            conflicts: BTreeSet::new(),
+            complaints: Complaints::default(),
             judged: false,
             started: Instant::now(),
             planned: None,
@@ -289,27 +287,27 @@ impl Reporter {
         Ok(taken_on.chain(fights.into_iter().map(|service| contended(kind, service))).collect())
     }
 
-    /// Returns an event for each Service that another machine answers for as well, once for each such machine.
+    /// Returns the events that are due about machines which are none of our nodes and answer for Services as well.
     fn conflicts(&mut self, plan: &Planned, links: &[LinkObserved]) -> Vec<News> {
+        let claims = links.iter().flat_map(|link| link.conflicts.iter().map(move |(vip, macs)| (link, vip, macs)));
+        let claims: Vec<_> = claims.filter(|(link, vip, _)| link.answering.contains(vip)).collect();
+        let mut due = self.complaints.due(Instant::now(), &claims.iter().map(|(_, vip, _)| **vip).collect());
         let mut news = Vec::new();
-        let mut conflicts = BTreeSet::new();
-        for link in links {
-            for (vip, mac) in link.conflicts.iter().filter(|(vip, _)| link.answering.contains(vip)) {
-                let told = (*vip, mac.to_string());
-                if !self.conflicts.contains(&told) {
-                    let message = format!(
-                        "{mac} answers for {vip} on the network of {} too; take the address away from that machine, or give the Service another one",
-                        link.name
-                    );
-                    let services = plan.desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
-                    let reason = EventReason::AnnounceFailed;
-                    let of = |service: &ServiceId| News { service: service.clone(), reason, message: message.clone() };
-                    news.extend(services.iter().map(of));
-                }
-                conflicts.insert(told);
-            }
+        for (link, vip, macs) in claims.into_iter().filter(|(_, vip, _)| due.remove(vip)) {
+            let macs: Vec<String> = macs.iter().map(ToString::to_string).collect();
+            let (macs, answer) = (macs.join(", "), if macs.len() == 1 { "answers" } else { "answer" });
+            let message = format!(
+                "{macs} {answer} for {vip} on the network of {} too; take the address away from that machine, or give the Service another one",
+                link.name
+            );
+            let services = plan.desired.l2.get(vip).map(|plan| plan.services.as_slice()).unwrap_or_default();
+            let reason = EventReason::AnnounceFailed;
+            news.extend(services.iter().map(|service| News {
+                service: service.clone(),
+                reason,
+                message: message.clone(),
+            }));
         }
-        self.conflicts = conflicts;
         news
     }
 

@@ -9,9 +9,9 @@ use tokio::net::UdpSocket;
 use super::links::LinkIndex;
 
 /// The group of RFC 4727 §2.4.2 for IPv4; 224.0.0.0/24 is flooded by every switch, also by those with IGMP snooping (RFC 4541 §2.1.2).
-const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 254);
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 254);
 /// The link-local group of RFC 4727 §3.2 for IPv6.
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x114);
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x114);
 /// RFC 5082: a packet that crossed a router has a smaller value, so a speaker hears only its own link.
 const HOPS: u32 = 255;
 /// Where the IPv4 header keeps its time to live.

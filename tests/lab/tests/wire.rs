@@ -74,8 +74,7 @@ fn a_stranger_that_claims_an_address_is_told_of_and_not_fought() {
         let status = node.status().unwrap();
         status.vips.iter().any(|known| known.ip == vip && known.conflict.as_deref() == Some("02:66:66:66:66:66"))
     });
-    let labels = [format!("ip=\"{vip}\""), "mac=\"02:66:66:66:66:66\"".to_owned()];
-    assert_eq!(node.metric("clarion_layer2_conflict", &[&labels[0], &labels[1]]), 1.0);
+    assert_eq!(node.metric("clarion_layer2_conflict", &[&format!("ip=\"{vip}\"")]), 1.0);
     assert!(node.owns(vip), "the owner stays");
 }
 

@@ -8,11 +8,34 @@ fn quiet() -> Config {
 }
 
 fn conflict(vip: &str) -> Event {
-    Event::Conflict { vip: ip(vip), mac: STRANGER }
+    Event::Conflict(by(vip, STRANGER, Claimant::Stranger))
 }
 
 fn cleared(vip: &str) -> Event {
-    Event::ConflictCleared { vip: ip(vip), mac: STRANGER }
+    Event::ConflictCleared(by(vip, STRANGER, Claimant::Stranger))
+}
+
+/// The speaker n2 has the stranger's address in the tests of splits.
+fn split(vip: &str) -> Claim {
+    by(vip, STRANGER, Claimant::Silent("n2".into()))
+}
+
+fn by(vip: &str, mac: MacAddr, claimant: Claimant) -> Claim {
+    Claim { vip: ip(vip), mac, claimant }
+}
+
+/// A claim of another station to the IPv4 address.
+fn claim_of(station: [u8; 6]) -> Vec<u8> {
+    let mut frame = golden("scapy_arp_reply_foreign");
+    frame[6..12].copy_from_slice(&station);
+    frame[22..28].copy_from_slice(&station);
+    frame
+}
+
+/// A station that nobody has seen before or will see again.
+fn face(number: u32) -> [u8; 6] {
+    let [a, b, c, d] = number.to_be_bytes();
+    [2, 0xfa, a, b, c, d]
 }
 
 #[test]
@@ -21,7 +44,7 @@ fn a_foreign_claim_is_told_once_and_cleared_after_quiet() {
         let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
         for _ in 0..5 {
             station.frame(&golden(claim));
-            station.run_for(Duration::from_secs(50));
+            station.run_for(Duration::from_secs(290));
         }
         assert_eq!(station.take_events(), [conflict(vip)]);
         assert_eq!(station.responder.stats().vips[&ip(vip)].foreign_claims, 5);
@@ -108,17 +131,149 @@ fn claims_to_addresses_of_others_are_nothing_to_us() {
 }
 
 #[test]
+fn a_claimant_as_slow_as_the_slowest_refresh_is_one_conflict_however_slow_refreshes_are() {
+    for refresh in [1, 60, 3600] {
+        let refresh = Duration::from_secs(refresh);
+        let config = Config { refresh: Some(refresh), ..Config::default() };
+        let mut station = Station::settled(config, &[VIP4]);
+        station.frame(&golden("scapy_arp_reply_foreign"));
+        assert_eq!(station.take_events(), [conflict(VIP4)]);
+        for _ in 0..10 {
+            // Two of three are lost.
+            station.run_for(3 * refresh.mul_f64(1.25));
+            station.frame(&golden("scapy_arp_reply_foreign"));
+        }
+        assert_eq!(station.take_events(), [], "{refresh:?}");
+    }
+}
+
+#[test]
 fn a_stranger_with_a_thousand_faces_costs_bounded_memory_and_events() {
     let mut station = Station::settled(quiet(), &[VIP4]);
-    for face in 0..5_000_u16 {
-        let mut frame = golden("scapy_arp_reply_foreign");
-        frame[24..26].copy_from_slice(&face.to_be_bytes());
-        station.frame(&frame);
+    for number in 0..50_000 {
+        station.frame(&claim_of(face(number)));
     }
-    assert_eq!(station.take_events().len(), 1024);
-    assert_eq!(station.responder.stats().arp.foreign_claims, 5_000);
-    station.run_for(Duration::from_secs(61));
-    assert_eq!(station.take_events().len(), 1024, "all are cleared");
+    assert_eq!(station.take_events().len(), 4);
+    assert_eq!(station.responder.conflicts().count(), 4);
+    assert_eq!(station.responder.stats().arp.foreign_claims, 50_000);
+    station.run_for(Duration::from_secs(301));
+    assert_eq!(station.take_events().len(), 4, "all are cleared");
+    assert_eq!(station.responder.poll_timeout(), None);
+}
+
+#[test]
+fn a_station_that_means_it_is_named_first_in_the_middle_of_a_flood_of_made_up_ones() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    // 200 made-up stations per second for a minute, and one that claims once in two seconds.
+    for number in 0..12_000 {
+        station.now += Duration::from_millis(5);
+        station.frame(&claim_of(face(number)));
+        if number > 2_000 && number % 400 == 0 {
+            station.frame(&claim_of(STRANGER.0));
+        }
+    }
+    let claim = by(VIP4, STRANGER, Claimant::Stranger);
+    assert_eq!(station.responder.conflicts().next(), Some(claim.clone()));
+    let events = station.take_events();
+    assert!(events.contains(&Event::Conflict(claim)));
+    assert_eq!(events.len(), 4 + 2, "one of the first four gave way to the station that claims again");
+    assert_eq!(station.responder.conflicts().count(), 4);
+}
+
+#[test]
+fn a_flood_against_one_address_hides_no_conflict_over_another() {
+    let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+    for number in 0..5_000 {
+        station.frame(&claim_of(face(number)));
+    }
+    station.take();
+    station.frame(&golden("scapy_na_foreign"));
+    assert_eq!(station.take_events(), [conflict(VIP6)]);
+}
+
+#[test]
+fn a_speaker_that_is_not_heard_and_claims_an_owned_address_is_a_split_after_a_second_of_grace() {
+    for (vip, claim) in [(VIP4, "scapy_arp_reply_foreign"), (VIP6, "scapy_na_foreign")] {
+        let mut station = Station::settled(quiet(), &[VIP4, VIP6]);
+        station.know(&[], &[STRANGER]);
+        station.frame(&golden(claim));
+        station.run_for(Duration::from_millis(999));
+        assert_eq!(station.take(), [], "neither alarm nor defence");
+        assert_eq!(station.responder.conflicts().count(), 0);
+        station.run_for(Duration::from_millis(1));
+        assert_eq!(station.take_events(), [Event::Conflict(split(vip))]);
+        assert_eq!(station.responder.conflicts().collect::<Vec<_>>(), [split(vip)]);
+        station.know(&[STRANGER], &[]);
+        assert_eq!(station.take_events(), [Event::ConflictCleared(split(vip))], "heard again");
+        station.frame(&golden(claim));
+        station.run_for(Duration::from_secs(10));
+        assert_eq!(station.take(), []);
+    }
+}
+
+#[test]
+fn a_speaker_that_returns_from_a_pause_and_is_heard_within_the_grace_is_no_split() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    station.know(&[], &[STRANGER]);
+    for _ in 0..8 {
+        station.frame(&golden("scapy_arp_reply_foreign"));
+        station.run_for(Duration::from_millis(100));
+    }
+    station.know(&[STRANGER], &[]);
+    station.run_for(Duration::from_secs(10));
+    assert_eq!(station.take(), []);
+    assert_eq!(station.responder.poll_timeout(), None);
+}
+
+#[test]
+fn a_split_outlives_the_memory_of_the_speakers_heartbeats() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    station.know(&[], &[STRANGER]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    station.run_for(Duration::from_secs(2));
+    assert_eq!(station.take_events(), [Event::Conflict(split(VIP4))]);
+    station.know(&[CLIENT], &[]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    assert_eq!(station.take_events(), [], "it stays the same speaker");
+    station.run_for(Duration::from_secs(301));
+    assert_eq!(station.take_events(), [Event::ConflictCleared(split(VIP4))]);
+}
+
+#[test]
+fn a_stranger_that_turns_out_to_be_a_speaker_which_is_not_heard_is_a_split() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    assert_eq!(station.take_events(), [conflict(VIP4)]);
+    station.know(&[], &[STRANGER]);
+    assert_eq!(station.take_events(), [cleared(VIP4)]);
+    station.frame(&golden("scapy_arp_reply_foreign"));
+    station.run_for(Duration::from_secs(2));
+    assert_eq!(station.take_events(), [Event::Conflict(split(VIP4))]);
+}
+
+#[test]
+fn made_up_stations_push_out_no_speaker_and_many_speakers_cost_bounded_memory() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    let speakers: Vec<MacAddr> = (0..50).map(|number| MacAddr([2, 1, 0, 0, 0, number])).collect();
+    station.know(&[], &speakers);
+    for mac in &speakers {
+        station.frame(&claim_of(mac.0));
+    }
+    for number in 0..5_000 {
+        station.frame(&claim_of(face(number)));
+    }
+    station.run_for(Duration::from_secs(2));
+    let silent = |claim: &Claim| claim.claimant != Claimant::Stranger;
+    assert_eq!(station.responder.conflicts().filter(silent).count(), 4);
+    assert_eq!(station.responder.conflicts().count(), 8);
+}
+
+#[test]
+fn the_probe_of_a_speaker_that_is_not_heard_is_answered_so_that_it_learns_of_the_split_too() {
+    let mut station = Station::settled(quiet(), &[VIP4]);
+    station.know(&[], &[CLIENT]);
+    station.frame(&golden("arping_probe"));
+    assert_eq!(station.take_frames(), [golden("kernel_arp_reply_probe")]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ enum Step {
     Reassert(usize),
     LinkUp,
     Mac(u8),
-    Speakers(bool),
+    Speakers(u8),
     Wait(u64),
     Frame(Vec<u8>),
 }
@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..VIPS.len()).prop_map(Step::Reassert),
         1 => Just(Step::LinkUp),
         1 => (1_u8..3).prop_map(Step::Mac),
-        1 => any::<bool>().prop_map(Step::Speakers),
+        1 => (0_u8..3).prop_map(Step::Speakers),
         4 => (0_u64..100_000).prop_map(Step::Wait),
         12 => frame().prop_map(Step::Frame),
     ]
@@ -77,7 +77,9 @@ proptest! {
                 Step::Reassert(index) => station.handle(Input::Reassert { vip: ip(VIPS[index]) }),
                 Step::LinkUp => station.handle(Input::LinkUp),
                 Step::Mac(last) => station.handle(Input::Link(LinkFacts { mac: MacAddr([2, 0, 0, 0, 0, last]) })),
-                Step::Speakers(known) => station.speakers(if known { &[STRANGER] } else { &[] }),
+                Step::Speakers(0) => station.speakers(&[]),
+                Step::Speakers(1) => station.speakers(&[STRANGER]),
+                Step::Speakers(_) => station.know(&[], &[STRANGER]),
                 Step::Wait(millis) => station.run_for(Duration::from_millis(millis)),
                 Step::Frame(frame) => station.frame(&frame),
             }
