@@ -168,12 +168,18 @@ impl Session {
     fn on_timeout(&mut self, now: Instant) {
         let expired = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if expired(self.detection_deadline()) {
-            match &mut self.phase {
-                Phase::AdminDown { neighbor, .. } | Phase::Down { neighbor } => *neighbor = None,
+            match self.phase {
+                Phase::AdminDown { .. } | Phase::Down { .. } => {}
                 Phase::Init { .. } | Phase::Up { .. } => self.enter_down(now, None, DownCause::DetectionTimeExpired),
             }
         } else if expired(self.phase.echo().and_then(EchoLoop::expires)) {
             self.enter_down(now, self.neighbor().copied(), DownCause::EchoFailed);
+        }
+        // Until Up a neighbour may be silent for another time than in Up, and it may have been that already.
+        if expired(self.detection_deadline())
+            && let Phase::AdminDown { neighbor, .. } | Phase::Down { neighbor } = &mut self.phase
+        {
+            *neighbor = None;
         }
     }
 

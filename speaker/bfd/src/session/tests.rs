@@ -539,6 +539,25 @@ fn missing_echoes_end_the_session_although_control_packets_come() {
 }
 
 #[test]
+fn a_neighbour_that_was_silent_for_longer_than_a_session_in_down_allows_is_forgotten_with_the_last_echo() {
+    let slow = Config { receive_interval: interval(10_000), ..echoing() };
+    let mut lone = Lone::up(slow);
+    lone.run_hearing(ms(1000), returning(State::Up), true);
+    // The neighbour never confirms the shorter interval, so half a minute of silence stays allowed while echoes come back.
+    lone.input(Input::Reconfigure(echoing()));
+    for _ in 0..125 {
+        lone.run(ms(40));
+        for echo in std::mem::take(&mut lone.echoes) {
+            lone.input(Input::Echo(echo));
+        }
+    }
+    assert_eq!(lone.session.state(), State::Up);
+    lone.run(ms(1000));
+    assert_eq!(lone.events.last(), Some(&down(DownCause::EchoFailed)));
+    assert_eq!(lone.session.neighbor(), None);
+}
+
+#[test]
 fn echoes_respect_the_neighbours_limit_and_stop_at_zero() {
     let mut lone = Lone::up(echoing());
     let slow = ControlPacket { required_min_echo_rx: micros(200), ..theirs(State::Up) };
