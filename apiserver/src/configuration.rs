@@ -6,6 +6,7 @@ use crds::checked::{ByName, Written, add};
 use crds::kinds::{BfdProfile, BgpAdvertisement, BgpPeer, Community, GROUP, IpAddressPool, L2Advertisement};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use tasks::Tasks;
 use tokio::sync::mpsc;
 
 use crate::collection::Collection;
@@ -53,8 +54,9 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Quiet<K> {
     }
 }
 
-/// Follows the configuration objects of a namespace until the receiver is gone.
+/// Follows the configuration objects of a namespace until the receiver is gone, one task for each kind.
 pub fn follow_configuration<E: Send + 'static>(
+    tasks: &Tasks,
     client: &Client,
     namespace: &str,
     freshness: Freshness,
@@ -66,17 +68,35 @@ pub fn follow_configuration<E: Send + 'static>(
         (Watch { collection, freshness }, client.clone(), sender.clone())
     };
     let (watch, client, sender) = kind("v1beta1", "ipaddresspools");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Pool(event))));
+    tasks.spawn(
+        "the watch of IPAddressPools",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Pool(event))),
+    );
     let (watch, client, sender) = kind("v1beta1", "l2advertisements");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::L2Advertisement(event))));
+    tasks.spawn(
+        "the watch of L2Advertisements",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::L2Advertisement(event))),
+    );
     let (watch, client, sender) = kind("v1beta1", "bgpadvertisements");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::BgpAdvertisement(event))));
+    tasks.spawn(
+        "the watch of BGPAdvertisements",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::BgpAdvertisement(event))),
+    );
     let (watch, client, sender) = kind("v1beta2", "bgppeers");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Peer(event))));
+    tasks.spawn(
+        "the watch of BGPPeers",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Peer(event))),
+    );
     let (watch, client, sender) = kind("v1beta1", "bfdprofiles");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::BfdProfile(event))));
+    tasks.spawn(
+        "the watch of BFDProfiles",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::BfdProfile(event))),
+    );
     let (watch, client, sender) = kind("v1beta1", "communities");
-    tokio::spawn(watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Community(event))));
+    tasks.spawn(
+        "the watch of Communities",
+        watch.follow(client, sender, move |event| wrap(ConfigurationEvent::Community(event))),
+    );
 }
 
 impl Configuration {

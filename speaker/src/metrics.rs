@@ -88,10 +88,14 @@ const DAMPED: Family = gauge(
     "Whether this node lost its IPs on the link so often that every other node is chosen before it",
 );
 
+const PANICS: Family =
+    counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
+
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 51] = [
+pub const FAMILIES: [Family; 52] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
+    PANICS,
     REQUESTS,
     RESPONSES,
     GRATUITOUS,
@@ -175,6 +179,15 @@ pub fn collect(
     }
     collect_layer2(registry, links)?;
     collect_members(registry, links)
+}
+
+/// Adds how many plans came to no end.
+///
+/// # Errors
+/// Fails only when the family is there already.
+pub fn collect_panics(registry: &Registry, panics: u64) -> prometheus::Result<()> {
+    counters(registry, PANICS)?.with_label_values::<&str>(&[]).inc_by(panics);
+    Ok(())
 }
 
 fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test waits for what its tasks do")]
+
 mod server;
 
 use serde::Deserialize;

@@ -16,6 +16,7 @@ use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
 use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, Sources, follow, identify};
 use speaker::net::links::{Links, watch_links};
+use tasks::Tasks;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -55,10 +56,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let (links, mut links_changed) = watch::channel(Links::new());
     let mut watching = tokio::spawn(watch_links(links));
     links_changed.changed().await.context("list the network links")?;
+    let (tasks, mut endings) = Tasks::new();
     let (readiness, mut readiness_changed) = watch::channel(Readiness::Ready);
     if let Some(probe) = options.probe()? {
         readiness.send_replace(Readiness::Never { why: "not asked yet".to_owned() });
-        tokio::spawn(datapath::ask(probe, readiness.clone()));
+        let readiness = readiness.clone();
+        tasks.keep("the questions to the datapath", move || datapath::ask(probe.clone(), readiness.clone()));
     }
 
     let wire = Wire::start(options.wire.config(&node)).context("start the wire thread")?;
@@ -75,12 +78,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     serve(&options, &source).await?;
     let identity = Identity { node: node.clone(), namespace: namespace.clone(), pod: options.pod() };
     let sources = Sources { wire: wire.observer(), routing: routing.observer() };
-    tokio::spawn(Reporter::new(identity, connection.client.clone()).run(receiver, not_following, sources));
+    let client = connection.client.clone();
+    tasks.keep("the reports to the API server", move || {
+        Reporter::new(identity.clone(), client.clone()).run(receiver.clone(), not_following.clone(), sources.clone())
+    });
 
     let (sender, mut changes) = mpsc::channel(WAITING);
-    follow(&connection.client, &namespace, &sender);
+    follow(&tasks, &connection.client, &namespace, &sender);
     if is_to_be_identified {
-        tokio::spawn(identify(connection.client.clone(), sender.clone()));
+        let (client, sender) = (connection.client.clone(), sender.clone());
+        tasks.keep("the question for the cluster's identity", move || identify(client.clone(), sender.clone()));
     }
     let mut cluster = Cluster::default();
     let mut planner = Planner::new(settings);
@@ -89,9 +96,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     loop {
         let links = links_changed.borrow_and_update().clone();
         let ready = readiness_changed.borrow_and_update().clone();
-        let (next, orders) = planner.plan(&mut cluster, &links, &ready);
-        wire.update(orders.wire);
-        routing.update(orders.routing);
+        let (next, orders) = planner.plan_or_keep(&mut cluster, &links, &ready, &planned.borrow());
+        if let Some(orders) = orders {
+            wire.update(orders.wire);
+            routing.update(orders.routing);
+        }
         let next = Arc::new(next);
         told.tell(&Decided { node: node.clone(), planned: next.clone(), lost: Vec::new() });
         planned.send_replace(next);
@@ -115,8 +124,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                     break;
                 }
                 ended = &mut watching => ended.context("watch the network links")??,
-                () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
-                () = routing.ended() => bail!("the sessions with routers ended by a fault, so no route is announced any more"),
+                () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
+                () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
+                ended = endings.first() => return give_up(wire, routing, &ended.to_string()).await,
                 _ = terminate.recv() => return leave(wire, routing).await,
                 _ = interrupt.recv() => return leave(wire, routing).await,
             }
@@ -135,6 +145,13 @@ async fn leave(wire: Wire, routing: Routing) -> anyhow::Result<()> {
     tracing::info!("handing over and leaving");
     tokio::join!(wire.leave(), routing.leave());
     Ok(())
+}
+
+/// Hands over what still can be, and returns the fault that ends the program.
+pub(crate) async fn give_up(wire: Wire, routing: Routing, fault: &str) -> anyhow::Result<()> {
+    tracing::error!("{fault}; handing over and leaving");
+    tokio::join!(wire.leave(), routing.leave());
+    bail!("{fault}")
 }
 
 /// Opens the ports; each is served by a task that ends with the program.

@@ -104,6 +104,7 @@ pub(super) fn render(decided: &Decided, wire: &WireObserved, routing: &RoutingOb
     let WireObserved { links, faults: unserved } = wire;
     metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(&routing.peers))?;
     metrics::collect_routing(&registry, routing)?;
+    metrics::collect_panics(&registry, decided.planned.panics)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
     let stale = !faults.is_empty() || !unreadable.is_empty();
     let flag = |condition: bool| if condition { 1.0 } else { 0.0 };

@@ -24,7 +24,7 @@ pub(super) struct Allocator {
 }
 
 /// What was decided.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Allocated {
     /// The plan, of which the addresses are already in effect.
     pub plan: Plan,

@@ -79,6 +79,7 @@ pub(super) fn render(
     controller::metrics::collect(&registry, &decided.allocated.plan)?;
     metrics::collect(&registry, &decided.node, &decided.desired, links, &decided.advertised(&routing.peers))?;
     metrics::collect_routing(&registry, routing)?;
+    metrics::collect_panics(&registry, decided.panics)?;
     let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
     registry.register(Box::new(faults.clone()))?;
     faults.with_label_values::<&str>(&[]).set(decided.faults.len() as f64);

@@ -13,7 +13,7 @@ mod state;
 use std::sync::Arc;
 
 use announce::{DrainPolicy, NodeName, Policy};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use crds::checked::Compiler;
 use crds::fault::Severity;
 use speaker::drivers::routing::{self, Routing};
@@ -26,12 +26,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::manifests::{Directory, Loaded, Watch};
+use crate::speaker::give_up;
 use allocation::Allocator;
 use configuration::Cluster;
 pub use http::FAULTS;
 use http::Source;
 pub use options::{Drain, Options};
 use report::Decided;
+
+/// How a fault begins that says that a plan came to no end.
+const NO_PLAN: &str = "no plan could be made, so the one before stays in effect";
 
 /// Runs until SIGTERM or SIGINT, then hands everything over and returns.
 ///
@@ -59,20 +63,35 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let server = axum::serve(listener, http::router(source));
     let server = tokio::spawn(server.into_future());
 
+    let mut panics = 0;
     loop {
         let links = links_changed.borrow_and_update().clone();
-        let next = program.decide(&links);
-        wire.update(next.wire);
-        routing.update(next.routing);
-        decided.send_replace(Arc::new(next.decided));
+        // What one odd object does to a plan must not end the announcements of the others.
+        match tasks::caught_in(|| program.decide(&links)) {
+            Ok(next) => {
+                wire.update(next.wire);
+                routing.update(next.routing);
+                decided.send_replace(Arc::new(Decided { panics, ..next.decided }));
+            }
+            Err(panic) => {
+                panics += 1;
+                let fault = format!(
+                    "{NO_PLAN}: {panic}; please report it with the manifests that were changed last, and undo the change"
+                );
+                tracing::error!("{fault}");
+                let before = Decided::clone(&decided.borrow());
+                let faults = before.faults.iter().filter(|fault| !fault.starts_with(NO_PLAN)).cloned().chain([fault]);
+                decided.send_replace(Arc::new(Decided { faults: faults.collect(), panics, ..before }));
+            }
+        }
         // The sessions run on this thread too, and are to send what was decided before anything more is read.
         tokio::task::yield_now().await;
         tokio::select! {
             () = changes.changed() => program.reload(),
             changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
             ended = &mut watching => ended.context("watch the network links")??,
-            () = wire.ended() => bail!("the wire thread ended by a fault, so nothing is announced any more"),
-            () = routing.ended() => bail!("the sessions with routers ended by a fault, so no route is announced any more"),
+            () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
+            () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -183,7 +202,8 @@ impl Program {
             links: Arc::new(links.clone()),
             ready: true,
         };
-        let decided = Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes };
+        let decided =
+            Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes, panics: 0 };
         Decision { decided, wire, routing }
     }
 

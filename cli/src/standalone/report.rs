@@ -15,7 +15,7 @@ use super::configuration::Cluster;
 use crate::status::{BfdTiming, Member, Peer, Pool, Service, Status, Vip};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Decided {
     /// Name of this node.
     pub node: String,
@@ -29,6 +29,8 @@ pub(super) struct Decided {
     pub faults: Vec<String>,
     /// What could be better.
     pub notes: Vec<String>,
+    /// How many plans came to no end before.
+    pub panics: u64,
 }
 
 impl Decided {

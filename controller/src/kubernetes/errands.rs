@@ -8,6 +8,7 @@ use crds::reasons::EventReason;
 use ipam::ServiceId;
 use jiff::Timestamp;
 use kube::Client;
+use tasks::Tasks;
 use tokio::sync::mpsc;
 
 use super::apply::{Job, Outcome};
@@ -67,13 +68,13 @@ pub(super) async fn insist(writer: Arc<Writer>, meters: Meters, mut job: Job) ->
 }
 
 /// Records occurrences one after the other, apart from the writes that matter more.
-pub(super) fn record(client: Client, identity: &str, meters: &Meters) -> mpsc::Sender<Occurrence> {
+pub(super) fn record(tasks: &Tasks, client: Client, identity: &str, meters: &Meters) -> mpsc::Sender<Occurrence> {
     let (sender, mut receiver) = mpsc::channel::<Occurrence>(OCCURRENCES);
     let recorder = Recorder::new("clarion-controller", identity);
     let pacing = Pacing { in_flight: 2, per_second: 50.0, burst: 200.0, ..Pacing::default() };
     let writer = Writer::new(client, pacing);
     let meters = meters.clone();
-    tokio::spawn(async move {
+    tasks.spawn("the records of events", async move {
         while let Some(occurrence) = receiver.recv().await {
             let result = recorder.record(&writer, &occurrence, Timestamp::now()).await;
             meters.wrote(Kind::Event, &result);

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use apiserver::{Collection, Connection, Freshness, Occurrence, Pacing, Watch, Writer, connect, follow_configuration};
+use tasks::Tasks;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::apply::{Applier, Outcome};
 use super::clerk::{self, Desk};
@@ -88,6 +89,8 @@ pub async fn run(
     tracing::info!(server = connection.server, namespace, identity = options.identity, "starting");
     let (standing, mut standing_changed) = watch::channel(Standing::Unknown);
     let (resign, resigned) = oneshot::channel();
+    let (tasks, mut endings) = Tasks::new();
+    #[expect(clippy::disallowed_methods, reason = "its end ends the loop below")]
     let mut office = tokio::spawn(candidacy(&options, &namespace, &meters, standing, resigned));
     let mut leader: Option<Leader> = None;
     tokio::pin!(stop);
@@ -105,11 +108,13 @@ pub async fn run(
                 anyhow::bail!("the election ended by itself");
             }
             () = &mut stop => break,
+            // What a task of the leader follows or keeps would be frozen; the lease runs out, and another replica takes over.
+            ended = endings.first() => anyhow::bail!("{ended}"),
             Ok(()) = standing_changed.changed() => {
                 let standing = *standing_changed.borrow_and_update();
                 observed.send_modify(|observed| observed.standing = standing);
                 if standing == Standing::Leading && leader.is_none() {
-                    leader = Some(Leader::start(&connection, &namespace, &options, &meters));
+                    leader = Some(Leader::start(&tasks, &connection, &namespace, &options, &meters));
                 }
             }
             () = led => {}
@@ -174,27 +179,35 @@ struct Leader {
     /// What the clerk reports.
     situation: watch::Sender<Situation>,
     /// The watches and the clerk.
-    tasks: JoinSet<()>,
+    running: Vec<JoinHandle<()>>,
     meters: Meters,
 }
 
 impl Leader {
-    fn start(connection: &Connection, namespace: &str, options: &Options, meters: &Meters) -> Self {
+    fn start(tasks: &Tasks, connection: &Connection, namespace: &str, options: &Options, meters: &Meters) -> Self {
         let (sender, changes) = mpsc::channel(CHANGES);
-        let mut tasks = JoinSet::new();
         let watch = |collection| Watch { collection, freshness: Freshness::Quorum };
         let client = || connection.client.clone();
         // All Services and not only load balancers: a Service whose type changes has to be cleared, also when it changed while
         // nobody led. Those that do not concern us are dropped as soon as they are decoded, and every kube-proxy of the
         // cluster watches the same.
         let services = watch(Collection::everywhere("v1", "services"));
-        tasks.spawn(services.follow(client(), sender.clone(), ClusterEvent::Service));
+        let services =
+            tasks.spawn("the watch of Services", services.follow(client(), sender.clone(), ClusterEvent::Service));
         let namespaces = watch(Collection::everywhere("v1", "namespaces"));
-        tasks.spawn(namespaces.follow(client(), sender.clone(), ClusterEvent::Namespace));
+        let following = namespaces.follow(client(), sender.clone(), ClusterEvent::Namespace);
+        let namespaces = tasks.spawn("the watch of Namespaces", following);
         let nodes = watch(Collection::everywhere("v1", "nodes"));
-        tasks.spawn(nodes.follow(client(), sender.clone(), ClusterEvent::Node));
-        follow_configuration(&connection.client, namespace, Freshness::Quorum, &sender, ClusterEvent::Configuration);
-        let occurrences = errands::record(client(), &options.identity, meters);
+        let nodes = tasks.spawn("the watch of Nodes", nodes.follow(client(), sender.clone(), ClusterEvent::Node));
+        follow_configuration(
+            tasks,
+            &connection.client,
+            namespace,
+            Freshness::Quorum,
+            &sender,
+            ClusterEvent::Configuration,
+        );
+        let occurrences = errands::record(tasks, client(), &options.identity, meters);
         let (situation, receiver) = watch::channel(Situation::default());
         let desk = Desk {
             namespace: namespace.to_owned(),
@@ -204,7 +217,7 @@ impl Leader {
             occurrences: occurrences.clone(),
             meters: meters.clone(),
         };
-        tasks.spawn(clerk::work(connection.clone(), desk));
+        let clerk = tasks.spawn("the care for key and conditions", clerk::work(connection.clone(), desk));
         Self {
             cluster: Cluster::new(namespace, &options.lb_class),
             applier: Applier::default(),
@@ -215,7 +228,7 @@ impl Leader {
             occurrences,
             planned: Arc::default(),
             situation,
-            tasks,
+            running: vec![services, namespaces, nodes, clerk],
             meters: meters.clone(),
         }
     }
@@ -338,7 +351,7 @@ impl Leader {
 
     /// Waits for the writes under way; what was only planned is left to the successor. Returns whether all were settled in time.
     async fn finish(mut self) -> bool {
-        self.tasks.abort_all();
+        self.running.iter().for_each(JoinHandle::abort);
         let all = async {
             while let Some(written) = self.writes.join_next().await {
                 self.settle(written);

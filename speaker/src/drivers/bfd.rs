@@ -81,6 +81,7 @@ impl BfdThread {
         // The supervisor asks one question at a time and waits for the answer.
         let (queries, questions) = mpsc::channel(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
         let thread = thread::Builder::new()
             .name("bfd".to_owned())
             .spawn(move || runtime.block_on(Driver::new().run(receiver, questions)))?;
@@ -112,6 +113,11 @@ impl BfdThread {
             return Vec::new();
         }
         answered.await.unwrap_or_default()
+    }
+
+    /// Waits until the thread has ended, which before [`Self::leave`] it does only by a fault.
+    pub(super) async fn ended(&self) {
+        self.queries.closed().await;
     }
 
     /// Tells every router that no path has failed, and waits for the thread to end.

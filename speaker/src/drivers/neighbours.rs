@@ -80,6 +80,10 @@ impl Neighbours {
         for name in wanted {
             let Some((index, link)) = link(name).filter(|_| !self.tasks.contains_key(name)) else { continue };
             let (index, mac) = (*index, link.mac);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "it catches its panics and reports them as faults of the link"
+            )]
             let handle = tokio::spawn(discover(index, name.to_owned(), mac, self.sender.clone()));
             self.tasks.insert(name.to_owned(), Task { index, mac, handle });
         }
@@ -122,13 +126,14 @@ async fn discover(index: LinkIndex, name: String, mac: Option<[u8; 6]>, news: mp
     let mut reported = None;
     loop {
         let fault = match DiscoverySocket::open(index, &name, &types) {
-            Ok(socket) => match serve(&socket, mac, &name, &mut reported, &news).await {
-                Ok(()) => return,
-                Err(error) => error,
+            Ok(socket) => match tasks::caught(serve(&socket, mac, &name, &mut reported, &news)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => format!("{panic}; please report it"),
             },
-            Err(error) => error,
+            Err(error) => error.to_string(),
         };
-        let found = Found::Fault(fault.to_string());
+        let found = Found::Fault(fault);
         if reported.replace(found.clone()) != Some(found.clone()) && news.send((name.clone(), found)).await.is_err() {
             return;
         }

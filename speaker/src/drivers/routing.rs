@@ -84,6 +84,7 @@ impl Routing {
         // One question at a time is normal (a scrape); a few more may wait, and further askers wait with them.
         let (queries, questions) = mpsc::channel(4);
         let supervisor = Supervisor::new(config, BfdThread::start()?);
+        #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
         let supervisor = tokio::spawn(supervisor.run(receiver, questions));
         Ok(Self { desired, queries, supervisor })
     }

@@ -92,6 +92,7 @@ impl Wire {
         // One question at a time is normal (a scrape); a few more may wait, and further askers wait with them.
         let (queries, questions) = mpsc::channel(4);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
         let thread = thread::Builder::new()
             .name("wire".to_owned())
             .spawn(move || runtime.block_on(supervise(config, receiver, questions)))?;

@@ -12,6 +12,7 @@ use crds::core;
 use kube::Client;
 use kube::core::object::HasStatus;
 use members::ClusterId;
+use tasks::Tasks;
 use tokio::sync::mpsc;
 
 use super::objects::{self, Names, Service, Slice};
@@ -127,20 +128,20 @@ pub struct Updates {
 }
 
 /// Follows everything that [`Cluster`] keeps, until the receiver of `changes` is gone.
-pub fn follow(client: &Client, namespace: &str, changes: &mpsc::Sender<Change>) {
+pub fn follow(tasks: &Tasks, client: &Client, namespace: &str, changes: &mpsc::Sender<Change>) {
     let services = Collection::everywhere("v1", "services").fields("spec.type=LoadBalancer");
-    tokio::spawn(watch(services).follow(client.clone(), changes.clone(), Change::service));
+    tasks.spawn("the watch of Services", watch(services).follow(client.clone(), changes.clone(), Change::service));
     // A headless Service has no load balancer, and its slices are many.
     let slices = Collection::everywhere("discovery.k8s.io/v1", "endpointslices");
     let slices = slices.labels("!service.kubernetes.io/headless");
-    tokio::spawn(watch(slices).follow(client.clone(), changes.clone(), Change::slice));
+    tasks.spawn("the watch of EndpointSlices", watch(slices).follow(client.clone(), changes.clone(), Change::slice));
     let nodes = Collection::everywhere("v1", "nodes");
-    tokio::spawn(watch(nodes).follow(client.clone(), changes.clone(), Change::node));
+    tasks.spawn("the watch of Nodes", watch(nodes).follow(client.clone(), changes.clone(), Change::node));
     let secrets = Collection::within(namespace, "v1", "secrets");
     // Passwords are named by the configuration. What Helm keeps beside them is large, and no business of ours.
     let secrets = secrets.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
-    tokio::spawn(watch(secrets).follow(client.clone(), changes.clone(), Change::Secret));
-    follow_configuration(client, namespace, Freshness::Cached, changes, Change::configuration);
+    tasks.spawn("the watch of Secrets", watch(secrets).follow(client.clone(), changes.clone(), Change::Secret));
+    follow_configuration(tasks, client, namespace, Freshness::Cached, changes, Change::configuration);
 }
 
 /// A speaker decides on what exists, and nothing it misses for a second is given to anybody else meanwhile.
@@ -196,6 +197,11 @@ impl Cluster {
     /// Returns what has changed since this was last asked; at first, everything.
     pub(super) fn take_stale(&mut self) -> Stale {
         std::mem::replace(&mut self.stale, Stale::Services(BTreeSet::new()))
+    }
+
+    /// Makes the next plan one of everything, because the last one came to no end.
+    pub(super) fn forget_plan(&mut self) {
+        self.stale = Stale::Everything;
     }
 
     /// Notes that a Service is stale if it has changed, or everything if it has no name.

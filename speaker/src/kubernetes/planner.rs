@@ -12,6 +12,7 @@ use crds::checked::{Compiled, Compiler, Nodes};
 use crds::core;
 use crds::fault::{Fault, Severity};
 use members::{ClusterId, KeyRing};
+use tasks::Panic;
 
 use super::cluster::{Cluster, Stale, Updates};
 use super::datapath::Readiness;
@@ -25,6 +26,9 @@ use crate::{orders, view};
 
 /// Asks routers to prefer any other route (RFC 8326 §5).
 const GRACEFUL_SHUTDOWN: Community = Community::new(65535, 0);
+
+/// How a trouble begins that says that a plan came to no end.
+const NO_PLAN: &str = "no plan could be made, so the one before stays in effect";
 
 /// What never changes while the program runs.
 #[derive(Debug)]
@@ -68,10 +72,11 @@ pub struct Planner {
     orders: orders::Sequence,
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
+    panics: u64,
 }
 
 /// What follows from everything that was told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Planned {
     /// What has not been listed yet; if there is any, nothing is announced.
     pub unlisted: Vec<&'static str>,
@@ -95,6 +100,8 @@ pub struct Planned {
     pub noted: Vec<Fault>,
     /// How many changes were told before.
     pub updates: Updates,
+    /// How many plans came to no end before.
+    pub panics: u64,
 }
 
 /// What a Service holds.
@@ -134,7 +141,42 @@ impl Planner {
             announcing,
             orders: orders::Sequence::default(),
             router_id: None,
+            panics: 0,
         }
+    }
+
+    /// Plans; after a panic the plan `before` and its orders stay in effect, and that is a trouble.
+    ///
+    /// One odd object would otherwise end the speakers of all nodes at once, those included that announce what is not odd.
+    pub fn plan_or_keep(
+        &mut self,
+        cluster: &mut Cluster,
+        links: &Links,
+        readiness: &Readiness,
+        before: &Planned,
+    ) -> (Planned, Option<Orders>) {
+        match self.guard(cluster, |planner, cluster| planner.plan(cluster, links, readiness)) {
+            Ok((planned, orders)) => (planned, Some(orders)),
+            Err(panic) => (self.keep(cluster, before, &panic), None),
+        }
+    }
+
+    /// Returns the plan before with the panic that stopped the next one.
+    fn keep(&self, cluster: &Cluster, before: &Planned, panic: &Panic) -> Planned {
+        let mut troubles = before.troubles.clone();
+        troubles.retain(|trouble| !trouble.starts_with(NO_PLAN));
+        troubles.push(format!("{NO_PLAN}: {panic}; please report it with the objects that were changed last"));
+        Planned { troubles, updates: cluster.updates(), panics: self.panics, ..before.clone() }
+    }
+
+    /// Calls a planning function; after a panic the next plan is one of everything, so what was half done does not matter.
+    fn guard<T>(&mut self, cluster: &mut Cluster, plan: impl FnOnce(&mut Self, &mut Cluster) -> T) -> Result<T, Panic> {
+        let planned = tasks::caught_in(|| plan(self, cluster));
+        if planned.is_err() {
+            self.panics += 1;
+            cluster.forget_plan();
+        }
+        planned
     }
 
     /// Plans; until everything is listed the orders say that nothing is to be done, for what is not known yet may forbid it.
@@ -148,7 +190,7 @@ impl Planner {
         if !unlisted.is_empty() {
             let updates = cluster.updates();
             return (
-                Planned { unlisted, closed, unreadable, troubles, updates, ..Planned::default() },
+                Planned { unlisted, closed, unreadable, troubles, updates, panics: self.panics, ..Planned::default() },
                 Orders::default(),
             );
         }
@@ -168,7 +210,19 @@ impl Planner {
         let (noted, faults) = self.compiled.faults.iter().cloned().partition(is_note);
         let (ready_nodes, addresses, updates) = (self.ready_nodes.clone(), self.addresses.clone(), cluster.updates());
         (
-            Planned { unlisted, closed, desired, ready_nodes, addresses, faults, unreadable, troubles, noted, updates },
+            Planned {
+                unlisted,
+                closed,
+                desired,
+                ready_nodes,
+                addresses,
+                faults,
+                unreadable,
+                troubles,
+                noted,
+                updates,
+                panics: self.panics,
+            },
             Orders { wire, routing },
         )
     }

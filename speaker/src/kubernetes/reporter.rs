@@ -15,6 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::book::Book;
@@ -125,7 +126,8 @@ impl Reporter {
         lost: watch::Receiver<Vec<String>>,
         sources: Sources,
     ) {
-        let mut events = self.follow();
+        let mut watches = JoinSet::new();
+        let mut events = self.follow(&mut watches);
         let mut pace = FIRST_LOOK;
         loop {
             while let Ok(heard) = events.try_recv() {
@@ -144,6 +146,11 @@ impl Reporter {
                 !plan.desired.l2.is_empty() || plan.desired.routes.values().any(|routes| !routes.is_empty());
             let idle = !announces && self.is_settled(&plan);
             tokio::select! {
+                Some(ended) = watches.join_next() => match ended {
+                    // The reporter starts again with all of its watches.
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Ok(()) | Err(_) => return,
+                },
                 event = events.recv() => match event {
                     Some(heard) => self.take(heard),
                     None => return,
@@ -163,14 +170,14 @@ impl Reporter {
     }
 
     /// Starts to follow the objects that this node writes.
-    fn follow(&self) -> mpsc::Receiver<Heard> {
+    fn follow(&self, watches: &mut JoinSet<()>) -> mpsc::Receiver<Heard> {
         let (sender, events) = mpsc::channel(WAITING);
         for kind in [Kind::L2, Kind::Bgp] {
             let collection = kind.collection(&self.identity.namespace, &self.identity.node);
             let watch = Watch { collection, freshness: Freshness::Cached };
-            tokio::spawn(watch.follow(self.client.clone(), sender.clone(), move |event| Heard::Status(kind, event)));
+            watches.spawn(watch.follow(self.client.clone(), sender.clone(), move |event| Heard::Status(kind, event)));
         }
-        tokio::spawn(self.state.watch(Freshness::Cached).follow(self.client.clone(), sender, Heard::State));
+        watches.spawn(self.state.watch(Freshness::Cached).follow(self.client.clone(), sender, Heard::State));
         events
     }
 

@@ -53,6 +53,7 @@ pub type Links = BTreeMap<LinkIndex, Link>;
 pub async fn watch_links(links: watch::Sender<Links>) -> anyhow::Result<()> {
     let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
     let (connection, handle, mut messages) = new_multicast_connection(&groups).context("open an rtnetlink socket")?;
+    #[expect(clippy::disallowed_methods, reason = "its end closes the messages below, which ends this function")]
     let connection = tokio::spawn(connection);
     let mut table = list(&handle).await?;
     links.send_replace(table.clone());

@@ -40,7 +40,7 @@ fn leader(client: Client, services: impl IntoIterator<Item = String>) -> (Leader
         occurrences: mpsc::channel(1).0,
         planned: Arc::default(),
         situation: watch::Sender::default(),
-        tasks: JoinSet::new(),
+        running: Vec::new(),
         meters: Meters::new().expect("the names are names"),
     };
     let observed = watch::Sender::default();

@@ -113,6 +113,10 @@ impl Supervisor {
                     drop(answer.send(observed));
                 }
                 () = sleep_until(next) => {}
+                () = self.bfd.ended() => {
+                    tracing::error!("the BFD thread ended by a fault, so no path is watched any more");
+                    return;
+                }
             }
         }
         // Only once BGP has ended: a router that lost BFD first would not keep the routes.

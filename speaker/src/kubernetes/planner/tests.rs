@@ -30,6 +30,37 @@ fn a_service_with_an_address_of_ours_and_an_endpoint_is_announced() {
 }
 
 #[test]
+fn a_plan_that_panics_keeps_the_one_before_and_the_next_one_is_whole() {
+    let (mut cluster, mut kept) = (serving(), planner());
+    let (before, _) = kept.plan(&mut cluster, &links(), &READY);
+    cluster.take(Change::service(service("second", "192.0.2.131")));
+    let poisoned = kept.guard(&mut cluster, |_, cluster| {
+        // What is stale is taken and then lost, as in a plan that ends in the middle.
+        let _ = cluster.take_stale();
+        panic!("an odd object")
+    });
+    assert_eq!(poisoned.map(|()| "planned").unwrap_err().to_string(), "an odd object");
+    let (after, orders) = kept.plan_or_keep(&mut cluster, &links(), &READY, &before);
+    assert!(orders.is_some() && after.addresses.contains_key(&ServiceId::new("shop", "second")));
+    assert_eq!(after.panics, 1);
+    assert_eq!(after.troubles, [] as [String; 0]);
+}
+
+#[test]
+fn a_panic_in_a_plan_is_a_trouble_once_however_often_it_comes() {
+    let (mut cluster, mut kept) = (serving(), planner());
+    let (mut planned, _) = kept.plan(&mut cluster, &links(), &READY);
+    for round in 1..=3 {
+        let panic = kept.guard(&mut cluster, |_, _| panic!("odd object {round}")).map(|()| "planned").unwrap_err();
+        planned = kept.keep(&cluster, &planned, &panic);
+        assert_eq!(planned.panics, round);
+        assert_eq!(planned.troubles.len(), 1, "{:?}", planned.troubles);
+        assert!(planned.troubles[0].contains(&format!("odd object {round}")), "{:?}", planned.troubles);
+    }
+    assert!(planned.addresses.contains_key(&ServiceId::new("shop", "web")), "what was planned before stays");
+}
+
+#[test]
 fn a_datapath_that_was_never_ready_lets_nothing_out() {
     let (planned, orders) = planner().plan(&mut serving(), &links(), &Readiness::Never { why: "refused".to_owned() });
     assert!(!orders.wire.ready && !orders.routing.ready);
