@@ -28,5 +28,5 @@ pub use recorder::{Occurrence, Recorder, Regarding};
 pub use repairs::{Budget, Repairs};
 pub use response::StatusError;
 pub use table::{Row, Table, Undecodable};
-pub use watch::{Event, Freshness, Object, Version, Watch, WatchError};
+pub use watch::{Event, Freshness, Object, Unreadable, Version, Watch, WatchError};
 pub use writer::{Pacing, WriteError, Writer, Written};

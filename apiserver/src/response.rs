@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use crds::decode::decode;
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
@@ -49,7 +50,7 @@ impl StatusError {
     }
 
     fn of(code: StatusCode, retry_after: Option<Duration>, body: &Bytes) -> Self {
-        let Status { reason, message, .. } = serde_json::from_slice(body).unwrap_or_else(|_| Status {
+        let Status { reason, message, .. } = decode(body).unwrap_or_else(|_| Status {
             message: String::from_utf8_lossy(body).trim().to_owned(),
             ..Status::default()
         });

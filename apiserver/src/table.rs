@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::collection::ObjectName;
-use crate::watch::{Event, Object, Version, WatchError};
+use crate::watch::{Event, Object, Unreadable, Version, WatchError};
 
 /// What is known of one object.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl<T: PartialEq> Table<T> {
                 (row.value, row.fault) = (Some(value), None);
                 !unchanged
             }
-            Err(reason) => {
+            Err(Unreadable { reason, labels: _ }) => {
                 let fault = Some(Undecodable { object: name, reason });
                 let changed = row.fault != fault;
                 row.fault = fault;

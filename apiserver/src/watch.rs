@@ -2,6 +2,7 @@
 
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::backoff::Backoff;
 use crate::collection::{Collection, ObjectName};
 use crate::lines::Lines;
 use crate::response::{Status, StatusError};
-use wire::{Envelope, Line, Page, object, parse, version};
+use wire::{Envelope, Line, Page, parse, version, whole};
 
 /// The server writes a bookmark every minute, so two of them missing means that nothing gets through any more.
 const SILENCE: Duration = Duration::from_secs(135);
@@ -64,7 +65,16 @@ pub struct Object<T> {
     /// Its version.
     pub version: Version,
     /// What it holds, or why that cannot be read; one bad object does not hide the others.
-    pub value: Result<T, String>,
+    pub value: Result<T, Unreadable>,
+}
+
+/// Why an object cannot be read, and what can be read of it all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The field and what is wrong with it.
+    pub reason: String,
+    /// Its labels, which say whose it is.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What happens to a collection.
@@ -272,11 +282,11 @@ impl<E, F> Follower<E, F> {
             let body = body.map_err(|error| WatchError::Connection(error.to_string()))?.to_bytes();
             let page: Page<'_> = parse(&body)?;
             for item in page.items.unwrap_or_default() {
-                if let Sent::Nobody = self.tell(Event::Applied(object(item)?)).await {
+                if let Sent::Nobody = self.tell(Event::Applied(Object::read(item.get())?)).await {
                     return Ok(Sent::Nobody);
                 }
             }
-            next = page.metadata.next;
+            next = page.metadata.next.unwrap_or_default();
             if next.is_empty() {
                 self.from = Some(version(&page.metadata.resource_version)?);
                 return Ok(self.tell(Event::Listed).await);
@@ -291,18 +301,18 @@ impl<E, F> Follower<E, F> {
         let Line { kind, object: raw } = parse(line)?;
         match kind {
             "ADDED" | "MODIFIED" => {
-                let object: Object<T> = object(raw)?;
+                let object: Object<T> = Object::read(raw.get())?;
                 self.advance(object.version);
                 Ok(self.tell(Event::Applied(object)).await)
             }
             "DELETED" => {
-                let Envelope { metadata } = parse(raw.get().as_bytes())?;
+                let Envelope { metadata } = whole(raw)?;
                 let at = version(&metadata.resource_version)?;
                 self.advance(at);
                 Ok(self.tell(Event::Deleted(ObjectName::new(&metadata.namespace, &metadata.name), at)).await)
             }
             "BOOKMARK" => {
-                let Envelope { metadata } = parse(raw.get().as_bytes())?;
+                let Envelope { metadata } = whole(raw)?;
                 let at = version(&metadata.resource_version)?;
                 let ends = self.from.is_none() && metadata.annotations.get(LIST_ENDS).is_some_and(|end| end == "true");
                 if ends {
@@ -312,7 +322,7 @@ impl<E, F> Follower<E, F> {
                 self.advance(at);
                 Ok(Sent::Yes)
             }
-            "ERROR" => Err(StatusError::from(parse::<Status>(raw.get().as_bytes())?).into()),
+            "ERROR" => Err(StatusError::from(whole::<Status>(raw)?).into()),
             other => Err(WatchError::Malformed(format!("unknown event type {other:?}"))),
         }
     }

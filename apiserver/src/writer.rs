@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crds::decode::decode;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
@@ -171,7 +172,7 @@ impl Writer {
         }
         let body = response.into_body().collect().await.map_err(|error| unknown(&error))?.to_bytes();
         // A deletion answers with a Status, which has no version.
-        let Answer { metadata } = serde_json::from_slice(&body).unwrap_or_default();
+        let Answer { metadata } = decode(&body).unwrap_or_default();
         Ok(Written { version: Version(metadata.resource_version.parse().unwrap_or_default()) })
     }
 }

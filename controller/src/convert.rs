@@ -109,16 +109,16 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
         family_policy: match spec.ip_family_policy {
             Some(core::IpFamilyPolicy::PreferDualStack) => FamilyPolicy::PreferDualStack,
             Some(core::IpFamilyPolicy::RequireDualStack) => FamilyPolicy::RequireDualStack,
-            Some(core::IpFamilyPolicy::SingleStack) | None => FamilyPolicy::SingleStack,
+            Some(core::IpFamilyPolicy::SingleStack | core::IpFamilyPolicy::Unknown) | None => FamilyPolicy::SingleStack,
         },
         demand: demand(address_pool.as_deref(), load_balancer_ips.as_deref(), spec.load_balancer_ip.as_deref()),
         sharing_key: allow_shared_ip,
         traffic_policy: match spec.external_traffic_policy {
-            core::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
+            core::TrafficPolicy::Cluster | core::TrafficPolicy::Unknown => TrafficPolicy::Cluster,
             core::TrafficPolicy::Local => TrafficPolicy::Local,
         },
         selector: spec.selector.clone(),
-        ports: spec.ports.iter().map(port).collect(),
+        ports: spec.ports.iter().filter_map(port).collect(),
         ingress: status.load_balancer.ingress.iter().filter_map(ingress).collect(),
         pool_annotation: metadata.annotations.get(annotations::ALLOCATED_FROM).cloned(),
         condition: None,
@@ -135,13 +135,16 @@ fn cluster_ips(spec: &core::ServiceSpec) -> Vec<String> {
     }
 }
 
-fn port(port: &core::ServicePort) -> Port {
+/// Returns a port that another Service on the same address may not have too.
+fn port(port: &core::ServicePort) -> Option<Port> {
     let protocol = match port.protocol {
         core::Protocol::Tcp => Protocol::Tcp,
         core::Protocol::Udp => Protocol::Udp,
         core::Protocol::Sctp => Protocol::Sctp,
+        // No proxy of today forwards it, so it cannot clash.
+        core::Protocol::Unknown => return None,
     };
-    Port { protocol, number: port.port.get() }
+    Some(Port { protocol, number: port.port.get() })
 }
 
 fn ingress(entry: &core::Ingress) -> Option<Ingress> {

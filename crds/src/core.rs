@@ -3,6 +3,8 @@
 //! A full EndpointSlice costs ten times the memory of this one, and a cluster has tens of thousands. The types are plain
 //! serde structures without ties to a client, so that an API server's watch and a file are decoded by the same code.
 //! Addresses stay as written: what cannot be parsed is refused where it is used, with a reason, as on an API server.
+//! A value that only a newer API server knows is `Unknown`, and the object stays readable. In a file it is a typing error, which
+//! [`Service::unknown_value`] and its like find.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +13,13 @@ use std::num::NonZeroU16;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use serde::Deserialize;
+
+mod unknown;
+
+pub use unknown::UnknownValue;
+
+/// The label of an EndpointSlice that names its Service.
+pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
 /// The part of an object's metadata that decisions depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -75,8 +84,6 @@ pub struct ServiceSpec {
     pub ports: Vec<ServicePort>,
     /// Whether pods that are not ready take traffic too. Defaults to false.
     pub publish_not_ready_addresses: bool,
-    /// Whether the Service wants node ports. Unset means yes.
-    pub allocate_load_balancer_node_ports: Option<bool>,
 }
 
 /// How a Service is exposed.
@@ -92,6 +99,9 @@ pub enum ServiceType {
     LoadBalancer,
     /// As an alias in DNS.
     ExternalName,
+    /// In a way that a newer API server knows, and that is no load balancer.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An address family.
@@ -103,6 +113,9 @@ pub enum IpFamily {
     /// IPv6.
     #[serde(rename = "IPv6")]
     V6,
+    /// One that a newer API server knows; nobody here has addresses of it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How many families a Service wants.
@@ -114,6 +127,9 @@ pub enum IpFamilyPolicy {
     PreferDualStack,
     /// Two.
     RequireDualStack,
+    /// In a way that a newer API server knows; the families of the cluster addresses decide, as if nothing was asked for.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Which nodes may take traffic from outside.
@@ -124,6 +140,9 @@ pub enum TrafficPolicy {
     Cluster,
     /// Nodes with an endpoint of their own.
     Local,
+    /// A policy that a newer API server knows. Proxies of today treat whatever is not `Local` as `Cluster`.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A transport protocol.
@@ -137,21 +156,20 @@ pub enum Protocol {
     Udp,
     /// SCTP.
     Sctp,
+    /// One that a newer API server knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A port of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePort {
-    /// The name, needed when there are several.
-    pub name: Option<String>,
     /// The protocol. Defaults to TCP.
     #[serde(default)]
     pub protocol: Protocol,
     /// The port on the external address.
     pub port: NonZeroU16,
-    /// The port on every node; zero or none until one is given.
-    pub node_port: Option<u16>,
 }
 
 /// What a Service was given.
@@ -188,18 +206,22 @@ pub struct EndpointSlice {
     pub metadata: Metadata,
     /// What kind of addresses the endpoints have.
     pub address_type: AddressType,
-    /// The endpoints.
     #[serde(default)]
-    pub endpoints: Vec<Endpoint>,
-    /// The ports that all of them serve.
-    #[serde(default)]
-    pub ports: Vec<EndpointPort>,
+    endpoints: Vec<Endpoint>,
 }
 
 impl EndpointSlice {
     /// Returns the name of the Service, in the same namespace, that the endpoints belong to.
     pub fn service(&self) -> Option<&str> {
-        self.metadata.labels.get("kubernetes.io/service-name").map(String::as_str)
+        self.metadata.labels.get(SERVICE_NAME_LABEL).map(String::as_str)
+    }
+
+    /// Returns the endpoints that a proxy sends traffic to: names, and addresses of a kind that nobody knows yet, are none.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        match self.address_type {
+            AddressType::V4 | AddressType::V6 => &self.endpoints,
+            AddressType::Fqdn | AddressType::Unknown => &[],
+        }
     }
 }
 
@@ -215,21 +237,20 @@ pub enum AddressType {
     /// Names.
     #[serde(rename = "FQDN")]
     Fqdn,
+    /// Something that a newer API server knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One endpoint, usually a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// The addresses, which are interchangeable.
-    pub addresses: Vec<String>,
     /// The node it runs on, if it runs on one.
     pub node_name: Option<String>,
     /// What can be said about its health.
     #[serde(default)]
     pub conditions: EndpointConditions,
-    /// The zone it is in.
-    pub zone: Option<String>,
 }
 
 /// What can be said about an endpoint's health; nothing said is not the same as false.
@@ -242,18 +263,6 @@ pub struct EndpointConditions {
     pub serving: Option<bool>,
     /// Whether it was asked to end; unset counts as false.
     pub terminating: Option<bool>,
-}
-
-/// A port of a slice's endpoints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct EndpointPort {
-    /// The name, as in the Service.
-    pub name: Option<String>,
-    /// The protocol. Defaults to TCP.
-    pub protocol: Protocol,
-    /// The port; none means all ports.
-    pub port: Option<NonZeroU16>,
 }
 
 /// A Node (`v1`).
@@ -284,10 +293,6 @@ pub struct NodeSpec {
 pub struct Taint {
     /// What is marked.
     pub key: String,
-    /// The value of the mark.
-    pub value: Option<String>,
-    /// What it does, such as `NoSchedule`.
-    pub effect: String,
 }
 
 /// What is known about a node.
@@ -320,7 +325,8 @@ pub enum ConditionStatus {
     True,
     /// It does not hold.
     False,
-    /// Nobody has said for a while.
+    /// Nobody has said for a while, or in a word that a newer API server knows.
+    #[serde(other)]
     Unknown,
 }
 

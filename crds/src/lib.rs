@@ -4,6 +4,7 @@
 //! * [`checked`]: the same configuration parsed once into plain types; past [`checked::Config::compile`] nothing is validated again.
 //! * [`fault`]: what is wrong with an object, where, and what to do about it.
 //! * [`annotations`], [`reasons`], [`load_balancer_class`]: the words used on Services, in conditions and in events.
+//! * [`core`], [`decode`]: Kubernetes' own kinds as far as they are read, and how any object is read.
 //! * [`definitions`]: the CustomResourceDefinitions, as the YAML files of `deploy/crds`.
 //!
 //! # Versions of BGPPeer
@@ -29,6 +30,7 @@
 pub mod annotations;
 pub mod checked;
 pub mod core;
+pub mod decode;
 pub mod definitions;
 pub mod fault;
 pub mod kinds;

@@ -175,6 +175,10 @@ pub enum AnnouncedReason {
     SharedIpWithServiceSelector,
     /// No endpoint is ready.
     NoEndpoints,
+    /// No endpoint is known to be ready, and there may be others that cannot be read.
+    EndpointsUnknown,
+    /// The Service cannot be read.
+    Unreadable,
     /// No endpoint is ready on this node, and only local traffic is allowed.
     NoLocalEndpoints,
     /// No node may announce it.
@@ -211,6 +215,8 @@ impl AnnouncedReason {
             Self::ConflictingAdvertisements => "ConflictingAdvertisements",
             Self::SharedIpWithServiceSelector => "SharedIPWithServiceSelector",
             Self::NoEndpoints => "NoEndpoints",
+            Self::EndpointsUnknown => "EndpointsUnknown",
+            Self::Unreadable => "Unreadable",
             Self::NoLocalEndpoints => "NoLocalEndpoints",
             Self::NoEligibleNode => "NoEligibleNode",
             Self::NoCommonNode => "NoCommonNode",

@@ -20,6 +20,8 @@ pub fn reason_of(why: &NotAnnounced) -> Option<AnnouncedReason> {
         NotAnnounced::UnknownService { .. }
         | NotAnnounced::NotLoadBalancer { .. }
         | NotAnnounced::OtherClass { .. } => return None,
+        NotAnnounced::Unreadable { .. } => AnnouncedReason::Unreadable,
+        NotAnnounced::EndpointsUnknown { .. } => AnnouncedReason::EndpointsUnknown,
         NotAnnounced::NoAddress { .. } => AnnouncedReason::NoAddress,
         NotAnnounced::NotInPool { .. } => AnnouncedReason::NotInPool,
         NotAnnounced::NoAdvertisement { .. } | NotAnnounced::OtherProtocol { .. } => AnnouncedReason::NoAdvertisement,

@@ -18,10 +18,9 @@ fn written(reporter: &Reporter, verdict: &Verdict) -> Value {
     object
 }
 
-fn show(reporter: &mut Reporter, version: u64, object: Value) {
-    let value = serde_json::from_value(object).map_err(|error| error.to_string());
-    let name = ObjectName::new("lb", "speaker-a");
-    reporter.take(Event::Applied(Object { name, version: Version(version), value }));
+fn show(reporter: &mut Reporter, version: u64, mut object: Value) {
+    object["metadata"]["resourceVersion"] = version.to_string().into();
+    reporter.take(Event::Applied(Object::read(&object.to_string()).unwrap()));
 }
 
 /// Returns a reporter that has written a verdict at version 5 and has not seen it.

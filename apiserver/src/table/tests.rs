@@ -1,7 +1,9 @@
-use crate::{Event, Object, ObjectName, StatusError, Table, Version, WatchError};
+use std::collections::BTreeMap;
+
+use crate::{Event, Object, ObjectName, StatusError, Table, Unreadable, Version, WatchError};
 
 fn object(name: &str, version: u64, value: Result<u32, &str>) -> Event<u32> {
-    let value = value.map_err(str::to_owned);
+    let value = value.map_err(|reason| Unreadable { reason: reason.to_owned(), labels: BTreeMap::new() });
     Event::Applied(Object { name: ObjectName::new("default", name), version: Version(version), value })
 }
 

@@ -139,7 +139,7 @@ async fn an_unreadable_object_is_told_by_name_and_hides_no_other() {
     let events = follow(&server, 4).await;
     let Event::Applied(Object { name, value: Err(reason), .. }) = &events[2] else { panic!("{events:?}") };
     assert_eq!(name.to_string(), "default/bad");
-    assert!(reason.contains("size"), "{reason}");
+    assert!(reason.reason.contains("size"), "{reason:?}");
     assert_eq!(events[3], applied("good", 3, 1));
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crds::decode::{Document, Malformed, decode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Object, Version, WatchError};
+use super::{Object, Unreadable, Version, WatchError};
 use crate::collection::ObjectName;
 
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ pub(super) struct Page<'a> {
 pub(super) struct PageMetadata {
     pub(super) resource_version: String,
     #[serde(rename = "continue", default)]
-    pub(super) next: String,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,23 +47,41 @@ pub(super) struct Metadata {
     pub(super) namespace: String,
     pub(super) resource_version: String,
     #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default)]
     pub(super) annotations: BTreeMap<String, String>,
 }
 
-pub(super) fn object<T: DeserializeOwned>(raw: &RawValue) -> Result<Object<T>, WatchError> {
-    let Envelope { metadata } = parse(raw.get().as_bytes())?;
-    Ok(Object {
-        name: ObjectName::new(&metadata.namespace, &metadata.name),
-        version: version(&metadata.resource_version)?,
-        value: serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
-            .map_err(|error| error.to_string()),
-    })
+impl<T: DeserializeOwned> Object<T> {
+    /// Reads an object as a server writes it; what is wrong with anything but its metadata is its value.
+    ///
+    /// # Errors
+    /// Where the text is no object, or its metadata cannot be read.
+    pub fn read(json: &str) -> Result<Self, WatchError> {
+        let document = Document::new(json).map_err(malformed)?;
+        let Envelope { metadata } = document.decode().map_err(malformed)?;
+        Ok(Self {
+            name: ObjectName::new(&metadata.namespace, &metadata.name),
+            version: version(&metadata.resource_version)?,
+            value: document.decode().map_err(|error| Unreadable { reason: error.to_string(), labels: metadata.labels }),
+        })
+    }
 }
 
+/// Decodes an envelope whose parts are decoded on their own.
 pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WatchError> {
     serde_json::from_slice(bytes).map_err(|error| WatchError::Malformed(error.to_string()))
 }
 
+/// Decodes a whole object.
+pub(super) fn whole<T: DeserializeOwned>(raw: &RawValue) -> Result<T, WatchError> {
+    decode(raw.get().as_bytes()).map_err(malformed)
+}
+
 pub(super) fn version(text: &str) -> Result<Version, WatchError> {
     text.parse().map(Version).map_err(|_| WatchError::Malformed(format!("version {text:?} is not a number")))
+}
+
+fn malformed(error: Malformed) -> WatchError {
+    WatchError::Malformed(error.to_string())
 }

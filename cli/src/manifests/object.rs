@@ -250,8 +250,16 @@ fn decode_kind(id: &ObjectId, node: &Node) -> Result<Object, Flaw> {
     }
     let kind = id.kind;
     Ok(match kind {
-        Kind::Service => Object::Service(decode(kind, node, value)?),
-        Kind::EndpointSlice => Object::EndpointSlice(decode(kind, node, value)?),
+        Kind::Service => {
+            let service: core::Service = decode(kind, node, value)?;
+            check_known(node, service.unknown_value())?;
+            Object::Service(service)
+        }
+        Kind::EndpointSlice => {
+            let slice: core::EndpointSlice = decode(kind, node, value)?;
+            check_known(node, slice.unknown_value())?;
+            Object::EndpointSlice(slice)
+        }
         Kind::Node => Object::Node(decode(kind, node, value)?),
         Kind::Namespace => Object::Namespace(decode(kind, node, value)?),
         Kind::Secret => Object::Secret(decode(kind, node, value)?),
@@ -271,6 +279,16 @@ fn decode<T: DeserializeOwned>(kind: Kind, node: &Node, value: Value) -> Result<
             confidential(kind, &field).unwrap_or_else(|| Reason::Type { what: quoted(&error.inner().to_string()) });
         Flaw { line: node.line_of(&field), field, reason }
     })
+}
+
+/// Refuses a value that an API server would refuse too.
+fn check_known(node: &Node, unknown: Option<core::UnknownValue>) -> Result<(), Flaw> {
+    let Some(core::UnknownValue { field, known }) = unknown else { return Ok(()) };
+    let field = FieldPath::parse(&field);
+    let written = node.at(&field).and_then(Node::text).unwrap_or_default();
+    let known: Vec<String> = known.iter().map(|value| format!("`{value}`")).collect();
+    let what = format!("unknown variant `{}`, expected one of {}", quoted(written), known.join(", "));
+    Err(Flaw { line: node.line_of(&field), field, reason: Reason::Type { what } })
 }
 
 /// Returns a reason without the value for fields that hold secrets, since serde repeats what it found.

@@ -49,6 +49,11 @@ impl Node {
         self.line
     }
 
+    /// Returns a field, if it is written.
+    pub(crate) fn at(&self, path: &FieldPath) -> Option<&Self> {
+        path.segments().iter().try_fold(self, |node, segment| node.step(segment))
+    }
+
     /// Returns the line of a field, or of the innermost of its parents that is written.
     pub(crate) fn line_of(&self, path: &FieldPath) -> usize {
         let mut node = self;

@@ -154,7 +154,7 @@ fn stand_in_cluster_ips(spec: &ServiceSpec) -> Vec<String> {
     }
     let dual = match spec.ip_family_policy {
         Some(IpFamilyPolicy::PreferDualStack | IpFamilyPolicy::RequireDualStack) => true,
-        Some(IpFamilyPolicy::SingleStack) | None => false,
+        Some(IpFamilyPolicy::SingleStack | IpFamilyPolicy::Unknown) | None => false,
     };
     let families = match (spec.ip_families.as_slice(), dual) {
         ([] | [IpFamily::V4], true) => &[IpFamily::V4, IpFamily::V6],
@@ -163,10 +163,11 @@ fn stand_in_cluster_ips(spec: &ServiceSpec) -> Vec<String> {
         (written, _) => written,
     };
     let address = |family: &IpFamily| match family {
-        IpFamily::V4 => "0.0.0.0".to_owned(),
-        IpFamily::V6 => "::".to_owned(),
+        IpFamily::V4 => Some("0.0.0.0".to_owned()),
+        IpFamily::V6 => Some("::".to_owned()),
+        IpFamily::Unknown => None,
     };
-    families.iter().map(address).collect()
+    families.iter().filter_map(address).collect()
 }
 
 fn node_addresses(cluster: &Cluster<'_>) -> BTreeSet<IpAddr> {

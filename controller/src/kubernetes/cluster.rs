@@ -166,8 +166,8 @@ impl Cluster {
                 self.services.unmentioned.remove(&id);
                 let changed_by = match object.value {
                     Ok(service) => self.take_version(&id, service, ResourceVersion(object.version.0)),
-                    Err(reason) => {
-                        tracing::warn!(service = %id, reason, "the Service cannot be read and stays as it was");
+                    Err(unreadable) => {
+                        tracing::warn!(service = %id, reason = %unreadable.reason, "the Service cannot be read and stays as it was");
                         None
                     }
                 };

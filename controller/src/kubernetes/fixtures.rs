@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use apiserver::{ConfigurationEvent, Event, Object, ObjectName, Version};
+use apiserver::{ConfigurationEvent, Event, Object};
 use ipam::ServiceId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -35,9 +35,10 @@ pub(super) fn service(name: &str, addresses: &[&str]) -> Value {
 
 /// Returns the event by which a watch tells of a Service.
 pub(super) fn told(object: &Value, version: u64) -> Event<ServiceObject> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let value = serde_json::from_value(object.clone()).map_err(|error| error.to_string());
-    Event::Applied(Object { name: ObjectName::new("shop", name), version: Version(version), value })
+    let mut object = object.clone();
+    object["metadata"]["namespace"] = "shop".into();
+    object["metadata"]["resourceVersion"] = version.to_string().into();
+    Event::Applied(Object::read(&object.to_string()).expect("tests write metadata correctly"))
 }
 
 /// Returns what allocation sees of a Service at a version.
@@ -48,9 +49,9 @@ pub(super) fn view(object: &Value, version: u64) -> ServiceView {
 
 /// Returns the event by which a watch tells of an object of any other kind.
 pub(super) fn applied<T: DeserializeOwned>(object: &Value) -> Event<T> {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
-    let value = serde_json::from_value(object.clone()).map_err(|error| error.to_string());
-    Event::Applied(Object { name: ObjectName::new(text("namespace"), text("name")), version: Version(1), value })
+    let mut object = object.clone();
+    object["metadata"]["resourceVersion"] = "1".into();
+    Event::Applied(Object::read(&object.to_string()).expect("tests write metadata correctly"))
 }
 
 /// Returns the change by which a pool comes into the cluster.

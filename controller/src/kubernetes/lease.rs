@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use apiserver::{Collection, connect};
+use crds::decode::decode;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -265,7 +266,7 @@ async fn answer(response: Response<Body>) -> anyhow::Result<Answer> {
     match status {
         StatusCode::NOT_FOUND => Ok(Answer::Missing),
         StatusCode::CONFLICT => Ok(Answer::Conflict),
-        _ if status.is_success() => Ok(Answer::Told(serde_json::from_slice(&body)?)),
+        _ if status.is_success() => Ok(Answer::Told(decode(&body)?)),
         _ => anyhow::bail!("the API server answered {status}: {}", String::from_utf8_lossy(&body)),
     }
 }

@@ -200,17 +200,18 @@ fn heard<T>(event: &Event<T>) -> Heard {
 
 #[cfg(test)]
 mod tests {
-    use apiserver::{Object, ObjectName, Version};
+    use apiserver::{Object, ObjectName, Unreadable, Version};
 
     use super::*;
 
     #[test]
     fn what_was_heard_and_written_is_told() {
         let meters = Meters::new().expect("the names are names of metrics");
+        let unreadable = || Unreadable { reason: "labels: not a map".to_owned(), labels: BTreeMap::new() };
         let namespace = |value| Object { name: ObjectName::new("", "shop"), version: Version(1), value };
         let object = serde_json::from_str(r#"{"metadata":{"name":"shop"}}"#).expect("a namespace");
         meters.heard(&ClusterEvent::Namespace(Event::Applied(namespace(Ok(object)))));
-        meters.heard(&ClusterEvent::Namespace(Event::Applied(namespace(Err("labels: not a map".to_owned())))));
+        meters.heard(&ClusterEvent::Namespace(Event::Applied(namespace(Err(unreadable())))));
         meters.heard(&ClusterEvent::Namespace(Event::Listed));
         meters.wrote(Kind::Service, &Ok(()));
         meters.wrote::<()>(Kind::Service, &Err(WriteError::Unknown { cause: "cut".to_owned() }));

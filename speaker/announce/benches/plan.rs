@@ -165,5 +165,6 @@ fn service(number: usize, local: bool, names: &[NodeName]) -> Service {
         allow_shared_ip: false,
         traffic_policy: if local { TrafficPolicy::Local } else { TrafficPolicy::Cluster },
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
+        gaps: BTreeSet::new(),
     }
 }

@@ -8,9 +8,9 @@ use crate::coverage::AdvertisementId;
 use crate::exclusion::{Exclusion, Headcount};
 use crate::index::{Index, NodeFacts, NodeId};
 use crate::names::ServiceId;
-use crate::ours::Ours;
+use crate::ours::{Ours, unless_unknown};
 use crate::verdict::{NotAnnounced, Protocol};
-use crate::view::{Created, Service};
+use crate::view::{Created, Gap, Service};
 
 /// What one set of matching advertisements offers, computed once for all services that they match.
 pub(crate) struct Offer {
@@ -66,6 +66,8 @@ pub(crate) struct Claim<'v> {
     pub(crate) offer: Rc<Offer>,
     /// Policy Local: the nodes with an endpoint that can serve, in order.
     pub(crate) local: Option<Rc<[NodeId]>>,
+    /// Why there may be other endpoints.
+    gap: Option<&'v Gap>,
 }
 
 impl Claim<'_> {
@@ -93,7 +95,8 @@ impl Claim<'_> {
         }
         let local = self.local.as_ref()?;
         let somebody = local.iter().any(|node| self.offer.preference(*node).is_some());
-        (!somebody).then(|| NotAnnounced::NoLocalEndpoints { service: self.service.clone() })
+        let none = || NotAnnounced::NoLocalEndpoints { service: self.service.clone() };
+        (!somebody).then(|| unless_unknown(self.service, self.gap, none()))
     }
 }
 
@@ -125,7 +128,8 @@ impl<'v> Claims<'v> {
                 match offer(index, &mut offers, ours, *vip) {
                     Ok(offer) => {
                         let (position, service, created) = (ours.position, ours.id, ours.service.created);
-                        push(&mut holders.claims, Claim { position, service, created, offer, local: ours.local() });
+                        let (local, gap) = (ours.local(), ours.gap());
+                        push(&mut holders.claims, Claim { position, service, created, offer, local, gap });
                     }
                     Err(why) => push(&mut claims.refused[ours.position], (*vip, why)),
                 }

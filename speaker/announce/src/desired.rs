@@ -10,6 +10,7 @@ use crate::exclusion::DrainTrigger;
 use crate::names::{AdvertisementName, LinkName, NodeName, PeerName, ServiceId};
 use crate::routes::{Prefix, RouteTable};
 use crate::verdict::{NotAnnounced, joined};
+use crate::view::Gap;
 
 /// What this node should be ready to announce, and why it may not announce the rest.
 ///
@@ -135,6 +136,14 @@ pub enum Warning {
     /// A service of ours with an IP is announced by no node.
     #[error("announced by no node: {0}")]
     Silent(NotAnnounced),
+    /// A service of ours is decided on less than all there is to know.
+    #[error("service {service}: {gap}")]
+    Incomplete {
+        /// The service.
+        service: ServiceId,
+        /// What is not known.
+        gap: Gap,
+    },
     /// The drain of every candidate was asked for.
     #[error(
         "every node that can announce {vip} drains or, for BGP, is NotReady, so none gives it up; end the drain of one"
@@ -182,6 +191,8 @@ impl Warning {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Silent(why) => why.reason(),
+            Self::Incomplete { gap: Gap::Service { .. }, .. } => "unreadable",
+            Self::Incomplete { gap: Gap::Slice { .. }, .. } => "endpointsUnknown",
             Self::EveryCandidateDrains { .. } => "everyCandidateDrains",
             Self::NotConnected { .. } => "vipNotConnected",
             Self::InterfacesAbsent { .. } => "interfacesAbsent",

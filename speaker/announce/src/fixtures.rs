@@ -39,6 +39,7 @@ pub(crate) fn service(created: i64, vips: &[&str], endpoints_on: &[&str]) -> Ser
         allow_shared_ip: false,
         traffic_policy: TrafficPolicy::Cluster,
         endpoints: endpoints_on.iter().map(|node| endpoint(node)).collect(),
+        gaps: BTreeSet::new(),
     }
 }
 

@@ -60,7 +60,7 @@ pub use planner::Planner;
 pub use routes::{Community, Family, LargeCommunity, Prefix, RouteAttributes, RouteTable};
 pub use verdict::{NotAnnounced, Protocol};
 pub use view::{
-    AddressRange, BgpAdvertisement, BgpPeer, Created, DrainPolicy, Endpoint, L2Advertisement, Link, LinkExclusion,
+    AddressRange, BgpAdvertisement, BgpPeer, Created, DrainPolicy, Endpoint, Gap, L2Advertisement, Link, LinkExclusion,
     LinkIndex, LinkState, Node, Policy, Scope, Service, ServiceKind, TrafficPolicy, View,
 };
 

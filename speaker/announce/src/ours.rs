@@ -8,7 +8,7 @@ use crate::index::{Index, NodeId};
 use crate::names::ServiceId;
 use crate::plan::Part;
 use crate::verdict::{NotAnnounced, Protocol};
-use crate::view::{AddressRange, Endpoint, Service, ServiceKind, TrafficPolicy};
+use crate::view::{AddressRange, Endpoint, Gap, Service, ServiceKind, TrafficPolicy};
 
 /// A service with VIPs that is ours to announce.
 pub(crate) struct Ours<'v> {
@@ -57,6 +57,11 @@ impl<'v> Ours<'v> {
         }
     }
 
+    /// Returns why there may be endpoints that nobody knows of, if so.
+    pub(crate) fn gap(&self) -> Option<&'v Gap> {
+        self.service.gaps.iter().find(|gap| gap.hides_endpoints())
+    }
+
     /// Returns what `protocol` has for `vip` of the service, or why it has nothing.
     pub(crate) fn offered(&self, index: &Index<'v>, protocol: Protocol, vip: IpAddr) -> Result<Offered, NotAnnounced> {
         let service = || self.id.clone();
@@ -69,13 +74,22 @@ impl<'v> Ours<'v> {
             });
         }
         if let Backing::Nowhere = self.backing {
-            return Err(NotAnnounced::NoEndpoints { service: service() });
+            let nowhere = NotAnnounced::NoEndpoints { service: service() };
+            return Err(unless_unknown(self.id, self.gap(), nowhere));
         }
         let advertisements = coverage.matching(self.id, pool);
         if advertisements.is_empty() {
             return Err(NotAnnounced::NoMatchingAdvertisement { service: service(), pool: pool.clone(), protocol });
         }
         Ok(Offered { range, advertisements })
+    }
+}
+
+/// Returns why a service of which no suitable endpoint is known is not announced: it has none, unless there may be others.
+pub(crate) fn unless_unknown(service: &ServiceId, gap: Option<&Gap>, none: NotAnnounced) -> NotAnnounced {
+    match gap {
+        Some(gap) => NotAnnounced::EndpointsUnknown { service: service.clone(), gap: gap.clone() },
+        None => none,
     }
 }
 
@@ -103,6 +117,7 @@ fn not_ours(id: &ServiceId, service: &Service) -> Option<NotAnnounced> {
     match &service.kind {
         ServiceKind::NotLoadBalancer => Some(NotAnnounced::NotLoadBalancer { service: id() }),
         ServiceKind::OtherClass { class } => Some(NotAnnounced::OtherClass { service: id(), class: class.clone() }),
+        ServiceKind::Unreadable { reason } => Some(NotAnnounced::Unreadable { service: id(), reason: reason.clone() }),
         ServiceKind::Ours => service.vips.is_empty().then(|| NotAnnounced::NoAddress { service: id() }),
     }
 }

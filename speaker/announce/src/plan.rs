@@ -11,7 +11,7 @@ use crate::ours::Ours;
 use crate::routes::Prefix;
 use crate::routing::{self, Routing};
 use crate::verdict::NotAnnounced;
-use crate::view::{Service, View};
+use crate::view::{Service, ServiceKind, View};
 
 /// Services of a view, in its order.
 pub(crate) type Part<'v> = [(&'v ServiceId, &'v Service)];
@@ -40,7 +40,14 @@ pub(crate) fn plan_part<'v>(view: &'v View, part: &Part<'v>, me: &'v NodeName) -
     let mut desired = Desired { l2: vips, links, routes, export: export(view), services, warnings };
     let silent = desired.services.values().flat_map(|verdict| silence(verdict)).collect::<Vec<_>>();
     desired.warnings.extend(silent);
+    desired.warnings.extend(part.iter().copied().flat_map(incomplete));
     desired
+}
+
+/// Returns what is not known of a service that has something to announce.
+fn incomplete<'v>((id, service): (&'v ServiceId, &'v Service)) -> impl Iterator<Item = Warning> + 'v {
+    let gaps = service.gaps.iter().filter(|_| service.kind == ServiceKind::Ours && !service.vips.is_empty());
+    gaps.map(|gap| Warning::Incomplete { service: id.clone(), gap: gap.clone() })
 }
 
 fn not_ours(why: NotAnnounced) -> Verdict {

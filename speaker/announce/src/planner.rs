@@ -157,6 +157,7 @@ impl Touched {
         };
         match warning {
             Warning::Silent(why) => why.silenced().is_some_and(|service| self.services.contains(service)),
+            Warning::Incomplete { service, .. } => self.services.contains(service),
             Warning::EveryCandidateDrains { vip } | Warning::NotConnected { vip, .. } => holds(*vip),
             Warning::InterfacesAbsent { .. } | Warning::SameSubnet { .. } => false,
         }

@@ -101,6 +101,7 @@ pub(crate) fn any_service() -> impl Strategy<Value = Service> {
             allow_shared_ip,
             traffic_policy,
             endpoints,
+            gaps: BTreeSet::new(),
         },
     )
 }

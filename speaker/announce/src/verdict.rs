@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::exclusion::{Exclusion, Headcount};
 use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId};
+use crate::view::Gap;
 
 /// A way to announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,14 @@ pub enum NotAnnounced {
         service: ServiceId,
         /// Its class, none when unset.
         class: Option<String>,
+    },
+    /// It never could be read.
+    #[error("service {service} cannot be read: {reason}; correct the object")]
+    Unreadable {
+        /// The service.
+        service: ServiceId,
+        /// The field and what is wrong with it.
+        reason: String,
     },
     /// No IP was allocated yet.
     #[error("service {service} has no IP; its allocation condition says why")]
@@ -129,6 +138,14 @@ pub enum NotAnnounced {
     NoLocalEndpoints {
         /// The service.
         service: ServiceId,
+    },
+    /// No endpoint that is known can serve, or with policy Local none on an eligible node, and there may be others.
+    #[error("service {service} has no endpoint to announce it for, as far as is known: {gap}")]
+    EndpointsUnknown {
+        /// The service.
+        service: ServiceId,
+        /// What is not known: the first of [`crate::Service::gaps`] that hides endpoints.
+        gap: Gap,
     },
     /// No node may announce at all.
     #[error("no node may announce {vip} of service {service}: {nodes}")]
@@ -209,6 +226,7 @@ impl NotAnnounced {
             Self::UnknownService { .. } => "unknownService",
             Self::NotLoadBalancer { .. } => "notLoadBalancer",
             Self::OtherClass { .. } => "otherClass",
+            Self::Unreadable { .. } => "unreadable",
             Self::NoAddress { .. } => "noAddress",
             Self::NotInPool { .. } => "ipNotInPool",
             Self::NoAdvertisement { .. } => "noAdvertisement",
@@ -217,6 +235,7 @@ impl NotAnnounced {
             Self::SharedIpWithServiceSelector { .. } => "sharedIPWithServiceSelector",
             Self::NoEndpoints { .. } => "noEndpoints",
             Self::NoLocalEndpoints { .. } => "noLocalEndpoints",
+            Self::EndpointsUnknown { .. } => "endpointsUnknown",
             Self::NoEligibleNode { .. } => "noEligibleNode",
             Self::ConflictingAdvertisements { why, .. } => why.reason(),
             Self::NoCommonNode { .. } => "noCommonNode",
@@ -243,12 +262,14 @@ impl NotAnnounced {
             | Self::SharedIpWithServiceSelector { service, .. }
             | Self::NoEndpoints { service }
             | Self::NoLocalEndpoints { service }
+            | Self::EndpointsUnknown { service, .. }
             | Self::NoEligibleNode { service, .. }
             | Self::ConflictingAdvertisements { service, .. }
             | Self::NoCommonNode { service, .. } => Some(service),
             Self::UnknownService { .. }
             | Self::NotLoadBalancer { .. }
             | Self::OtherClass { .. }
+            | Self::Unreadable { .. }
             | Self::NoAddress { .. }
             | Self::Excluded { .. }
             | Self::UnknownNode { .. }

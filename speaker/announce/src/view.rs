@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use thiserror::Error;
+
 use crate::names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
 
 mod advertisements;
@@ -129,6 +131,37 @@ pub struct Service {
     pub traffic_policy: TrafficPolicy,
     /// The endpoints of all its slices, in any order, duplicates included.
     pub endpoints: Vec<Endpoint>,
+    /// What is not known of it. What is known counts all the same.
+    pub gaps: BTreeSet<Gap>,
+}
+
+/// Something that is not known of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum Gap {
+    /// Its present version cannot be read, so it counts as it was last read.
+    #[error("the Service cannot be read: {reason}; it counts as it was last read, so correct the object")]
+    Service {
+        /// The field and what is wrong with it.
+        reason: String,
+    },
+    /// An EndpointSlice of it cannot be read, so that it has none of the endpoints in there.
+    #[error("EndpointSlice {slice} cannot be read: {reason}; it counts as empty, so correct the object")]
+    Slice {
+        /// The name of the slice, in the namespace of the Service.
+        slice: String,
+        /// The field and what is wrong with it.
+        reason: String,
+    },
+}
+
+impl Gap {
+    /// Returns whether there may be endpoints that nobody knows of.
+    pub fn hides_endpoints(&self) -> bool {
+        match self {
+            Self::Service { .. } => false,
+            Self::Slice { .. } => true,
+        }
+    }
 }
 
 /// Whether a Service is this program's to serve.
@@ -143,6 +176,11 @@ pub enum ServiceKind {
     },
     /// Another type.
     NotLoadBalancer,
+    /// Nobody knows: it never could be read.
+    Unreadable {
+        /// The field and what is wrong with it.
+        reason: String,
+    },
 }
 
 /// Where a node may send traffic of a VIP.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use announce::Endpoint;
 use apiserver::{
-    Collection, Configuration, ConfigurationEvent, Event, Freshness, ObjectName, Quiet, Table, Watch, WatchError,
-    follow_configuration,
+    Collection, Configuration, ConfigurationEvent, Event, Freshness, ObjectName, Quiet, Table, Undecodable, Watch,
+    WatchError, follow_configuration,
 };
 use crds::core;
 use kube::Client;
@@ -15,10 +14,11 @@ use members::ClusterId;
 use tasks::Tasks;
 use tokio::sync::mpsc;
 
-use super::objects::{self, Names, Service, Slice};
-use slices::Slices;
+use super::objects::{self, Names, Service};
+use super::slices::{self, Slice};
+use by_service::Slices;
 
-mod slices;
+mod by_service;
 
 /// Something that was told.
 #[derive(Debug)]
@@ -49,7 +49,10 @@ impl Change {
     fn is_unreadable(&self) -> bool {
         match self {
             Self::Service(ServiceEvent(event)) => unreadable(event),
-            Self::Slice(SliceEvent(event)) => unreadable(event),
+            Self::Slice(SliceEvent(event)) => match event {
+                Event::Applied(object) => object.value.as_ref().is_ok_and(|slice| slice.unreadable.is_some()),
+                Event::Relisting | Event::Deleted(..) | Event::Listed | Event::Connected | Event::Lost(_) => false,
+            },
             Self::Node(event) => unreadable(event),
             Self::Secret(event) => unreadable(event),
             Self::Configuration(event) => match event {
@@ -69,7 +72,7 @@ impl Change {
     }
 
     pub(super) fn slice(event: Event<core::EndpointSlice>) -> Self {
-        Self::Slice(SliceEvent(event.map(objects::slice)))
+        Self::Slice(SliceEvent(slices::slice(event)))
     }
 
     pub(super) fn node(event: Event<core::Node>) -> Self {
@@ -275,7 +278,9 @@ impl Cluster {
             self;
         let mut faults: Vec<String> = Vec::new();
         faults.extend(services.faults().map(|fault| format!("Service {fault}")));
-        faults.extend(slices.table.faults().map(|fault| format!("EndpointSlice {fault}")));
+        faults.extend(slices.unreadable().filter(|(_, of, _)| services.get(of).is_some()).map(|(name, _, reason)| {
+            format!("EndpointSlice {name} cannot be read and counts as empty: {reason}; correct the object")
+        }));
         faults.extend(nodes.faults().map(|fault| format!("Node {fault}")));
         faults.extend(secrets.faults().map(|fault| format!("Secret {fault}")));
         faults
@@ -296,9 +301,14 @@ impl Cluster {
         self.services.get(name)?.value.as_ref()
     }
 
-    /// Returns the endpoints of a Service.
-    pub(super) fn endpoints(&self, service: &ObjectName) -> Vec<Endpoint> {
-        self.slices.endpoints(service)
+    /// Returns why the present version of a Service cannot be read, if so.
+    pub(super) fn service_fault(&self, name: &ObjectName) -> Option<&Undecodable> {
+        self.services.get(name)?.fault.as_ref()
+    }
+
+    /// Returns the EndpointSlices of a Service, with their names.
+    pub(super) fn slices<'a>(&'a self, service: &'a ObjectName) -> impl Iterator<Item = (&'a str, &'a Slice)> {
+        self.slices.of(service)
     }
 
     /// Returns the Nodes.

@@ -11,12 +11,9 @@ pub(super) const NAMESPACE: &str = "lb";
 
 /// Tells that an object exists.
 pub(super) fn applied<T: DeserializeOwned>(object: &Value) -> Event<T> {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-    Event::Applied(Object {
-        name: ObjectName::new(&text("namespace"), &text("name")),
-        version: Version(1),
-        value: serde_json::from_value(object.clone()).map_err(|error| error.to_string()),
-    })
+    let mut object = object.clone();
+    object["metadata"]["resourceVersion"] = "1".into();
+    Event::Applied(Object::read(&object.to_string()).expect("tests write metadata correctly"))
 }
 
 pub(super) fn deleted<T>(namespace: &str, name: &str) -> Event<T> {
@@ -46,6 +43,15 @@ pub(super) fn named_slice(name: &str, service: &str, nodes: &[&str]) -> Event<co
         },
         "addressType": "IPv4",
         "endpoints": nodes.iter().map(endpoint).collect::<Vec<Value>>(),
+    }))
+}
+
+/// A slice whose labels are all that can be read.
+pub(super) fn broken_slice(name: &str, service: &str) -> Event<core::EndpointSlice> {
+    applied(&json!({
+        "metadata": { "name": name, "namespace": "shop", "labels": { "kubernetes.io/service-name": service } },
+        "addressType": "IPv4",
+        "endpoints": 7,
     }))
 }
 

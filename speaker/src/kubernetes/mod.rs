@@ -14,6 +14,7 @@ mod identity;
 mod objects;
 mod planner;
 mod reporter;
+mod slices;
 mod statuses;
 
 pub use cluster::{Change, Cluster, Updates, follow};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Created, Endpoint, NodeName, TrafficPolicy};
+use announce::{Created, Endpoint, Gap, ServiceKind, TrafficPolicy};
 use crds::annotations::PREFIX;
 use crds::core;
 
@@ -28,15 +28,6 @@ pub(super) struct Service {
     pub(super) addresses: Box<[IpAddr]>,
 }
 
-/// An EndpointSlice: which nodes can take traffic for a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Slice {
-    /// The name of the Service, in the slice's namespace; empty if it belongs to none.
-    pub(super) service: Arc<str>,
-    /// In the order of their nodes; which pods they are decides nothing.
-    pub(super) endpoints: Box<[Endpoint]>,
-}
-
 /// Keeps labels, which selectors look at, the class, the traffic policy and the addresses.
 pub(super) fn service(service: core::Service) -> Service {
     let core::Service { metadata, spec, status } = service;
@@ -54,8 +45,19 @@ pub(super) fn service(service: core::Service) -> Service {
 }
 
 impl Service {
-    /// Returns what a plan needs of it, given which of its addresses are ours and where its endpoints are.
-    pub(super) fn planned(&self, vips: &[IpAddr], endpoints: Vec<Endpoint>, lb_class: &str) -> announce::Service {
+    /// Says whether it matters on which nodes its endpoints are; otherwise only whether there is one.
+    pub(super) fn is_local(&self) -> bool {
+        self.traffic_policy == TrafficPolicy::Local
+    }
+
+    /// Returns what a plan needs of it, given which of its addresses are ours and what is known of its endpoints.
+    pub(super) fn planned(
+        &self,
+        vips: &[IpAddr],
+        endpoints: Vec<Endpoint>,
+        gaps: BTreeSet<Gap>,
+        lb_class: &str,
+    ) -> announce::Service {
         let Self { uid: _, labels: _, kind, class, created, allow_shared_ip, traffic_policy, addresses: _ } = self;
         announce::Service {
             created: *created,
@@ -63,32 +65,23 @@ impl Service {
             vips: vips.iter().copied().collect(),
             allow_shared_ip: *allow_shared_ip,
             traffic_policy: *traffic_policy,
-            endpoints: match traffic_policy {
-                TrafficPolicy::Local => endpoints,
-                // Every node reaches every endpoint, so that there is one is all that counts.
-                TrafficPolicy::Cluster if endpoints.iter().any(Endpoint::can_serve) => vec![SOMEWHERE],
-                TrafficPolicy::Cluster => Vec::new(),
-            },
+            endpoints,
+            gaps,
         }
     }
 }
 
-/// An endpoint that can serve.
-const SOMEWHERE: Endpoint = Endpoint { node: None, ready: Some(true), serving: None, terminating: None };
-
-/// Keeps where the endpoints are and who of them can serve.
-pub(super) fn slice(slice: core::EndpointSlice) -> Slice {
-    let service = slice.service().unwrap_or_default().into();
-    let convert = |core::Endpoint { node_name, conditions, .. }: core::Endpoint| {
-        let core::EndpointConditions { ready, serving, terminating } = conditions;
-        Endpoint { node: node_name.as_deref().map(NodeName::from), ready, serving, terminating }
-    };
-    let mut endpoints: Box<[Endpoint]> = slice.endpoints.into_iter().map(convert).collect();
-    endpoints.sort_by(|one, other| {
-        let rest = |endpoint: &Endpoint| (endpoint.ready, endpoint.serving, endpoint.terminating);
-        one.node.cmp(&other.node).then_with(|| rest(one).cmp(&rest(other)))
-    });
-    Slice { service, endpoints }
+/// Returns what a plan needs of a Service that never could be read: enough to say so.
+pub(super) fn unreadable(reason: String) -> announce::Service {
+    announce::Service {
+        created: Created::default(),
+        kind: ServiceKind::Unreadable { reason },
+        vips: BTreeSet::new(),
+        allow_shared_ip: false,
+        traffic_policy: TrafficPolicy::Cluster,
+        endpoints: Vec::new(),
+        gaps: BTreeSet::new(),
+    }
 }
 
 /// Keeps labels, which selectors look at, and what says whether the node can take traffic; heartbeats are cut.
@@ -114,22 +107,36 @@ pub(super) fn node(node: core::Node) -> core::Node {
     }
 }
 
-/// Gives equal names one allocation: a thousand node names are repeated by every Service.
+/// Gives equal names one allocation: a namespace is repeated by every object in it.
+///
+/// A name that nothing else holds any more is forgotten before the memory of all of them doubles.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<Arc<str>>);
+pub(super) struct Names {
+    known: BTreeSet<Arc<str>>,
+    /// How many were in use when the others were forgotten last.
+    in_use: usize,
+}
 
 impl Names {
-    /// Replaces the names of nodes in a slice by those that are known already.
-    pub(super) fn share_nodes(&mut self, slice: &mut Slice) {
-        slice.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.node).for_each(|node| self.share(&mut node.0));
-    }
+    /// Names that are kept before it is worth a look which of them are in use.
+    const FEW: usize = 64;
 
     /// Replaces a name by the equal one that is known already.
     pub(super) fn share(&mut self, name: &mut Arc<str>) {
-        match self.0.get(name) {
-            Some(known) => *name = known.clone(),
-            None => drop(self.0.insert(name.clone())),
+        if let Some(known) = self.known.get(name) {
+            *name = known.clone();
+            return;
         }
+        if self.known.len() >= 2 * self.in_use.max(Self::FEW) {
+            self.known.retain(|name| Arc::strong_count(name) > 1);
+            self.in_use = self.known.len();
+        }
+        self.known.insert(name.clone());
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
     }
 }
 

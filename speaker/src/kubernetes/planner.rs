@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use announce::{
-    AddressRange, Community, Desired, NodeName, PeerName, Policy, RouteAttributes, RouteTable, ServiceId, View,
+    AddressRange, Community, Desired, Endpoint, Gap, NodeName, PeerName, Policy, RouteAttributes, RouteTable,
+    ServiceId, View,
 };
 use apiserver::ObjectName;
 use crds::checked::{Compiled, Compiler, Nodes};
@@ -16,7 +17,8 @@ use tasks::Panic;
 
 use super::cluster::{Cluster, Stale, Updates};
 use super::datapath::Readiness;
-use super::objects::Service;
+use super::objects::{self, Service};
+use super::slices::{self, Slice};
 use crate::drivers::{routing, wire};
 use crate::exclusion::Exclusion;
 use crate::keys::KeysInUse;
@@ -65,6 +67,8 @@ pub struct Planner {
     compiler: Compiler,
     compiled: Compiled,
     view: View,
+    /// The Nodes of the view, as slices know them.
+    nodes: slices::Nodes,
     ready_nodes: Arc<BTreeSet<Arc<str>>>,
     addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
     keys: KeysInUse,
@@ -135,6 +139,7 @@ impl Planner {
             compiler: Compiler::default(),
             compiled: Compiled::default(),
             view,
+            nodes: slices::Nodes::default(),
             ready_nodes: Arc::default(),
             addresses: Arc::default(),
             keys: KeysInUse::default(),
@@ -258,6 +263,7 @@ impl Planner {
         self.compiled = self.compiler.compile(&written, Some(&labels), &self.settings.namespace);
         let Settings { policy, exclusion, .. } = &self.settings;
         self.view = view::Inputs { config: &self.compiled.config, nodes: &nodes, policy, links, exclusion }.view();
+        self.nodes = self.view.nodes.keys().collect();
         let ready = self.view.nodes.iter().filter(|(_, node)| node.ready);
         self.ready_nodes = Arc::new(ready.map(|(name, _)| name.0.clone()).collect());
         self.addresses = Arc::default();
@@ -271,10 +277,17 @@ impl Planner {
         let changed = match service {
             Some(service) => {
                 let vips = held.as_ref().map(|held| held.ips.as_slice()).unwrap_or_default();
-                let planned = service.planned(vips, cluster.endpoints(name), &self.settings.lb_class);
+                let (endpoints, gaps) = self.backing(cluster, name, service);
+                let planned = service.planned(vips, endpoints, gaps, &self.settings.lb_class);
                 view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned)
             }
-            None => view::remove(&mut self.view, &self.compiled.config, &id),
+            None => match cluster.service_fault(name) {
+                Some(fault) => {
+                    let planned = objects::unreadable(fault.reason.clone());
+                    view::put(&mut self.view, &self.compiled.config, id.clone(), &BTreeMap::new(), planned)
+                }
+                None => view::remove(&mut self.view, &self.compiled.config, &id),
+            },
         };
         if self.addresses.get(&id).map(Arc::as_ref) != held.as_ref() {
             // Whoever reads the plan before keeps the addresses of then.
@@ -285,6 +298,22 @@ impl Planner {
             }
         }
         changed
+    }
+
+    /// Returns the endpoints of a Service as far as its traffic policy cares, and what is not known of it.
+    fn backing(&self, cluster: &Cluster, name: &ObjectName, service: &Service) -> (Vec<Endpoint>, BTreeSet<Gap>) {
+        let slices = || cluster.slices(name);
+        let endpoints = match service.is_local() {
+            true => slices().flat_map(|(_, slice)| slice.endpoints(&self.nodes)).collect(),
+            // Every node reaches every endpoint, so that there is one is all that counts.
+            false if slices().any(|(_, slice)| slice.serves()) => vec![slices::SOMEWHERE],
+            false => Vec::new(),
+        };
+        let hidden = slices().filter_map(|(slice, Slice { unreadable, .. })| {
+            Some(Gap::Slice { slice: slice.to_owned(), reason: unreadable.as_deref()?.to_owned() })
+        });
+        let stale = cluster.service_fault(name).map(|fault| Gap::Service { reason: fault.reason.clone() });
+        (endpoints, hidden.chain(stale).collect())
     }
 
     /// Returns what a Service holds of our pools.

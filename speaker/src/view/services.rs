@@ -81,6 +81,7 @@ impl Services<'_> {
                 allow_shared_ip: allows_shared_ip(metadata),
                 traffic_policy: traffic_policy(spec.external_traffic_policy),
                 endpoints: endpoints.remove(&id).unwrap_or_default(),
+                gaps: BTreeSet::new(),
             };
             put(view, config, id, &metadata.labels, converted);
         }
@@ -93,7 +94,7 @@ impl Services<'_> {
                 continue;
             };
             let known = endpoints.entry(ServiceId::new(namespace, service)).or_default();
-            known.extend(slice.endpoints.iter().map(|endpoint| endpoint_of(endpoint, view)));
+            known.extend(slice.endpoints().iter().map(|endpoint| endpoint_of(endpoint, view)));
         }
         endpoints
     }
@@ -124,16 +125,17 @@ pub(crate) fn kind(kind: core::ServiceType, class: Option<&str>, lb_class: &str)
     match kind {
         core::ServiceType::LoadBalancer if load_balancer_class::handles(lb_class, class) => ServiceKind::Ours,
         core::ServiceType::LoadBalancer => ServiceKind::OtherClass { class: class.map(str::to_owned) },
-        core::ServiceType::ClusterIp | core::ServiceType::NodePort | core::ServiceType::ExternalName => {
-            ServiceKind::NotLoadBalancer
-        }
+        core::ServiceType::ClusterIp
+        | core::ServiceType::NodePort
+        | core::ServiceType::ExternalName
+        | core::ServiceType::Unknown => ServiceKind::NotLoadBalancer,
     }
 }
 
 /// Returns the traffic policy as a plan takes it.
 pub(crate) const fn traffic_policy(policy: core::TrafficPolicy) -> TrafficPolicy {
     match policy {
-        core::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
+        core::TrafficPolicy::Cluster | core::TrafficPolicy::Unknown => TrafficPolicy::Cluster,
         core::TrafficPolicy::Local => TrafficPolicy::Local,
     }
 }

@@ -124,5 +124,6 @@ fn service(number: usize, names: &[NodeName]) -> announce::Service {
         allow_shared_ip: false,
         traffic_policy: if local { announce::TrafficPolicy::Local } else { announce::TrafficPolicy::Cluster },
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
+        gaps: BTreeSet::new(),
     }
 }

@@ -71,6 +71,34 @@ fn a_service_without_endpoints_is_not_announced_and_is_as_soon_as_one_is_ready()
 }
 
 #[test]
+fn a_service_that_is_scaled_to_zero_is_withdrawn_and_comes_back() {
+    let Some(mut cluster) = Cluster::start(2) else { return };
+    for policy in ["Cluster", "Local"] {
+        // The placeholder that the real controller writes for a selector without pods is no fault.
+        cluster.service("web", &format!("  externalTrafficPolicy: {policy}\n"), &[FOUR]);
+        let no_endpoints = |cluster: &Cluster| {
+            (0..2).all(|number| cluster.reason(number, "web").is_some_and(|why| why.contains("no endpoint")))
+        };
+        cluster.lab.eventually(SOON, "the reason is told", || no_endpoints(&cluster));
+        for round in 0..2 {
+            let pod = cluster.nodes[round].pod("shop", &format!("web-{round}-{policy}").to_lowercase(), WEB);
+            let owner = cluster.settled_owner(ip(FOUR));
+            assert!(policy == "Cluster" || owner == round, "node {owner} has no pod");
+            pod.delete();
+            cluster.lab.eventually(SOON, "nobody answers", || cluster.owners(ip(FOUR)).is_empty());
+            cluster.lab.eventually(SOON, "the reason is told", || no_endpoints(&cluster));
+        }
+    }
+    for number in 0..2 {
+        let status = cluster.status(number).expect("the speaker runs");
+        assert_eq!(status.faults, [""; 0]);
+        let log = cluster.lab.directory().join(format!("{}.speaker.log", cluster.nodes[number].name()));
+        let log = std::fs::read_to_string(log).expect("the speaker logs");
+        assert!(!log.contains("cannot be read"), "{log}");
+    }
+}
+
+#[test]
 fn labels_of_nodes_decide_who_announces() {
     let Some(mut cluster) = Cluster::start(2) else { return };
     let _pod = cluster.nodes[0].pod("shop", "web-1", WEB);

@@ -77,6 +77,27 @@ fn where_only_local_traffic_is_allowed_the_nodes_with_endpoints_are_next_hops_an
 }
 
 #[test]
+fn a_service_that_is_scaled_to_zero_is_withdrawn_from_routers_and_comes_back() {
+    let Some(mut routed) = Routed::build(2, "") else { return };
+    routed.peer("");
+    routed.speak();
+    for (policy, expected) in [("Cluster", &["n1", "n2"] as &[_]), ("Local", &["n1"])] {
+        routed.cluster.service("web", &format!("  externalTrafficPolicy: {policy}\n"), &[VIP]);
+        for round in 0..2 {
+            let name = format!("web-{round}-{policy}").to_lowercase();
+            let pod = routed.cluster.nodes[0].pod("shop", &name, WEB);
+            routed.expect_told(VIP, expected);
+            pod.delete();
+            routed.expect_told(VIP, &[]);
+        }
+        let reason = routed.cluster.reason(0, "web").expect("a node that announces nothing says why");
+        assert!(reason.contains("no endpoint"), "{reason}");
+    }
+    let status = routed.cluster.status(0).expect("the speaker runs");
+    assert_eq!(status.faults, [""; 0]);
+}
+
+#[test]
 fn a_password_comes_from_a_secret_and_nothing_is_tried_without_it() {
     let Some(mut routed) = Routed::build(1, "password \"canary-right\";") else { return };
     routed.peer("passwordSecret: {name: tor}");

@@ -10,10 +10,10 @@ use crate::coverage::AdvertisementId;
 use crate::exclusion::{Exclusion, Headcount};
 use crate::index::{Index, NodeId};
 use crate::names::ServiceId;
-use crate::ours::Ours;
+use crate::ours::{Ours, unless_unknown};
 use crate::routes::Family;
 use crate::verdict::{NotAnnounced, Protocol};
-use crate::view::{AddressRange, Created, Endpoint};
+use crate::view::{AddressRange, Created, Endpoint, Gap};
 
 /// What one set of matching advertisements means for one family, worked out once for all VIPs that it is for.
 pub(crate) struct RouteOffer {
@@ -112,6 +112,8 @@ pub(crate) struct RouteClaim<'v> {
     created: Created,
     /// Policy Local: the nodes with an endpoint that can serve, in order.
     local: Option<Rc<[NodeId]>>,
+    /// Why there may be other endpoints.
+    gap: Option<&'v Gap>,
     endpoints: &'v [Endpoint],
 }
 
@@ -144,7 +146,8 @@ impl RouteClaim<'_> {
         }
         let local = self.local.as_ref()?;
         let somebody = local.iter().any(|node| self.offer.excluded[node.0].is_none());
-        (!somebody).then(|| NotAnnounced::NoLocalEndpoints { service: service() })
+        (!somebody)
+            .then(|| unless_unknown(self.service, self.gap, NotAnnounced::NoLocalEndpoints { service: service() }))
     }
 
     /// Returns whether a node announces it that is Ready and does not drain.
@@ -208,6 +211,7 @@ impl<'v> RouteClaims<'v> {
                     offer,
                     created: ours.service.created,
                     local: ours.local(),
+                    gap: ours.gap(),
                     endpoints: &ours.service.endpoints,
                 });
             }

@@ -15,6 +15,7 @@ fn every_reason() -> Vec<NotAnnounced> {
         NotAnnounced::NotLoadBalancer { service: service.clone() },
         NotAnnounced::OtherClass { service: service.clone(), class: None },
         NotAnnounced::OtherClass { service: service.clone(), class: Some("other.io/lb".to_owned()) },
+        NotAnnounced::Unreadable { service: service.clone(), reason: "spec.ports: invalid type".to_owned() },
         NotAnnounced::NoAddress { service: service.clone() },
         NotAnnounced::NotInPool { service: service.clone(), vip },
         NotAnnounced::NoAdvertisement { service: service.clone(), vip, pool: pool.clone() },
@@ -23,6 +24,10 @@ fn every_reason() -> Vec<NotAnnounced> {
         NotAnnounced::SharedIpWithServiceSelector { service: service.clone(), advertisement: "lan".into() },
         NotAnnounced::NoEndpoints { service: service.clone() },
         NotAnnounced::NoLocalEndpoints { service: service.clone() },
+        NotAnnounced::EndpointsUnknown {
+            service: service.clone(),
+            gap: Gap::Slice { slice: "web-1".to_owned(), reason: "endpoints: invalid type".to_owned() },
+        },
         NotAnnounced::NoEligibleNode { service: service.clone(), vip, nodes: Headcount::default() },
         NotAnnounced::ConflictingAdvertisements { service: service.clone(), vip, why: conflict.clone().into() },
         NotAnnounced::NoCommonNode { service: service.clone(), vip, sharer: id("old") },
@@ -56,6 +61,7 @@ fn tokens_are_stable() {
     let expected = [
         "conflictingAdvertisements",
         "conflictingSharer",
+        "endpointsUnknown",
         "interfaceDown",
         "interfaceMissing",
         "ipNotInPool",
@@ -77,6 +83,7 @@ fn tokens_are_stable() {
         "sharerElsewhere",
         "unknownNode",
         "unknownService",
+        "unreadable",
     ];
     assert_eq!(tokens, expected.into());
 }

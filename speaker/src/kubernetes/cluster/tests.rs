@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::fixtures::{self, NAMESPACE, deleted, named_slice, node, service, slice};
+use super::super::fixtures::{self, NAMESPACE, broken_slice, deleted, named_slice, node, service, slice};
 use super::*;
 
 #[test]
@@ -9,7 +9,7 @@ fn a_slice_of_a_service_without_a_load_balancer_wakes_nobody() {
     assert!(!cluster.take(Change::slice(slice("inner", &["a"]))));
     // What was told counts as soon as the Service becomes one.
     assert!(cluster.take(Change::service(service("inner", "192.0.2.130"))));
-    assert_eq!(cluster.endpoints(&ObjectName::new("shop", "inner")).len(), 1);
+    assert_eq!(serving(&cluster, "inner"), 1);
     assert!(cluster.take(Change::slice(slice("inner", &["a", "b"]))));
     assert!(!cluster.take(Change::slice(slice("inner", &["b", "a"]))));
     assert!(cluster.take(Change::slice(deleted("shop", "inner-1"))));
@@ -78,15 +78,15 @@ fn a_slice_makes_the_services_stale_that_it_left_and_came_to() {
     let moved = || Change::slice(named_slice("web-1", "other", &["a"]));
     assert_eq!(stale(&mut cluster, moved()), ["other", "web"]);
     assert_eq!(stale(&mut cluster, moved()), [""; 0]);
-    assert!(cluster.endpoints(&ObjectName::new("shop", "web")).is_empty());
-    assert_eq!(cluster.endpoints(&ObjectName::new("shop", "other")).len(), 1);
+    assert_eq!(serving(&cluster, "web"), 0);
+    assert_eq!(serving(&cluster, "other"), 1);
     assert_eq!(stale(&mut cluster, Change::service(deleted("shop", "web"))), ["web"]);
     assert_eq!(stale(&mut cluster, Change::slice(deleted("shop", "web-1"))), ["other"]);
     // Who is missing in a new list has no event of its own.
     assert_eq!(stale(&mut cluster, Change::slice(slice("other", &["a"]))), ["other"]);
     assert_eq!(stale(&mut cluster, Change::slice(Event::Relisting)), [""; 0]);
     assert_eq!(stale(&mut cluster, Change::slice(Event::Listed)), ["*"]);
-    assert!(cluster.endpoints(&ObjectName::new("shop", "other")).is_empty());
+    assert_eq!(serving(&cluster, "other"), 0);
 }
 
 #[test]
@@ -102,4 +102,23 @@ fn the_counters_of_a_pool_change_nothing() {
     assert!(cluster.take(pool("198.51.100.0/24", 1)));
     assert!(!cluster.take(pool("198.51.100.0/24", 2)));
     assert!(cluster.take(pool("198.51.100.0/25", 2)));
+}
+
+#[test]
+fn a_slice_that_cannot_be_read_is_a_fault_only_where_there_is_something_to_announce() {
+    let mut cluster = fixtures::cluster();
+    cluster.take(Change::slice(broken_slice("inner-1", "inner")));
+    assert_eq!(cluster.faults(), [""; 0]);
+    assert!(cluster.take(Change::service(service("inner", "192.0.2.130"))));
+    let expected =
+        "EndpointSlice shop/inner-1 cannot be read and counts as empty: endpoints: invalid type: integer `7`";
+    assert!(cluster.faults()[0].starts_with(expected), "{:?}", cluster.faults());
+    assert_eq!(cluster.updates().errors, 1);
+    cluster.take(Change::slice(slice("inner", &[])));
+    assert_eq!(cluster.faults(), [""; 0]);
+}
+
+/// Returns the number of slices of a Service that have an endpoint.
+fn serving(cluster: &Cluster, service: &str) -> usize {
+    cluster.slices(&ObjectName::new("shop", service)).filter(|(_, slice)| slice.serves()).count()
 }

@@ -1,10 +1,14 @@
 use announce::DrainPolicy;
+use apiserver::Event;
+use crds::reasons::AnnouncedReason;
 use members::Mine;
+use serde_json::json;
 
 use super::super::cluster::Change;
-use super::super::fixtures::{self, NAMESPACE, deleted, service, slice};
+use super::super::fixtures::{self, NAMESPACE, applied, broken_slice, deleted, named_slice, service, slice};
 use super::*;
 use crate::net::links::{Link, LinkIndex};
+use crate::reasons::announced_reason;
 
 const READY: Readiness = Readiness::Ready;
 
@@ -140,6 +144,80 @@ fn addresses_that_stay_are_not_copied() {
     assert_eq!((after.addresses[&web].ips[0], last.addresses[&web].ips[0]), (vip(), "192.0.2.131".parse().unwrap()));
 }
 
+#[test]
+fn a_slice_that_cannot_be_read_has_no_endpoint_and_its_service_says_which() {
+    for policy in ["Cluster", "Local"] {
+        let (mut cluster, mut planner) = (serving(), planner());
+        cluster.take(Change::service(with_policy("web", "192.0.2.130", policy)));
+        assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), Some(Mine::Eligible), "{policy}");
+
+        cluster.take(Change::slice(broken_slice("web-1", "web")));
+        let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+        assert_eq!(mine(&orders), None, "{policy}");
+        assert!(orders.routing.routes.values().all(|table| table.is_empty()), "{policy}");
+        let verdict = &planned.desired.services[&ServiceId::new("shop", "web")];
+        assert_eq!(announced_reason(verdict), Some(AnnouncedReason::EndpointsUnknown), "{policy}");
+        let why = verdict.why().unwrap().to_string();
+        assert!(why.contains("EndpointSlice web-1 cannot be read: endpoints: invalid type"), "{why}");
+        assert!(planned.troubles[0].contains("shop/web-1"), "{:?}", planned.troubles);
+
+        // What other slices say counts, and what is missing is told beside it.
+        cluster.take(Change::slice(named_slice("web-2", "web", &["a"])));
+        let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+        assert_eq!(mine(&orders), Some(Mine::Eligible), "{policy}");
+        let notes: Vec<String> = planned.notes().filter(|note| note.contains("web-1")).collect();
+        assert!(notes[0].starts_with("service shop/web: EndpointSlice web-1 cannot be read"), "{notes:?}");
+
+        cluster.take(Change::slice(slice("web", &[])));
+        let (planned, _) = planner.plan(&mut cluster, &links(), &READY);
+        assert_eq!((planned.troubles.len(), planned.notes().count()), (0, 0), "{policy}");
+    }
+}
+
+#[test]
+fn a_service_whose_last_pod_goes_is_withdrawn_without_a_fault() {
+    for policy in ["Cluster", "Local"] {
+        let (mut cluster, mut planner) = (serving(), planner());
+        cluster.take(Change::service(with_policy("web", "192.0.2.130", policy)));
+        planner.plan(&mut cluster, &links(), &READY);
+        cluster.take(Change::slice(applied(&json!({
+            "metadata": { "name": "web-1", "namespace": "shop", "labels": { "kubernetes.io/service-name": "web" } },
+            "addressType": "IPv4",
+            "endpoints": null,
+            "ports": null,
+        }))));
+        let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+        assert_eq!(mine(&orders), None, "{policy}");
+        let verdict = &planned.desired.services[&ServiceId::new("shop", "web")];
+        assert_eq!(announced_reason(verdict), Some(AnnouncedReason::NoEndpoints), "{policy}");
+        assert_eq!(planned.troubles, [""; 0], "{policy}");
+        cluster.take(Change::slice(slice("web", &["a"])));
+        assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), Some(Mine::Eligible), "{policy}");
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_read_keeps_what_it_had_and_says_so() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    planner.plan(&mut cluster, &links(), &READY);
+    for name in ["web", "new"] {
+        cluster.take(Change::service(applied(&json!({
+            "metadata": { "name": name, "namespace": "shop" },
+            "spec": { "type": "LoadBalancer", "ports": [{ "port": "http" }] },
+        }))));
+    }
+    let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+    assert_eq!(mine(&orders), Some(Mine::Eligible));
+    let notes: Vec<String> = planned.notes().collect();
+    assert!(notes[0].starts_with("service shop/web: the Service cannot be read: spec.ports[0].port"), "{notes:?}");
+    let never = &planned.desired.services[&ServiceId::new("shop", "new")];
+    assert_eq!(announced_reason(never), Some(AnnouncedReason::Unreadable));
+    assert_eq!(planned.troubles.len(), 2);
+    // The endpoints of the one that is kept are followed all the same.
+    cluster.take(Change::slice(slice("web", &[])));
+    assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), None);
+}
+
 pub(super) fn planner() -> Planner {
     Planner::new(Settings {
         node: "a".to_owned(),
@@ -157,6 +235,14 @@ fn serving() -> Cluster {
     cluster.take(Change::service(service("web", "192.0.2.130")));
     cluster.take(Change::slice(slice("web", &["a"])));
     cluster
+}
+
+fn with_policy(name: &str, address: &str, policy: &str) -> Event<core::Service> {
+    applied(&json!({
+        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-{name}") },
+        "spec": { "type": "LoadBalancer", "externalTrafficPolicy": policy },
+        "status": { "loadBalancer": { "ingress": [{ "ip": address }] } },
+    }))
 }
 
 pub(super) fn links() -> Links {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use announce::Endpoint;
 use apiserver::{Event, ObjectName, Table};
 
 use super::subject;
-use crate::kubernetes::objects::{Names, Slice};
+use crate::kubernetes::objects::Names;
+use crate::kubernetes::slices::Slice;
 
 /// All EndpointSlices; most of a cluster's belong to Services that have no load balancer.
 #[derive(Debug, Default)]
@@ -22,7 +22,6 @@ impl Slices {
     pub(super) fn take(&mut self, mut event: Event<Slice>, names: &mut Names) -> bool {
         if let Event::Applied(object) = &mut event {
             names.share(&mut object.name.namespace);
-            object.value.iter_mut().for_each(|slice| names.share_nodes(slice));
         }
         let Some(slice) = subject(&event).cloned() else {
             let changed = self.table.take(event);
@@ -47,11 +46,22 @@ impl Slices {
         Some(beside(slice, service))
     }
 
-    /// Returns the endpoints of a Service.
-    pub(super) fn endpoints(&self, service: &ObjectName) -> Vec<Endpoint> {
-        let own = self.by_service.range((service.clone(), Arc::from(""))..).take_while(|(owner, _)| owner == service);
-        let slices = own.filter_map(|(_, name)| self.table.get(&beside(service, name.clone()))?.value.as_ref());
-        slices.flat_map(|slice| &slice.endpoints).cloned().collect()
+    /// Returns the slices that cannot be read, with the Services that they belong to and the reasons.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = (&ObjectName, ObjectName, &str)> {
+        self.table.rows().filter_map(|(name, row)| {
+            let slice = row.value.as_ref()?;
+            Some((name, beside(name, slice.service.clone()), slice.unreadable.as_deref()?))
+        })
+    }
+
+    /// Returns the slices of a Service, with their names.
+    pub(super) fn of<'a>(&'a self, service: &'a ObjectName) -> impl Iterator<Item = (&'a str, &'a Slice)> {
+        let own =
+            self.by_service.range((service.clone(), Arc::from(""))..).take_while(move |(owner, _)| owner == service);
+        own.filter_map(move |(_, name)| {
+            let slice = self.table.get(&beside(service, name.clone()))?.value.as_ref()?;
+            Some((&**name, slice))
+        })
     }
 }
 
