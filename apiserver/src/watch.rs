@@ -1,5 +1,6 @@
 //! Following a collection.
 
+mod requests;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -7,9 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use http_body_util::BodyExt as _;
 use kube::Client;
-use kube::client::Body;
 use rand::RngExt as _;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -136,6 +135,8 @@ struct Follower<E, F> {
     streams: bool,
     /// Where to go on; none means from a list.
     from: Option<Version>,
+    /// How current the next list must be.
+    freshness: Freshness,
     /// Whether the server has said anything on the connection that is or was the last.
     heard: bool,
 }
@@ -166,7 +167,9 @@ impl Watch {
         E: Send,
     {
         let mut backoff = Backoff::default();
-        let mut follower = Follower { client, watch: self, sender, wrap, streams: true, from: None, heard: false };
+        let freshness = self.freshness;
+        let mut follower =
+            Follower { client, watch: self, sender, wrap, streams: true, from: None, freshness, heard: false };
         loop {
             let began = Instant::now();
             let ended = follower.once().await;
@@ -217,6 +220,13 @@ impl<E, F> Follower<E, F> {
     where
         F: Fn(Event<T>) -> E,
     {
+        if let Some(from) = self.from
+            && self.stands_at().await? < from
+        {
+            tracing::warn!(collection = %self.watch.collection, %from, "the API server went back to an earlier state, as after a restore; everything is listed again");
+            // What it has at hand may be from before that.
+            (self.from, self.freshness) = (None, Freshness::Quorum);
+        }
         if self.from.is_none()
             && !self.streams
             && let Sent::Nobody = self.list().await?
@@ -259,7 +269,7 @@ impl<E, F> Follower<E, F> {
                 query.push(("resourceVersion", self.oldest_acceptable().to_owned()));
             }
         }
-        Ok(Lines::new(self.get(&query).await?, SILENCE))
+        Ok(Lines::new(self.send(Request::get(self.target(&query))).await?, SILENCE))
     }
 
     /// Tells the whole collection page by page, for servers that cannot stream it.
@@ -277,9 +287,7 @@ impl<E, F> Follower<E, F> {
                 true => query.push(("resourceVersion", self.oldest_acceptable().to_owned())),
                 false => query.push(("continue", next)),
             }
-            let body = tokio::time::timeout(PATIENCE, self.get(&query).await?.collect());
-            let body = body.await.map_err(|_| WatchError::Silent { after: PATIENCE })?;
-            let body = body.map_err(|error| WatchError::Connection(error.to_string()))?.to_bytes();
+            let body = self.whole(Request::get(self.target(&query))).await?;
             let page: Page<'_> = parse(&body)?;
             for item in page.items.unwrap_or_default() {
                 if let Sent::Nobody = self.tell(Event::Applied(Object::read(item.get())?)).await {
@@ -336,31 +344,10 @@ impl<E, F> Follower<E, F> {
 
     /// Returns the version parameter of a list.
     fn oldest_acceptable(&self) -> &'static str {
-        match self.watch.freshness {
+        match self.freshness {
             Freshness::Cached => "0",
             Freshness::Quorum => "",
         }
-    }
-
-    async fn get(&self, query: &[(&str, String)]) -> Result<Body, WatchError> {
-        let request = Request::get(self.target(query)).body(Body::empty());
-        let request = request.map_err(|error| WatchError::Malformed(error.to_string()))?;
-        let response = tokio::time::timeout(PATIENCE, self.client.send(request)).await;
-        let response = response.map_err(|_| WatchError::Silent { after: PATIENCE })?;
-        let response = response.map_err(|error| WatchError::Connection(with_causes(&error)))?;
-        match response.status().is_success() {
-            true => Ok(response.into_body()),
-            false => Err(StatusError::read(response).await.into()),
-        }
-    }
-
-    fn target(&self, query: &[(&str, String)]) -> String {
-        let path = self.watch.collection.path();
-        let mut encoded = form_urlencoded::Serializer::new(format!("{path}?"));
-        encoded.extend_pairs(query);
-        encoded.extend_pairs(self.watch.collection.field_selector().map(|selector| ("fieldSelector", selector)));
-        encoded.extend_pairs(self.watch.collection.label_selector().map(|selector| ("labelSelector", selector)));
-        encoded.finish()
     }
 
     async fn tell<T>(&self, event: Event<T>) -> Sent
@@ -372,20 +359,6 @@ impl<E, F> Follower<E, F> {
             Err(_) => Sent::Nobody,
         }
     }
-}
-
-/// Returns an error with its causes, since the outermost one often says nothing but "error".
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 impl fmt::Display for Version {

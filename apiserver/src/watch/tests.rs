@@ -41,9 +41,13 @@ async fn follow(server: &Server, count: usize) -> Vec<Event<Thing>> {
 }
 
 fn begin(server: &Server) -> mpsc::Receiver<Event<Thing>> {
+    begin_with(server, Freshness::Quorum)
+}
+
+fn begin_with(server: &Server, freshness: Freshness) -> mpsc::Receiver<Event<Thing>> {
     let (sender, receiver) = mpsc::channel(16);
     let collection = Collection::everywhere("v1", "things").fields("spec.type=Big");
-    let watch = Watch { collection, freshness: Freshness::Quorum };
+    let watch = Watch { collection, freshness };
     tokio::spawn(watch.follow(server.client(), sender, |event: Event<Thing>| event));
     receiver
 }
@@ -104,6 +108,29 @@ async fn an_expired_version_begins_a_new_list_without_a_word_of_loss() {
     let server = Server::start([Reply::ended(&first), Reply::open(&list_end(50))]).await;
     let events = follow(&server, 6).await;
     assert_eq!(events[3..], [Event::Relisting, Event::Connected, Event::Listed]);
+}
+
+#[tokio::test]
+async fn a_store_that_was_restored_is_listed_anew_by_what_a_majority_says() {
+    let server =
+        Server::start([Reply::ended(&format!("{}{}", added("a", 3, 1), list_end(50))), Reply::open(&list_end(20))])
+            .await;
+    server.stand_at(20);
+    let mut receiver = begin_with(&server, Freshness::Cached);
+    let events = next(&mut receiver, 7).await;
+    assert_eq!(events[4..], [Event::Relisting, Event::Connected, Event::Listed]);
+    let asked = server.asked();
+    assert!(asked[0].contains("resourceVersion=0&"), "{asked:?}");
+    assert!(asked[1].contains("sendInitialEvents=true") && asked[1].contains("resourceVersion=&"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_stands_where_it_stood_goes_on() {
+    let server = Server::start([Reply::ended(&list_end(50)), Reply::open(&added("a", 51, 1))]).await;
+    server.stand_at(50);
+    let events = follow(&server, 5).await;
+    assert_eq!(events[3..], [Event::Connected, applied("a", 51, 1)]);
+    assert!(server.asked()[1].contains("resourceVersion=50"), "{:?}", server.asked());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -75,8 +76,11 @@ impl Reply {
 }
 
 /// The server; requests beyond the script are never answered.
+///
+/// How far its store has come is asked for between other things, so that question is no part of the script.
 pub(super) struct Server {
     address: SocketAddr,
+    stands_at: Arc<AtomicU64>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -86,8 +90,14 @@ impl Server {
         let address = listener.local_addr().expect("a bound socket has an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(script.into_iter().collect()));
-        tokio::spawn(serve(listener, script, asked.clone()));
-        Self { address, asked }
+        let stands_at = Arc::new(AtomicU64::new(1_000_000));
+        tokio::spawn(serve(listener, script, asked.clone(), stands_at.clone()));
+        Self { address, stands_at, asked }
+    }
+
+    /// Puts the store to a version.
+    pub(super) fn stand_at(&self, version: u64) {
+        self.stands_at.store(version, Ordering::Relaxed);
     }
 
     pub(super) fn client(&self) -> Client {
@@ -101,12 +111,22 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, script: Arc<Mutex<VecDeque<Reply>>>, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    listener: TcpListener,
+    script: Arc<Mutex<VecDeque<Reply>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    stands_at: Arc<AtomicU64>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (script, asked) = (script.clone(), asked.clone());
+        let (script, asked, stands_at) = (script.clone(), asked.clone(), stands_at.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            asked.lock().expect("nobody panics with the log").push(request.uri().to_string());
-            let next = script.lock().expect("nobody panics with the script").pop_front();
+            let next = if request.uri().query() == Some("limit=1") {
+                let version = stands_at.load(Ordering::Relaxed);
+                Some(Reply::ended(&format!(r#"{{"metadata":{{"resourceVersion":"{version}"}},"items":null}}"#)))
+            } else {
+                asked.lock().expect("nobody panics with the log").push(request.uri().to_string());
+                script.lock().expect("nobody panics with the script").pop_front()
+            };
             async move {
                 match next {
                     Some(reply) => Ok::<_, Infallible>(reply.answer()),
