@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crds::annotations::{self, ServiceAnnotations};
+use crds::fault::{ObjectRef, Severity};
 use crds::selector::Selector;
-use crds::{checked, core, load_balancer_class};
+use crds::{checked, core, kinds, load_balancer_class};
 use ipam::{
     Created, FamilyPolicy, Namespace, Pool, PoolError, PoolName, Port, Priority, Protocol, Range, RangeError, Scope,
     ServiceAllocation, ServiceId,
@@ -15,7 +16,7 @@ use ipam::{
 use thiserror::Error;
 
 use crate::request::demand;
-use crate::snapshot::{Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
+use crate::snapshot::{BrokenPool, Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
 
 /// Why a checked pool is none after all.
 #[derive(Debug, Error)]
@@ -53,6 +54,25 @@ pub fn pool<'a>(
     pool.avoid_buggy_ips = *avoid_buggy_ips;
     pool.allocation = allocation.as_ref().map(|allocation| service_allocation(allocation, namespaces, services));
     Ok(pool)
+}
+
+/// Returns what can be read of a pool that is not in effect; `object` is missing if it cannot be read at all.
+pub fn broken_pool(object: Option<&kinds::IpAddressPool>) -> BrokenPool {
+    let entries = object.map(|object| &object.spec.addresses).filter(|entries| !entries.is_empty());
+    let parse = |(index, text): (usize, &String)| checked::AddressRange::parse(text, index).ok();
+    BrokenPool { ranges: entries.and_then(|entries| entries.iter().enumerate().map(parse).collect()) }
+}
+
+/// Returns the pools that are written and have never been right, with what can be read of them.
+pub fn refused_pools<'a>(
+    compiled: &checked::Compiled,
+    written: impl Iterator<Item = &'a kinds::IpAddressPool>,
+) -> BTreeMap<PoolName, BrokenPool> {
+    let written: BTreeMap<ObjectRef, &kinds::IpAddressPool> = written.map(|pool| (ObjectRef::of(pool), pool)).collect();
+    let errors = compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
+    let refused = errors.map(|fault| &fault.object).filter(|object| object.kind == "IPAddressPool");
+    let refused = refused.filter(|object| !compiled.config.pools.contains_key(&object.name));
+    refused.map(|object| (PoolName::from(object.name.as_str()), broken_pool(written.get(object).copied()))).collect()
 }
 
 fn service_allocation<'a>(
@@ -120,7 +140,7 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
         selector: spec.selector.clone(),
         ports: spec.ports.iter().filter_map(port).collect(),
         ingress: status.load_balancer.ingress.iter().filter_map(ingress).collect(),
-        pool_annotation: metadata.annotations.get(annotations::ALLOCATED_FROM).cloned(),
+        pool_annotation: annotations::allocated_from(&metadata.annotations).map(Into::into),
         condition: None,
         deprecated_annotations: legacy,
         labels: metadata.labels.clone(),
@@ -148,8 +168,14 @@ fn port(port: &core::ServicePort) -> Option<Port> {
 }
 
 fn ingress(entry: &core::Ingress) -> Option<Ingress> {
-    let text = entry.ip.as_deref().or(entry.hostname.as_deref())?;
-    Some(text.parse::<IpAddr>().map_or_else(|_| Ingress::Other(text.to_owned()), Ingress::Ip))
+    let core::Ingress { ip, ip_mode, hostname } = entry;
+    let text = ip.as_deref().or(hostname.as_deref())?;
+    let is_ours = hostname.is_none() && ip_mode.as_deref().is_none_or(|mode| mode == "VIP");
+    Some(match text.parse::<IpAddr>() {
+        Ok(address) if is_ours => Ingress::Ip(address),
+        Ok(address) => Ingress::Altered(address),
+        Err(_) => Ingress::Other(text.to_owned()),
+    })
 }
 
 #[cfg(test)]

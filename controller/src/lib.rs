@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod book;
 pub mod convert;
 mod events;
 pub mod kubernetes;
@@ -20,11 +21,12 @@ mod request;
 mod snapshot;
 mod terms;
 
+pub use book::Hold;
 pub use events::ServiceEvent;
 pub use ledger::{Ledger, StatusWrite};
 pub use plan::{Change, Plan, plan};
 pub use pool_status::PoolStatus;
 pub use refusal::Refusal;
 pub use request::{RequestFault, RequestSource, demand};
-pub use snapshot::{Condition, Ingress, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};
+pub use snapshot::{BrokenPool, Condition, Ingress, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};
 pub use terms::Terms;

@@ -1,15 +1,19 @@
+mod change;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crds::reasons::{AllocatedReason, EventReason};
-use ipam::{Decision, Demand, Outcome, Placed, PoolName, Released, Request, ServiceId, Unfit, Usage, allocate};
+use ipam::{Decision, Demand, Outcome, Placed, PoolName, Released, Request, ServiceId, Usage, allocate};
 
+use self::change::{Next, change};
+use crate::book::Hold;
 use crate::events::ServiceEvent;
 use crate::ledger::StatusWrite;
 use crate::refusal::Refusal;
 use crate::request::{backend_key, cluster_families};
-use crate::snapshot::{Condition, Ingress, ServiceView, Snapshot, Uid};
+use crate::snapshot::{ServiceView, Snapshot, Uid};
 
 /// What should be, and how to get there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,45 +41,53 @@ pub struct Change {
     pub takes: Vec<IpAddr>,
     /// The addresses it has at present and will have no more.
     pub gives: Vec<IpAddr>,
+    /// Why it may not go on holding addresses that it holds.
+    pub released: Vec<Released>,
     /// What to report afterwards.
     pub events: Vec<ServiceEvent>,
 }
 
-/// What the allocation decided for one service.
-struct Next<'a> {
-    placed: &'a [Placed],
-    refusal: Option<&'a Refusal>,
-    /// Missing for services that want nothing or are left alone.
-    outcome: Option<&'a Outcome>,
+/// A service as it is with all writes carried out.
+struct Standing<'a> {
+    view: Cow<'a, ServiceView>,
+    hold: Hold<'a>,
+    /// The broken pool that its addresses may be from: as long as that cannot be read, nobody knows whether they are legal.
+    frozen: Option<PoolName>,
+    /// The program that keeps changing it.
+    rival: Option<&'a Arc<str>>,
 }
 
 /// Plans the whole cluster; equal snapshots give equal plans, and a plan that was carried out gives an empty one.
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let ours = snapshot.services.values().filter(|view| view.class_is_ours);
-    let views: Vec<Cow<'_, ServiceView>> = ours.map(|view| snapshot.ledger.overlay(view)).collect();
-    let (frozen, free): (Vec<_>, Vec<_>) = views.iter().partition(|view| broken_pool(snapshot, view).is_some());
+    let standings: Vec<Standing<'_>> = ours.map(|view| Standing::of(snapshot, view)).collect();
+    let (frozen, free): (Vec<_>, Vec<_>) = standings.iter().partition(|standing| standing.frozen.is_some());
 
     let mut policy = snapshot.policy.clone();
-    policy.reserved.extend(frozen.iter().flat_map(|view| view.addresses()));
-    let requests: Vec<Request> =
-        free.iter().filter(|view| view.is_load_balancer).map(|view| request(view, snapshot)).collect();
+    policy.reserved.extend(frozen.iter().flat_map(|standing| &standing.hold.addresses));
+    let requests: Vec<Request> = free
+        .iter()
+        .filter(|standing| standing.view.is_load_balancer)
+        .map(|standing| request(standing, snapshot))
+        .collect();
     let mut allocation = allocate(&snapshot.pools, &requests, &policy);
 
     let mut plan = Plan { usage: std::mem::take(&mut allocation.usage), ..Plan::default() };
-    for view in views.iter().map(Cow::as_ref) {
+    for standing in &standings {
+        let view = &*standing.view;
         let outcome = allocation.outcomes.remove(&view.id);
-        let refusal = match broken_pool(snapshot, view) {
+        let refusal = match standing.frozen.clone() {
             Some(pool) => Some(Refusal::PoolBroken { pool }),
             None => outcome.as_ref().and_then(|outcome| refusal(view, outcome)),
         };
-        let contended = || snapshot.contended.get(&view.id).map(|by| Refusal::Contended { by: by.clone() });
+        let contended = || standing.rival.map(|by| Refusal::Contended { by: by.clone() });
         let refusal = match refusal {
             Some(refusal) if !refusal.is_content() => Some(refusal),
             content => outcome.as_ref().and_then(|_| contended()).or(content),
         };
         let placed = outcome.as_ref().map_or(&[] as &[_], placed);
         let next = Next { placed, refusal: refusal.as_ref(), outcome: outcome.as_ref() };
-        plan.changes.extend(change(view, &next));
+        plan.changes.extend(change(standing, &next));
         if let Some(refusal) = refusal {
             plan.refusals.insert(view.id.clone(), refusal);
         }
@@ -94,7 +106,17 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
     plan
 }
 
-fn request(view: &ServiceView, snapshot: &Snapshot) -> Request {
+impl<'a> Standing<'a> {
+    fn of(snapshot: &'a Snapshot, view: &'a ServiceView) -> Self {
+        let hold = snapshot.ledger.held(view);
+        let frozen = snapshot.broken_pool_of(view, &hold).cloned();
+        let rival = snapshot.contended.get(&view.id);
+        Self { view: snapshot.ledger.overlay(view), hold, frozen, rival }
+    }
+}
+
+fn request(standing: &Standing<'_>, snapshot: &Snapshot) -> Request {
+    let Standing { view, hold, .. } = standing;
     let families = cluster_families(&view.cluster_ips);
     let demand = match (&view.demand, families) {
         (Ok(demand), Some(_)) => demand.clone(),
@@ -110,7 +132,8 @@ fn request(view: &ServiceView, snapshot: &Snapshot) -> Request {
         backend_key: backend_key(view.traffic_policy, &view.selector),
         ports: view.ports.clone(),
         edited: snapshot.terms.differ(view),
-        held: view.addresses().collect(),
+        held: hold.addresses.clone(),
+        claimed: hold.claimed,
     }
 }
 
@@ -131,115 +154,5 @@ fn placed(outcome: &Outcome) -> &[Placed] {
     match &outcome.decision {
         Decision::Keep(placement) | Decision::Assign(placement) => &placement.addresses,
         Decision::Refuse(_) => &[],
-    }
-}
-
-/// Returns the broken pool a service has its addresses from: as long as it cannot be read, nobody knows whether they are legal.
-fn broken_pool(snapshot: &Snapshot, view: &ServiceView) -> Option<PoolName> {
-    let pools = view.pool_annotation.as_deref().filter(|_| view.is_load_balancer && !view.ingress.is_empty())?;
-    snapshot.broken_pools.iter().find(|broken| pools.split(',').any(|pool| pool == broken.as_str())).cloned()
-}
-
-/// Returns the write that brings the status to what is planned, if it is not there yet.
-fn change(view: &ServiceView, next: &Next<'_>) -> Option<Change> {
-    if let Some(Refusal::PoolBroken { .. }) = next.refusal {
-        return None;
-    }
-    let write = StatusWrite {
-        addresses: next.placed.iter().map(|placed| placed.address).collect(),
-        pool: pool_annotation(next.placed),
-        condition: view.is_load_balancer.then(|| condition(next)),
-    };
-    if is_done(view, &write) {
-        return None;
-    }
-    let mut notes = change_notes(view, next);
-    let told = view.condition.as_ref().map(|condition| condition.reason.as_str());
-    if let Some(refusal) = next.refusal.filter(|refusal| told != Some(refusal.reason().as_str())) {
-        notes.push((refusal.event(), refusal.to_string()));
-    }
-    let event = |(reason, message)| ServiceEvent { service: view.id.clone(), uid: view.uid.clone(), reason, message };
-    Some(Change {
-        service: view.id.clone(),
-        uid: view.uid.clone(),
-        takes: next.placed.iter().filter(|placed| placed.new).map(|placed| placed.address).collect(),
-        gives: view.addresses().filter(|address| !write.addresses.contains(address)).collect(),
-        write,
-        events: notes.into_iter().map(event).collect(),
-    })
-}
-
-/// Says whether a service needs no write: its addresses are right, and nothing about it has to be said or taken back.
-fn is_done(view: &ServiceView, write: &StatusWrite) -> bool {
-    let shown = view.condition.as_ref();
-    let Some(wanted) = &write.condition else {
-        // A service of another type may hold what somebody else wrote.
-        return view.pool_annotation.is_none() && shown.is_none();
-    };
-    let addresses = write.addresses.iter().copied().map(Ingress::Ip);
-    let told = match (shown, wanted.met) {
-        // A service that is well needs no word from us, so that taking a cluster over writes nothing.
-        (None, met) => met,
-        (Some(shown), true) => shown.met && shown.reason == wanted.reason,
-        (Some(shown), false) => shown == wanted,
-    };
-    told && view.pool_annotation == write.pool && view.ingress.iter().cloned().eq(addresses)
-}
-
-fn condition(next: &Next<'_>) -> Condition {
-    match next.refusal {
-        Some(refusal) => Condition {
-            met: refusal.is_content(),
-            reason: refusal.reason().as_str().to_owned(),
-            message: refusal.to_string(),
-        },
-        None => Condition {
-            met: true,
-            reason: AllocatedReason::Allocated.as_str().to_owned(),
-            message: sources(next.placed.iter()),
-        },
-    }
-}
-
-/// Returns the value of the pool annotation.
-fn pool_annotation(placed: &[Placed]) -> Option<String> {
-    let mut pools: Vec<&str> = placed.iter().map(|placed| placed.pool.as_str()).collect();
-    pools.dedup();
-    (!pools.is_empty()).then(|| pools.join(","))
-}
-
-/// Names addresses with their pools.
-fn sources<'a>(placed: impl Iterator<Item = &'a Placed>) -> String {
-    let named: Vec<String> = placed.map(|placed| format!("{} from pool \"{}\"", placed.address, placed.pool)).collect();
-    named.join(" and ")
-}
-
-/// Returns what to report next to a write.
-fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventReason, String)> {
-    let released = next.outcome.map_or(&[] as &[Released], |outcome| &outcome.released);
-    let lost = |Released { address, unfit }: &Released| Some((loss(unfit)?, format!("{address} is given up: {unfit}")));
-    let mut notes: Vec<(EventReason, String)> = released.iter().filter_map(lost).collect();
-
-    if next.placed.iter().any(|placed| placed.new) {
-        let new = sources(next.placed.iter().filter(|placed| placed.new));
-        notes.push((EventReason::IpAllocated, format!("assigned {new}")));
-    }
-    if !view.deprecated_annotations.is_empty() {
-        let keys = view.deprecated_annotations.join(", ");
-        notes.push((EventReason::DeprecatedAnnotation, format!("{keys}: the prefix is deprecated; write metallb.io/")));
-    }
-    notes
-}
-
-/// Returns the event for an address that is given up; a move the service itself asked for needs none.
-fn loss(unfit: &Unfit) -> Option<EventReason> {
-    match unfit {
-        Unfit::OutsideEveryPool
-        | Unfit::Avoided { .. }
-        | Unfit::NotAdmitted { .. }
-        | Unfit::Reserved
-        | Unfit::InUse(_) => Some(EventReason::ClearAssignment),
-        Unfit::SecondOfFamily { .. } => Some(EventReason::NoLbIpsFamily),
-        Unfit::FamilyNotServed(_) | Unfit::NotRequested | Unfit::OtherPool { .. } => None,
     }
 }

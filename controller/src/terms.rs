@@ -42,11 +42,13 @@ impl Term {
 }
 
 impl Snapshot {
-    /// Remembers the terms under which services share by a plan of this snapshot.
+    /// Remembers what a plan of this snapshot is made of and the snapshot itself does not keep: what services hold, and the terms
+    /// under which they share.
     ///
-    /// Those of a service that was edited are taken over only after it has left what it does not fit on any more: until then
+    /// The terms of a service that was edited are taken over only after it has left what it does not fit on any more: until then
     /// it may turn out that it still holds that.
     pub fn remember(&mut self, plan: &Plan) {
+        self.ledger.close(&self.services, &plan.changes.iter().map(|change| &change.service).collect());
         let Self { services, ledger, terms: Terms(terms), .. } = self;
         let leaving = plan.changes.iter().filter(|change| !change.gives.is_empty()).map(|change| &change.service);
         let leaving: BTreeSet<&ServiceId> = leaving.collect();

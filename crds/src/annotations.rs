@@ -17,6 +17,13 @@ pub const LOAD_BALANCER_IPS: &str = "metallb.io/loadBalancerIPs";
 pub const ALLOW_SHARED_IP: &str = "metallb.io/allow-shared-ip";
 /// Written by the controller: the pool the addresses came from.
 pub const ALLOCATED_FROM: &str = "metallb.io/ip-allocated-from-pool";
+/// The same under the legacy prefix, as MetalLB wrote it up to 0.14.8.
+pub const LEGACY_ALLOCATED_FROM: &str = "metallb.universe.tf/ip-allocated-from-pool";
+
+/// Returns the pool that the addresses of a Service came from; the current prefix wins over the legacy one.
+pub fn allocated_from(annotations: &BTreeMap<String, String>) -> Option<&str> {
+    [ALLOCATED_FROM, LEGACY_ALLOCATED_FROM].iter().find_map(|key| annotations.get(*key)).map(String::as_str)
+}
 
 /// What a Service asks for by annotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

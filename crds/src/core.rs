@@ -190,10 +190,12 @@ pub struct LoadBalancerStatus {
 
 /// One external address of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Ingress {
     /// The address.
     pub ip: Option<String>,
+    /// How kube-proxy treats the address: `VIP`, the default, or `Proxy`, which has it ignore the address.
+    pub ip_mode: Option<String>,
     /// The name, for load balancers that have no fixed address.
     pub hostname: Option<String>,
 }

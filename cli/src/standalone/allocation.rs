@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use controller::{Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, Terms, convert};
+use controller::{BrokenPool, Condition, Ingress, Plan, Refusal, ServiceView, Snapshot, Terms, convert};
 use crds::checked::Compiled;
 use crds::core::{IpFamily, IpFamilyPolicy, Service, ServiceSpec};
-use crds::fault::Severity;
 use ipam::{Placed, Policy, PoolName, ServiceId};
 
 use super::configuration::Cluster;
@@ -107,26 +106,18 @@ pub(crate) fn snapshot(
 ) -> (Snapshot, Vec<String>) {
     let mut faults = Vec::new();
     let mut pools = Vec::new();
-    let mut broken_pools = refused_pools(compiled);
+    let mut broken_pools = convert::refused_pools(compiled, cluster.pools.iter().copied());
     for checked in compiled.config.pools.values() {
         match convert::pool(checked, cluster.namespaces.iter().copied(), services.values()) {
             Ok(pool) => pools.push(pool),
             Err(error) => {
-                broken_pools.insert(PoolName::from(checked.name.as_str()));
+                broken_pools.insert(PoolName::from(checked.name.as_str()), BrokenPool::of(checked));
                 faults.push(format!("{:#}", anyhow::Error::new(error)));
             }
         }
     }
     let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
     (Snapshot { pools, broken_pools, services, policy, ..Snapshot::default() }, faults)
-}
-
-/// Returns the pools that are written and have never been right: what came out of them stays as it is.
-fn refused_pools(compiled: &Compiled) -> BTreeSet<PoolName> {
-    let errors = compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
-    let refused = errors.map(|fault| &fault.object).filter(|object| object.kind == "IPAddressPool");
-    let refused = refused.map(|object| object.name.as_str()).filter(|name| !compiled.config.pools.contains_key(*name));
-    refused.map(PoolName::from).collect()
 }
 
 /// Returns what allocation needs of a Service that may never have been applied to an API server.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crds::checked::{self, Compiled, Nodes, Written};
 use crds::core;
 use crds::fault::{Fault, ObjectRef};
+use crds::kinds;
 
 use crate::manifests::{Kind, Loaded, Object, ObjectId};
 
@@ -21,6 +22,8 @@ pub(crate) struct Cluster<'a> {
     pub namespaces: Vec<&'a core::Namespace>,
     /// Secrets.
     pub secrets: Vec<&'a core::Secret>,
+    /// The pools as they are written, right or not.
+    pub pools: Vec<&'a kinds::IpAddressPool>,
 }
 
 impl<'a> Cluster<'a> {
@@ -34,8 +37,8 @@ impl<'a> Cluster<'a> {
                 Object::Node(node) => cluster.nodes.push(node),
                 Object::Namespace(namespace) => cluster.namespaces.push(namespace),
                 Object::Secret(secret) => cluster.secrets.push(secret),
-                Object::IpAddressPool(_)
-                | Object::L2Advertisement(_)
+                Object::IpAddressPool(pool) => cluster.pools.push(pool),
+                Object::L2Advertisement(_)
                 | Object::BgpAdvertisement(_)
                 | Object::BgpPeer(_)
                 | Object::BfdProfile(_)

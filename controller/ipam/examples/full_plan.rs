@@ -42,6 +42,7 @@ fn request(n: usize, key: Option<&str>) -> Request {
         backend_key: String::new(),
         ports: BTreeSet::from([Port { protocol: Protocol::Tcp, number: 443 }]),
         edited: false,
+        claimed: false,
         held: Vec::new(),
     }
 }

@@ -78,8 +78,8 @@ struct Draft<'a> {
     stop: Option<Refusal>,
 }
 
-/// Decides every request: held legal addresses stay, those of edited services only beside the others, then the rest is served.
-/// Older services go first in both.
+/// Decides every request: held legal addresses stay, those of edited services only beside the others, and what is claimed only
+/// beside both; then the rest is served. Older services go first in each.
 pub fn allocate(pools: &[Pool], requests: &[Request], policy: &Policy) -> Allocation {
     let mut space = Space::new(pools, policy);
     let mut order: BTreeMap<&ServiceId, &Request> = BTreeMap::new();
@@ -90,7 +90,7 @@ pub fn allocate(pools: &[Pool], requests: &[Request], policy: &Policy) -> Alloca
         }
     }
     let mut order: Vec<&Request> = order.into_values().collect();
-    order.sort_by_key(|request| (request.edited, request.created));
+    order.sort_by_key(|request| (request.claimed, request.edited, request.created));
 
     let mut drafts: Vec<Draft<'_>> = order.into_iter().map(|request| keep(&mut space, request)).collect();
     drafts.sort_by_key(|draft| (draft.request.created, &draft.request.service));

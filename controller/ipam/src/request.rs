@@ -29,8 +29,10 @@ pub struct Request {
     /// Whether the three above are not as they were when it was given what it holds: then the services that it does not fit
     /// any more keep the address, and it moves.
     pub edited: bool,
-    /// The addresses of its status, in their order.
+    /// The addresses it holds, in their order.
     pub held: Vec<IpAddr>,
+    /// Whether it only claims to hold them: it keeps those that nobody else holds.
+    pub claimed: bool,
 }
 
 /// The creation time of a service in seconds since the epoch; smaller is older.

@@ -183,7 +183,7 @@ impl Applier {
     }
 
     fn send(&mut self, change: Change, base: ResourceVersion, view: &ServiceView, ledger: &mut Ledger) -> Job {
-        let Change { service, uid, write, gives, mut events, takes: _ } = change;
+        let Change { service, uid, write, gives, mut events, takes: _, released: _ } = change;
         if self.contention.rival(&service).is_some() {
             // It was told once, and the same again after every repair says nothing.
             events.clear();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apiserver::{Configuration, ConfigurationEvent, Event, Table, WatchError};
 use crds::checked::{Compiled, Compiler, Nodes, Written};
 use crds::core::Namespace;
-use crds::fault::{ObjectRef, Severity};
+use crds::fault::ObjectRef;
 use ipam::{PoolName, ServiceId};
 
 use super::objects::{NodeObject, ServiceObject};
@@ -14,7 +14,7 @@ use super::report::Situation;
 use crate::convert;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, plan};
-use crate::snapshot::{ResourceVersion, ServiceView, Snapshot};
+use crate::snapshot::{BrokenPool, ResourceVersion, ServiceView, Snapshot};
 
 /// A change in the cluster.
 pub(super) enum ClusterEvent {
@@ -240,21 +240,19 @@ impl Cluster {
     }
 
     fn resolve_pools(&mut self) {
-        let refused = self.compiled.faults.iter().filter(|fault| fault.severity() == Severity::Error);
-        let refused =
-            refused.filter(|fault| fault.object.kind == "IPAddressPool").map(|fault| fault.object.name.as_str());
-        let unreadable = self.configuration.unreadable().filter(|(kind, _)| *kind == "IPAddressPool");
-        let unreadable = unreadable.map(|(_, fault)| &*fault.object.name);
         let in_effect = &self.compiled.config.pools;
-        let mut broken: BTreeSet<PoolName> =
-            refused.chain(unreadable).filter(|name| !in_effect.contains_key(*name)).map(PoolName::from).collect();
+        let unreadable = self.configuration.unreadable().filter(|(kind, _)| *kind == "IPAddressPool");
+        let unreadable = unreadable.map(|(_, fault)| (PoolName::from(&*fault.object.name), convert::broken_pool(None)));
+        let mut broken: BTreeMap<PoolName, BrokenPool> =
+            unreadable.filter(|(name, _)| !in_effect.contains_key(name.as_str())).collect();
+        broken.extend(convert::refused_pools(&self.compiled, self.written.pools.values().map(Arc::as_ref)));
         let mut pools = Vec::with_capacity(in_effect.len());
         for checked in in_effect.values() {
             match convert::pool(checked, self.namespaces.values(), self.snapshot.services.values()) {
                 Ok(pool) => pools.push(pool),
                 Err(error) => {
                     tracing::warn!("{:#}", anyhow::Error::new(error));
-                    broken.insert(PoolName::from(checked.name.as_str()));
+                    broken.insert(PoolName::from(checked.name.as_str()), BrokenPool::of(checked));
                 }
             }
         }

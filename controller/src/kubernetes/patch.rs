@@ -1,7 +1,7 @@
 //! The requests that change the status of a Service.
 
 use apiserver::Collection;
-use crds::annotations::ALLOCATED_FROM;
+use crds::annotations::{ALLOCATED_FROM, LEGACY_ALLOCATED_FROM};
 use crds::reasons::ConditionType;
 use http::{Request, header};
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ fn body(job: &Job, now: Timestamp) -> Value {
     let Job { view, base, write, .. } = job;
     let mut metadata = json!({ "uid": &*view.uid.0, "resourceVersion": base.0.to_string() });
     if view.pool_annotation != write.pool {
-        metadata["annotations"] = json!({ ALLOCATED_FROM: write.pool });
+        metadata["annotations"] = json!({ ALLOCATED_FROM: write.pool, LEGACY_ALLOCATED_FROM: null });
     }
     let mut status = json!({});
     let shown = view.ingress.iter().cloned();

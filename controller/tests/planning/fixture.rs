@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use controller::{Change, Ingress, Plan, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid, demand};
+use controller::{Change, Ingress, Plan, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid, demand, plan};
 use ipam::{Created, Demand, FamilyPolicy, Pool, Port, Protocol, Range, ServiceId};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -83,11 +83,35 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
 /// Returns the snapshot as it is when every write of the plan has been carried out and seen.
 pub(crate) fn apply(snapshot: &Snapshot, plan: &Plan) -> Snapshot {
     let mut next = snapshot.clone();
-    for Change { service, write, .. } in &plan.changes {
+    for Change { service, uid, write, .. } in &plan.changes {
         if let Some(view) = next.services.get_mut(service) {
+            next.ledger.send(service, uid, view.version, write.clone());
             *view = write.clone().laid_over(view);
             view.version.0 += 1;
+            next.ledger.accepted(service, view.version);
+            next.ledger.observe(view);
         }
     }
     next
+}
+
+/// Plans and carries out until nothing is left to do, as a leader does.
+pub(crate) fn settle(snapshot: &mut Snapshot) {
+    for _ in 0..5 {
+        let planned = plan(snapshot);
+        snapshot.remember(&planned);
+        if planned.changes.is_empty() {
+            return;
+        }
+        *snapshot = apply(snapshot, &planned);
+    }
+    panic!("it does not come to rest: {:?}", plan(snapshot).changes);
+}
+
+/// Lets another program change what a service shows.
+pub(crate) fn write_as_another(snapshot: &mut Snapshot, name: &str, edit: impl FnOnce(&mut ServiceView)) {
+    let view = snapshot.services.get_mut(&id(name)).expect("it is there");
+    edit(view);
+    view.version.0 += 1;
+    snapshot.ledger.observe(view);
 }

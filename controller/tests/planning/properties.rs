@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use controller::{Ingress, ServiceView, Snapshot, plan};
+use controller::{BrokenPool, Ingress, ServiceView, Snapshot, plan};
 use ipam::{Created, FamilyPolicy, Pool};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,11 +11,11 @@ use proptest::sample::select;
 
 use crate::fixture::*;
 
-fn snapshots() -> impl Strategy<Value = Snapshot> {
+pub(crate) fn snapshots() -> impl Strategy<Value = Snapshot> {
     (select(pool_sets()), vec(service_view(), 0..7), prop::bool::weighted(0.2)).prop_map(|(pools, views, broken)| {
         let services =
             views.into_iter().enumerate().map(|(n, view)| ServiceView { id: id(&format!("s{}", 9 - n)), ..view });
-        let broken_pools = broken.then(|| "gone".into()).into_iter().collect();
+        let broken_pools = broken.then(|| ("gone".into(), BrokenPool::default())).into_iter().collect();
         Snapshot { broken_pools, ..snapshot(&pools, &services.collect::<Vec<_>>()) }
     })
 }

@@ -252,21 +252,6 @@ fn a_write_the_watch_has_not_shown_counts_as_done() {
 }
 
 #[test]
-fn a_broken_pool_freezes_its_services_and_their_addresses() {
-    let held = holding(service("s"), &["10.0.0.1"], "broken");
-    let pools = [pool("other", &["10.0.0.1-10.0.0.2"])];
-    let broken_pools = BTreeSet::from(["broken".into()]);
-    let world = Snapshot { broken_pools, ..snapshot(&pools, &[held.clone(), service("t")]) };
-    let result = plan(&world);
-    assert_eq!(lines(&result), ["set t 10.0.0.2 from other", "event t IPAllocated"]);
-    assert_eq!(result.refusals[&id("s")].reason().as_str(), "PoolInvalid");
-
-    let gone = ServiceView { is_load_balancer: false, ..held };
-    let world = Snapshot { services: [(id("s"), gone)].into(), ..world };
-    assert_eq!(lines(&plan(&world)), ["clear s"]);
-}
-
-#[test]
 fn pool_counters_stop_at_the_largest_value_the_api_holds() {
     let pools = [pool("six", &["2001:db8::-2001:db8:0:1::"])];
     let service = ServiceView { cluster_ips: vec!["fd00::1".into()], ..service("s") };

@@ -76,6 +76,7 @@ fn request(number: usize) -> Request {
         backend_key: String::new(),
         ports: BTreeSet::from([ipam::Port { protocol: ipam::Protocol::Tcp, number: 443 }]),
         edited: false,
+        claimed: false,
         held: Vec::new(),
     }
 }

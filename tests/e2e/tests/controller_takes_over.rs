@@ -7,7 +7,12 @@ use e2e::controllers::{A_WHILE, Cluster, SOON};
 /// A Service with what MetalLB has written into it.
 fn service_of_metallb(cluster: &Cluster, name: &str, annotations: &str, more: &str, addresses: &[&str]) {
     let annotations = format!("'metallb.io/ip-allocated-from-pool': lan, {annotations}");
-    cluster.service_with(name, &annotations, more);
+    service_of_another(cluster, name, &annotations, more, addresses);
+}
+
+/// A Service with the status that another load balancer has written.
+fn service_of_another(cluster: &Cluster, name: &str, annotations: &str, more: &str, addresses: &[&str]) {
+    cluster.service_with(name, annotations, more);
     let ingress: Vec<String> = addresses.iter().map(|address| format!("{{ip: '{address}', ipMode: VIP}}")).collect();
     let status = format!(
         "{{apiVersion: v1, kind: Service, metadata: {{name: {name}, namespace: shop}}, \
@@ -28,6 +33,9 @@ fn every_address_stays_and_no_service_is_written() {
     let shared = "'metallb.io/allow-shared-ip': k";
     service_of_metallb(&cluster, "tcp", shared, "ports: [{port: 53}]", &["192.0.2.30"]);
     service_of_metallb(&cluster, "udp", shared, "ports: [{port: 53, protocol: UDP}]", &["192.0.2.30"]);
+    let legacy = "'metallb.universe.tf/ip-allocated-from-pool': lan";
+    service_of_another(&cluster, "old-metallb", legacy, "", &["192.0.2.40"]);
+    service_of_another(&cluster, "kube-vip", "", "", &["192.0.2.41"]);
     let before = cluster.control_plane.requests();
     cluster.controller("one", &[]);
     cluster.wait_until_ready("one");
@@ -40,9 +48,32 @@ fn every_address_stays_and_no_service_is_written() {
         ("dual", &["2001:db8::5", "192.0.2.5"]),
         ("tcp", &["192.0.2.30"]),
         ("udp", &["192.0.2.30"]),
+        ("old-metallb", &["192.0.2.40"]),
+        ("kube-vip", &["192.0.2.41"]),
     ] {
         assert_eq!(cluster.addresses(name), addresses, "{name}");
         assert!(cluster.events(name).is_empty(), "{name}: {:?}", cluster.events(name));
+    }
+}
+
+#[test]
+fn every_address_stays_while_its_pool_is_at_fault_whoever_has_given_it() {
+    let Some(mut cluster) = Cluster::build() else { return };
+    cluster.pool("lan", "192.0.2.0/28 192.0.2.9-192.0.2.1");
+    let legacy = "'metallb.universe.tf/ip-allocated-from-pool': lan";
+    service_of_metallb(&cluster, "metallb", "", "", &["192.0.2.7"]);
+    service_of_another(&cluster, "old-metallb", legacy, "", &["192.0.2.8"]);
+    service_of_another(&cluster, "kube-vip", "", "", &["192.0.2.9"]);
+    let before = cluster.control_plane.requests();
+    cluster.controller("one", &[]);
+    cluster.wait_until_ready("one");
+    cluster.service("new");
+    cluster.lab.eventually(SOON, "a new Service is told why it waits", || cluster.condition("new").is_some());
+    cluster.lab.always(A_WHILE, "nothing but the new Service is written", || cluster.status_writes(&before) == 1);
+    cluster.pool("lan", "192.0.2.0/28");
+    cluster.expect("new", &["192.0.2.0"]);
+    for (name, address) in [("metallb", "192.0.2.7"), ("old-metallb", "192.0.2.8"), ("kube-vip", "192.0.2.9")] {
+        assert_eq!(cluster.addresses(name), [address], "{name}");
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn service(name: &str) -> Request {
         backend_key: String::new(),
         ports: BTreeSet::from([tcp(80)]),
         edited: false,
+        claimed: false,
         held: Vec::new(),
     }
 }
@@ -197,5 +198,5 @@ fn unfit_word(unfit: &Unfit) -> &'static str {
 /// Writes the addresses of an allocation into the requests, as the status would carry them.
 pub(crate) fn carried_out(requests: &[Request], allocation: &Allocation) -> Vec<Request> {
     let held = |request: &Request| addresses(allocation, &request.service);
-    requests.iter().map(|request| Request { held: held(request), ..request.clone() }).collect()
+    requests.iter().map(|request| Request { held: held(request), claimed: false, ..request.clone() }).collect()
 }

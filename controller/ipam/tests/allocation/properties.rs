@@ -129,6 +129,21 @@ proptest! {
     }
 
     #[test]
+    fn a_claim_takes_nothing_from_those_that_hold(world in worlds()) {
+        let without = |request: &Request| match request.claimed {
+            true => Request { held: Vec::new(), ..request.clone() },
+            false => request.clone(),
+        };
+        let silent: Vec<Request> = world.requests.iter().map(without).collect();
+        let (loud, silent) =
+            (allocate(&world.pools, &world.requests, &world.policy), allocate(&world.pools, &silent, &world.policy));
+        for request in world.requests.iter().filter(|request| !request.claimed) {
+            let (loud, silent) = (&loud.outcomes[&request.service], &silent.outcomes[&request.service]);
+            prop_assert_eq!(&loud.released, &silent.released);
+        }
+    }
+
+    #[test]
     fn used_and_free_and_reserved_make_the_whole(world in worlds()) {
         let allocation = allocate(&world.pools, &world.requests, &world.policy);
         let empty = allocate(&world.pools, &[], &ipam::Policy::default());

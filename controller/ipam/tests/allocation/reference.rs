@@ -18,7 +18,7 @@ impl<'a> Naive<'a> {
     fn run(world: &'a World) -> BTreeMap<ServiceId, Vec<IpAddr>> {
         let mut naive = Self { world, holders: Vec::new() };
         let mut order: Vec<&Request> = world.requests.iter().collect();
-        order.sort_by_key(|request| (request.edited, request.created, request.service.clone()));
+        order.sort_by_key(|request| (request.claimed, request.edited, request.created, request.service.clone()));
         order.iter().for_each(|request| naive.keep(request));
         order.sort_by_key(|request| (request.created, request.service.clone()));
         order.iter().for_each(|request| naive.serve(request));

@@ -118,9 +118,9 @@ fn request() -> impl Strategy<Value = Request> {
     let backend = select(vec!["", "", "app=web"]);
     let ports = btree_set((select(vec![Protocol::Tcp, Protocol::Udp]), 1..4_u16), 1..3);
     let held = vec(address(), 0..4);
-    let edited = proptest::bool::weighted(0.3);
-    (0..3_i64, families, policy, demand(), key, backend, ports, edited, held).prop_map(
-        |(created, families, policy, demand, key, backend, ports, edited, held)| Request {
+    let (edited, claimed) = (proptest::bool::weighted(0.3), proptest::bool::weighted(0.2));
+    (0..3_i64, families, policy, demand(), key, backend, ports, edited, held, claimed).prop_map(
+        |(created, families, policy, demand, key, backend, ports, edited, held, claimed)| Request {
             service: id("unnamed"),
             created: Created(created),
             families,
@@ -131,6 +131,7 @@ fn request() -> impl Strategy<Value = Request> {
             ports: ports.into_iter().map(|(protocol, number)| Port { protocol, number }).collect(),
             edited,
             held,
+            claimed,
         },
     )
 }

@@ -33,6 +33,7 @@ impl Office {
             service: view.id.clone(),
             uid: view.uid.clone(),
             takes: addresses.iter().copied().filter(|address| !held.contains(address)).collect(),
+            released: Vec::new(),
             gives: held.into_iter().filter(|address| !addresses.contains(address)).collect(),
             write: StatusWrite { addresses, pool: Some("lan".to_owned()), condition: None },
             events: vec![event],

@@ -162,3 +162,39 @@ fn reports_are_made_anew_only_when_something_has_changed() {
     let plan = Arc::new(cluster.plan().expect("the pool is another one"));
     assert_eq!(cluster.situation(&plan, false).expect("the pool is another one").faults(), 0);
 }
+
+#[test]
+fn the_status_of_one_service_never_moves_the_address_of_another() {
+    let mut cluster = cluster(vec![pool("lan", &["192.0.2.0/30"])]);
+    let aged = |name: &str, address: &str, year: &str| {
+        let mut object = service(name, &[address]);
+        object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+        object
+    };
+    seen(&mut cluster, &aged("evil", "192.0.2.0", "2020"), 1);
+    seen(&mut cluster, &aged("victim", "192.0.2.1", "2021"), 2);
+    assert!(cluster.plan().expect("it is the first").changes.is_empty());
+
+    let theft = written_by(aged("evil", "192.0.2.1", "2020"), &["clarion-controller", "kubectl"]);
+    assert_eq!(seen(&mut cluster, &theft, 3).as_deref(), Some("kubectl"));
+    let plan = cluster.plan().expect("a status has changed");
+    let [change] = plan.changes.as_slice() else { panic!("{:?}", plan.changes) };
+    assert_eq!((&change.service, change.write.addresses.as_slice()), (&id("evil"), [ip("192.0.2.0")].as_slice()));
+    assert_eq!(plan.allocations[&id("victim")][0].address, ip("192.0.2.1"));
+}
+
+#[test]
+fn a_service_that_comes_from_an_older_metallb_or_from_another_program_is_not_written_and_stays_while_its_pool_is_at_fault()
+ {
+    let legacy = json!({ "metallb.universe.tf/ip-allocated-from-pool": "lan" });
+    for annotations in [legacy, json!({})] {
+        let mut taken_over = service("a", &["192.0.2.1"]);
+        taken_over["metadata"]["annotations"] = annotations.clone();
+        for entries in [&["192.0.2.0/30"] as &[_], &["192.0.2.0/30", "192.0.2.9-192.0.2.1"], &["192.0.2.0/33"]] {
+            let mut cluster = cluster(vec![pool("lan", entries)]);
+            seen(&mut cluster, &taken_over, 1);
+            let plan = cluster.plan().expect("it is the first");
+            assert_eq!(plan.changes, [], "{annotations} {entries:?}");
+        }
+    }
+}

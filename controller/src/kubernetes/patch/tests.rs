@@ -25,7 +25,10 @@ fn a_first_address_comes_with_its_pool_and_its_condition() {
             "metadata": {
                 "uid": "uid-a",
                 "resourceVersion": "7",
-                "annotations": { "metallb.io/ip-allocated-from-pool": "lan" },
+                "annotations": {
+                    "metallb.io/ip-allocated-from-pool": "lan",
+                    "metallb.universe.tf/ip-allocated-from-pool": null,
+                },
             },
             "status": {
                 "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] },
@@ -68,7 +71,10 @@ fn what_is_given_up_is_removed_and_not_emptied() {
     let mut shown = view(&service("a", &["192.0.2.1"]), 5);
     shown.condition = Some(condition_of(true, ""));
     let patch = written(shown, &[], None);
-    assert_eq!(patch["metadata"]["annotations"], json!({ "metallb.io/ip-allocated-from-pool": null }));
+    assert_eq!(
+        patch["metadata"]["annotations"],
+        json!({ "metallb.io/ip-allocated-from-pool": null, "metallb.universe.tf/ip-allocated-from-pool": null })
+    );
     let conditions = json!([{ "type": "metallb.io/Allocated", "$patch": "delete" }]);
     assert_eq!(patch["status"], json!({ "loadBalancer": null, "conditions": conditions }));
 }
