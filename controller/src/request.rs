@@ -17,7 +17,7 @@ pub enum RequestFault {
     #[error("both {} and {} request addresses; remove the field", RequestSource::Annotation, RequestSource::Field)]
     Both,
     /// A text is no address.
-    #[error("{source_of}: \"{text}\" is not an IP address; write addresses separated by commas")]
+    #[error("{source_of}: \"{text}\" is not an IP address; write {}", source_of.form())]
     Unreadable {
         /// Where it stands.
         source_of: RequestSource,
@@ -39,6 +39,18 @@ pub enum RequestSource {
     Annotation,
     /// The deprecated field `spec.loadBalancerIP`.
     Field,
+}
+
+impl RequestSource {
+    /// Says what is to be written there.
+    fn form(self) -> &'static str {
+        match self {
+            Self::Annotation => "addresses separated by commas",
+            Self::Field => {
+                "one address, or one of each family into the annotation metallb.io/loadBalancerIPs and nothing here"
+            }
+        }
+    }
 }
 
 impl fmt::Display for RequestSource {

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use controller::{Ingress, Plan, ServiceView, Snapshot, Terms};
 use crds::core::Service;
-use crds::reasons::EventReason;
-use ipam::{Created, ServiceId};
+use ipam::{Created, Released, ServiceId};
 use serde::Serialize;
 
 use super::side::Side;
@@ -142,7 +141,7 @@ fn change(
         return None;
     }
     let change = Change::between(&had, &has);
-    let pool = after.filter(ours).and_then(|view| view.pool_annotation.clone());
+    let pool = after.filter(ours).and_then(|view| pool(view, plan));
     Some(ServiceChange {
         namespace: id.namespace().as_str().to_owned(),
         name: id.name().to_owned(),
@@ -152,6 +151,14 @@ fn change(
         before: had,
         ips: has,
     })
+}
+
+/// Returns the pool of what a Service holds: by the plan, or as it is noted where the plan leaves the Service alone.
+fn pool(view: &ServiceView, plan: &Plan) -> Option<String> {
+    let Some(placed) = plan.allocations.get(&view.id) else { return view.pool_annotation.clone() };
+    let mut pools: Vec<&str> = placed.iter().map(|placed| placed.pool.as_str()).collect();
+    pools.dedup();
+    Some(pools.join(","))
 }
 
 fn reason(id: &ServiceId, after: Option<&ServiceView>, plan: &Plan, change: Change) -> Option<String> {
@@ -165,8 +172,8 @@ fn reason(id: &ServiceId, after: Option<&ServiceView>, plan: &Plan, change: Chan
         Some(_) if !change.disrupts() => return None,
         Some(_) => {}
     }
-    let is_loss = |reason: EventReason| matches!(reason, EventReason::ClearAssignment | EventReason::NoLbIpsFamily);
-    let events = plan.changes.iter().filter(|change| change.service == *id).flat_map(|change| &change.events);
-    let losses: Vec<&str> = events.filter(|event| is_loss(event.reason)).map(|event| event.message.as_str()).collect();
+    let released = plan.changes.iter().filter(|change| change.service == *id).flat_map(|change| &change.released);
+    let losses = released.map(|Released { address, unfit }| format!("{address} is given up: {unfit}"));
+    let losses: Vec<String> = losses.collect();
     (!losses.is_empty()).then(|| losses.join(", "))
 }

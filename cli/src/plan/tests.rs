@@ -137,6 +137,19 @@ fn the_status_of_a_cluster_says_what_is_held_and_may_come_as_a_list() {
 }
 
 #[test]
+fn a_move_that_the_service_asks_for_says_so() {
+    let pools = pool("lan", "192.0.2.0/30") + &pool("far", "198.51.100.7-198.51.100.9");
+    let old = pools.clone() + &service("web", 80, "", &held("192.0.2.2"));
+    for (annotation, reason) in [
+        ("metallb.io/address-pool: far", "192.0.2.2 is given up: it lies in pool \"lan\", not in \"far\""),
+        ("metallb.io/loadBalancerIPs: 198.51.100.8", "192.0.2.2 is given up: the service requests another address"),
+    ] {
+        let planned = compared(&old, &(pools.clone() + &service("web", 80, annotation, "")));
+        assert!(planned.text.contains(" moves 192.0.2.2 -> ") && planned.text.contains(reason), "{}", planned.text);
+    }
+}
+
+#[test]
 fn what_was_never_applied_is_planned_before_it_is_compared() {
     let old = pool("lan", "192.0.2.0/30") + &service("web", 80, "", "");
     // A name that comes first would get the first address, if nobody had it.

@@ -32,7 +32,12 @@ fn a_request_that_cannot_be_read_says_where_and_why() {
             None,
             "annotation metallb.io/loadBalancerIPs: \"\" is not an IP address; write addresses separated by commas",
         ),
-        (None, Some("ten"), "spec.loadBalancerIP: \"ten\" is not an IP address; write addresses separated by commas"),
+        (
+            None,
+            Some("192.0.2.12,2001:db8::12"),
+            "spec.loadBalancerIP: \"192.0.2.12,2001:db8::12\" is not an IP address; write one address, or one of each family into the \
+             annotation metallb.io/loadBalancerIPs and nothing here",
+        ),
         (
             Some("10.0.0.1,10.0.0.2"),
             None,
