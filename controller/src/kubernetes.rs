@@ -10,6 +10,7 @@ mod contention;
 mod errands;
 #[cfg(test)]
 mod fixtures;
+mod heartbeat_key;
 mod lease;
 mod meters;
 mod objects;

@@ -282,6 +282,8 @@ pub enum EventReason {
     InvalidConfiguration,
     /// Another program keeps changing what we write into the status of a Service.
     Contended,
+    /// The key of the heartbeats is lost, or cannot be changed to the end.
+    HeartbeatKey,
 }
 
 impl EventReason {
@@ -302,6 +304,7 @@ impl EventReason {
             Self::AnnounceFailed => "announceFailed",
             Self::InvalidConfiguration => "InvalidConfiguration",
             Self::Contended => "Contended",
+            Self::HeartbeatKey => "HeartbeatKey",
         }
     }
 
@@ -320,7 +323,8 @@ impl EventReason {
             | Self::DeprecatedAnnotation
             | Self::AnnounceFailed
             | Self::InvalidConfiguration
-            | Self::Contended => EventLevel::Warning,
+            | Self::Contended
+            | Self::HeartbeatKey => EventLevel::Warning,
         }
     }
 }

@@ -5,26 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiserver::{
-    Budget, Collection, Connection, Event, Freshness, Occurrence, Pacing, Program, Regarding, Repairs, Reported,
-    Reporter, Shown, Table, Verdict, Version, Watch, WriteError, Writer,
+    Budget, Connection, Event, Freshness, Occurrence, Pacing, Program, Regarding, Repairs, Reported, Reporter, Shown,
+    Verdict, WriteError, Writer,
 };
 use crds::core::Secret;
 use crds::fault::ObjectRef;
 use crds::reasons::EventReason;
 use jiff::Timestamp;
-use rand::RngExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::heartbeat_key::{HeartbeatKey, Tended};
 use super::meters::{Kind, Meters};
 use super::report::{Saying, Situation, Statement};
-use super::secret::{self, Step};
+use super::secret::SpeakerState;
 
 /// The least time between two passes, so that counters which change with every write are written once a second.
 const PACE: Duration = Duration::from_secs(1);
 /// How long a write may take to come back by the watch before it is repeated.
 const ECHO: Duration = Duration::from_secs(10);
-/// Events of the watches that wait; each follows one object.
+/// Events of the watches that wait; when it is full the watches wait. Few objects are followed, and those of the speakers seldom change.
 const HEARD: usize = 16;
 
 /// Whom the clerk works for.
@@ -32,16 +32,17 @@ pub(super) struct Desk {
     pub namespace: String,
     /// The name of the heartbeat Secret.
     pub secret: String,
-    /// How long every speaker is given to see a change of it.
+    /// The least time for the speakers to see a change of it.
     pub key_rotation_pause: Duration,
     pub situation: watch::Receiver<Situation>,
     pub occurrences: mpsc::Sender<Occurrence>,
     pub meters: Meters,
 }
 
-/// A change of one of the two objects that the clerk looks after.
+/// A change of what the clerk looks after.
 enum Heard {
     Secret(Event<Secret>),
+    Speaker(Event<SpeakerState>),
     Verdict(Event<Shown>),
 }
 
@@ -49,14 +50,12 @@ struct Clerk {
     desk: Desk,
     writer: Arc<Writer>,
     reporter: Reporter,
-    secrets: Table<Secret>,
+    key: HeartbeatKey,
     /// What was written and has not come back yet.
     said: BTreeMap<ObjectRef, (Saying, Instant)>,
     /// What each object was made to say last: who has to say the same again repairs what another program has changed.
     kept: BTreeMap<ObjectRef, (String, Saying)>,
     repairs: Repairs<ObjectRef>,
-    /// The version of the Secret that was acted on.
-    acted: Option<(Option<Version>, Instant)>,
 }
 
 /// Works until the receiver's sender is gone.
@@ -64,10 +63,9 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
     let (sender, mut heard) = mpsc::channel(HEARD);
     let mut watches = JoinSet::new();
     let reporter = Reporter::new(&desk.namespace, Program::Controller, None);
-    let secrets = Collection::within(&desk.namespace, "v1", "secrets");
-    let collection = secrets.fields(&format!("metadata.name={}", desk.secret));
-    let secret = Watch { collection, freshness: Freshness::Quorum };
-    watches.spawn(secret.follow(connection.client.clone(), sender.clone(), Heard::Secret));
+    let key = HeartbeatKey::new(&desk.namespace, &desk.secret, desk.key_rotation_pause);
+    watches.spawn(key.watch_secret().follow(connection.client.clone(), sender.clone(), Heard::Secret));
+    watches.spawn(key.watch_speakers().follow(connection.client.clone(), sender.clone(), Heard::Speaker));
     let verdict = reporter.watch(Freshness::Quorum);
     watches.spawn(verdict.follow(connection.client.clone(), sender, Heard::Verdict));
 
@@ -76,11 +74,10 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
         writer: Arc::new(Writer::new(connection.client.clone(), pacing)),
         reporter,
         desk,
-        secrets: Table::default(),
+        key,
         said: BTreeMap::new(),
         kept: BTreeMap::new(),
         repairs: Repairs::default(),
-        acted: None,
     };
     loop {
         let again = clerk.pass().await;
@@ -105,7 +102,8 @@ pub(super) async fn work(connection: Connection, desk: Desk) {
 impl Clerk {
     fn take(&mut self, event: Heard) {
         match event {
-            Heard::Secret(event) => drop(self.secrets.take(event)),
+            Heard::Secret(event) => self.key.take_secret(event),
+            Heard::Speaker(event) => self.key.take_speaker(event),
             Heard::Verdict(event) => self.reporter.take(event),
         }
     }
@@ -115,8 +113,8 @@ impl Clerk {
         let situation = self.desk.situation.borrow_and_update().clone();
         self.kept.retain(|object, _| situation.written.contains(object));
         let open = self.say(situation.statements()).await;
+        let waits = self.tend_key().await;
         let undecided = if situation.listed { self.judge(&situation).await } else { None };
-        let waits = self.tend_secret().await;
         let now = Instant::now();
         let rested = self.repairs.next_wake(now).map(|at| at.saturating_duration_since(now));
         [open.then_some(ECHO), rested, undecided, waits].into_iter().flatten().min()
@@ -191,7 +189,8 @@ impl Clerk {
 
     /// Writes the verdict over the whole configuration unless it is shown; returns when to look again at the latest.
     async fn judge(&mut self, situation: &Situation) -> Option<Duration> {
-        let verdict = Verdict::of(&situation.compiled.faults, &situation.unreadable_lines());
+        let lines: Vec<String> = situation.unreadable_lines().into_iter().chain(self.key.trouble()).collect();
+        let verdict = Verdict::of(&situation.compiled.faults, &lines);
         let result = self.reporter.report(&self.writer, &verdict).await;
         match &result {
             Ok(Reported::Shown) => return None,
@@ -204,30 +203,13 @@ impl Clerk {
     }
 
     /// Takes the next step for the heartbeat Secret; returns how long to wait for the one after.
-    async fn tend_secret(&mut self) -> Option<Duration> {
-        if !self.secrets.is_listed() {
-            return None;
+    async fn tend_key(&mut self) -> Option<Duration> {
+        let Tended { again, news } = self.key.tend(&self.writer, &self.desk.meters).await;
+        if let Some(news) = news {
+            // As for the other events; the ConfigurationState says the same.
+            let _ = self.desk.occurrences.try_send(news);
         }
-        let Desk { namespace, secret: name, key_rotation_pause: pause, .. } = &self.desk;
-        let row = self.secrets.rows().next();
-        let current = row.and_then(|(_, row)| Some((row.value.as_ref()?, row.version)));
-        let version = current.map(|(_, version)| version);
-        let now = Timestamp::now();
-        let step = secret::next_step(current, rand::rng().random(), *pause, now);
-        if let Step::Wait(due) = step {
-            return Some(Duration::try_from(due.duration_since(now)).unwrap_or_default());
-        }
-        let request = secret::request(&step, namespace, name)?;
-        if self.acted.as_ref().is_none_or(|(acted, at)| *acted != version || at.elapsed() >= ECHO) {
-            let result = self.writer.send(request).await;
-            self.desk.meters.wrote(Kind::Secret, &result);
-            match result {
-                Ok(_) => tracing::info!(secret = %name, "the key of the heartbeats was made or changed"),
-                Err(error) => tracing::warn!(secret = %name, %error, "the key of the heartbeats cannot be written"),
-            }
-            self.acted = Some((version, Instant::now()));
-        }
-        Some(ECHO)
+        again
     }
 }
 

@@ -9,6 +9,7 @@ use ipam::ServiceId;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::cluster::ClusterEvent;
+use super::secret::Hold;
 
 /// Name, type, labels and help of a metric.
 type Family = (&'static str, &'static str, &'static [&'static str], &'static str);
@@ -26,15 +27,21 @@ const WAITING: Family =
 const CONTENDED: Family = (
     "clarion_controller_contended",
     "gauge",
-    &["service", "by"],
-    "Services that another program keeps changing, so that they are written once a minute",
+    &["service"],
+    "Services that another program, named in their condition, keeps changing, so that they are written once a minute",
+);
+const KEY: Family = (
+    "clarion_controller_key_held",
+    "gauge",
+    &["reason"],
+    "Whether the key of the heartbeats is not made (`lost`) or not changed to the end (`behind`), for the sake of speakers that have another",
 );
 const UPDATES: Family = ("metallb_k8s_client_updates_total", "counter", &[], "Changes that the API server told of");
 const ERRORS: Family =
     ("metallb_k8s_client_update_errors_total", "counter", &[], "Changes to objects that cannot be read");
 
 /// Name, type, labels and help of the metrics that only the controller has.
-pub const OWN: [(&str, &str, &[&str], &str); 4] = [WRITES, PLAN, WAITING, CONTENDED];
+pub const OWN: [(&str, &str, &[&str], &str); 5] = [WRITES, PLAN, WAITING, CONTENDED, KEY];
 
 /// The bounds of the histogram, in seconds: a plan of 10,000 Services takes about 20 ms.
 const BOUNDS: [f64; 9] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
@@ -46,6 +53,7 @@ pub struct Meters {
     plan: Histogram,
     waiting: IntGauge,
     contended: IntGaugeVec,
+    key: IntGaugeVec,
     updates: IntCounter,
     errors: IntCounter,
     /// Not told as it is, but as part of whether the configuration is stale.
@@ -82,6 +90,7 @@ impl Meters {
             plan: Histogram::with_opts(plan)?,
             waiting: IntGauge::with_opts(options(WAITING))?,
             contended: IntGaugeVec::new(options(CONTENDED), CONTENDED.2)?,
+            key: IntGaugeVec::new(options(KEY), KEY.2)?,
             updates: IntCounter::with_opts(options(UPDATES))?,
             errors: IntCounter::with_opts(options(ERRORS))?,
             faults: IntGauge::new("faults", "Faults of the configuration")?,
@@ -93,11 +102,12 @@ impl Meters {
     /// # Errors
     /// Fails only when one of them is there already.
     pub fn collect(&self, registry: &Registry) -> prometheus::Result<()> {
-        let Self { writes, plan, waiting, contended, updates, errors, faults: _ } = self.clone();
+        let Self { writes, plan, waiting, contended, key, updates, errors, faults: _ } = self.clone();
         registry.register(Box::new(writes))?;
         registry.register(Box::new(plan))?;
         registry.register(Box::new(waiting))?;
         registry.register(Box::new(contended))?;
+        registry.register(Box::new(key))?;
         registry.register(Box::new(updates))?;
         registry.register(Box::new(errors))
     }
@@ -145,11 +155,23 @@ impl Meters {
         self.faults.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Notes which Services are contended, and with whom.
+    /// Notes which Services are contended. With whom is no label: any text can be the name of a field manager.
     pub(super) fn contended(&self, services: &BTreeMap<ServiceId, Arc<str>>) {
         self.contended.reset();
-        for (service, by) in services {
-            self.contended.with_label_values(&[service.to_string().as_str(), &**by]).set(1);
+        for service in services.keys() {
+            self.contended.with_label_values(&[service.to_string().as_str()]).set(1);
+        }
+    }
+
+    /// Notes what holds the key of the heartbeats up.
+    pub(super) fn held_key(&self, held: Option<&Hold>) {
+        self.key.reset();
+        let reason = held.map(|held| match held {
+            Hold::Lost(_) => "lost",
+            Hold::Behind(_) => "behind",
+        });
+        if let Some(reason) = reason {
+            self.key.with_label_values(&[reason]).set(1);
         }
     }
 
@@ -219,6 +241,8 @@ mod tests {
         meters.waiting(7);
         meters.contended(&[(ServiceId::new("shop", "before"), "gone".into())].into());
         meters.contended(&[(ServiceId::new("shop", "web"), "rival".into())].into());
+        meters.held_key(Some(&Hold::Behind(vec!["n1".to_owned()])));
+        meters.held_key(Some(&Hold::Lost(vec!["n1".to_owned()])));
         let registry = Registry::new();
         meters.collect(&registry).expect("nothing is there twice");
         let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("it can be written");
@@ -229,10 +253,13 @@ mod tests {
             "clarion_controller_writes_total{kind=\"service\",result=\"unknown\"} 1",
             "clarion_controller_plan_seconds_count 1",
             "clarion_controller_writes_waiting 7",
-            "clarion_controller_contended{by=\"rival\",service=\"shop/web\"} 1",
+            "clarion_controller_key_held{reason=\"lost\"} 1",
+            "clarion_controller_contended{service=\"shop/web\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        assert!(!text.contains("before"), "a fight that is over is not told");
+        for gone in ["before", "behind\"", "rival"] {
+            assert!(!text.contains(gone), "{gone} is in\n{text}");
+        }
     }
 }

@@ -44,7 +44,7 @@ pub struct Options {
     pub pacing: Pacing,
     /// The name of the Secret with the key of the heartbeats.
     pub secret: String,
-    /// How long every speaker is given to see the Secret as it is, twice while the key is changed.
+    /// How long a step of a change of the key lasts at least; it ends when every speaker has shown that it took it.
     pub key_rotation_pause: Duration,
 }
 

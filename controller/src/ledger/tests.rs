@@ -137,3 +137,70 @@ fn a_cleared_status_is_covered_too() {
     ledger.observe(&view(2, None));
     assert!(ledger.is_empty());
 }
+
+fn held(ledger: &Ledger, view: &ServiceView) -> (Option<String>, bool) {
+    let hold = ledger.held(view);
+    (hold.addresses.first().map(ToString::to_string), hold.claimed)
+}
+
+/// Returns a ledger whose book was opened with a service that shows `address`.
+fn opened(address: Option<&str>) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.close(&[(id(), view(1, address))].into(), &BTreeSet::new());
+    ledger
+}
+
+#[test]
+fn the_first_plan_believes_the_statuses_and_later_ones_the_book() {
+    assert_eq!(held(&Ledger::default(), &view(1, Some(A))), (Some(A.to_owned()), false));
+    let ledger = opened(Some(A));
+    assert_eq!(held(&ledger, &view(2, Some(B))), (Some(A.to_owned()), false));
+    assert_eq!(held(&ledger, &view(2, None)), (Some(A.to_owned()), false));
+    let recreated = ServiceView { uid: Uid::from("uid-2"), ..view(9, Some(B)) };
+    assert_eq!(held(&ledger, &recreated), (Some(B.to_owned()), true));
+}
+
+#[test]
+fn a_write_is_held_from_the_moment_it_is_sent_and_confirmed_by_the_answer_or_the_watch() {
+    let past = view(1, Some(A));
+    let sent = || {
+        let mut ledger = opened(Some(A));
+        send(&mut ledger, &past, Some(B));
+        assert_eq!(held(&ledger, &past), (Some(B.to_owned()), false));
+        ledger
+    };
+    let foreign = view(9, None);
+    let mut answered = sent();
+    answered.accepted(&id(), ResourceVersion(2));
+    answered.observe(&foreign);
+    assert_eq!(held(&answered, &foreign), (Some(B.to_owned()), false));
+
+    let mut seen = sent();
+    seen.observe(&view(2, Some(B)));
+    seen.observe(&foreign);
+    assert_eq!(held(&seen, &foreign), (Some(B.to_owned()), false));
+
+    let mut overtaken = sent();
+    overtaken.observe(&foreign);
+    assert_eq!(held(&overtaken, &foreign), (Some(A.to_owned()), false), "it was not carried out");
+
+    let mut refused = sent();
+    refused.refused(&id());
+    assert_eq!(held(&refused, &past), (Some(A.to_owned()), false));
+}
+
+#[test]
+fn what_a_plan_writes_is_a_claim_until_it_is_written() {
+    let mut ledger = opened(None);
+    let newcomer = ServiceView { id: ServiceId::new("default", "t"), ..view(5, Some(B)) };
+    let services = BTreeMap::from([(newcomer.id.clone(), newcomer.clone())]);
+    ledger.close(&services, &[&newcomer.id].into());
+    assert_eq!(held(&ledger, &newcomer), (Some(B.to_owned()), true));
+    ledger.close(&services, &BTreeSet::new());
+    assert_eq!(held(&ledger, &newcomer), (Some(B.to_owned()), false));
+    ledger.close(
+        &[(newcomer.id.clone(), ServiceView { is_load_balancer: false, ..newcomer.clone() })].into(),
+        &BTreeSet::new(),
+    );
+    assert_eq!(held(&ledger, &newcomer), (Some(B.to_owned()), true));
+}

@@ -17,6 +17,7 @@ fn events_keep_the_spelling_and_level_of_metallb() {
         (EventReason::AnnounceFailed, "announceFailed", "Warning"),
         (EventReason::InvalidConfiguration, "InvalidConfiguration", "Warning"),
         (EventReason::Contended, "Contended", "Warning"),
+        (EventReason::HeartbeatKey, "HeartbeatKey", "Warning"),
     ];
     for (reason, text, level) in table {
         assert_eq!((reason.as_str(), reason.level().as_str()), (text, level));

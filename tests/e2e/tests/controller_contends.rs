@@ -49,7 +49,7 @@ fn a_fight_over_one_service_costs_little_is_told_once_and_holds_up_nobody() {
     cluster.pool("lan", "192.0.2.0/28");
     cluster.service("fought");
     cluster.expect("fought", &["192.0.2.0"]);
-    let contended = "clarion_controller_contended{by=\"servicelb\",service=\"shop/fought\"}";
+    let contended = "clarion_controller_contended{service=\"shop/fought\"}";
     let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         let _truce = Truce(&stop);
@@ -84,4 +84,32 @@ fn a_fight_over_one_service_costs_little_is_told_once_and_holds_up_nobody() {
         || cluster.condition("fought").is_some_and(|(status, reason, _)| status == "True" && reason == "Allocated");
     cluster.lab.eventually(Duration::from_secs(150), "the fight is over", over);
     assert_eq!(cluster.metric("one", contended), None);
+}
+
+#[test]
+fn whoever_writes_a_status_takes_the_address_of_nobody() {
+    let Some(cluster) = Cluster::start() else { return };
+    cluster.pool("lan", "192.0.2.0/28");
+    cluster.service("older");
+    cluster.expect("older", &["192.0.2.0"]);
+    cluster.service("victim");
+    cluster.expect("victim", &["192.0.2.1"]);
+    let services: Api<Service> = Api::namespaced(cluster.control_plane.admin(), "shop");
+    let parameters = PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
+    for ingress in [
+        json!([{ "ip": "192.0.2.1" }]),
+        json!([{ "ip": "192.0.2.0", "ipMode": "Proxy" }]),
+        json!([{ "ip": "192.0.2.0" }, { "hostname": "elsewhere.example" }]),
+    ] {
+        let write = Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ingress } } }));
+        cluster.control_plane.run(services.patch_status("older", &parameters, &write)).expect("a status is accepted");
+        cluster.lab.eventually(SOON, "the status is put right", || {
+            let older = cluster.control_plane.run(services.get("older")).expect("the API server answers");
+            let ingress = older.status.and_then(|status| status.load_balancer?.ingress).unwrap_or_default();
+            let [entry] = ingress.as_slice() else { return false };
+            entry.ip.as_deref() == Some("192.0.2.0") && entry.ip_mode.as_deref() != Some("Proxy")
+        });
+        assert_eq!(cluster.addresses("victim"), ["192.0.2.1"]);
+    }
+    assert_eq!(cluster.events("victim"), ["IPAllocated"], "it has noticed nothing");
 }
