@@ -43,7 +43,7 @@ demo: system-tools ## build a small network on this machine and show failovers a
 
 .PHONY: test
 test: system-tools $(NEXTEST) ## run every test, from tables to real packets between network namespaces
-	tests/lab/install.sh nftables iptables bird2 frr exabgp
+	tests/lab/install.sh nftables iptables bird2 frr exabgp prometheus
 	@# Go compiles meanwhile; the second calls wait for the first, and tell what went wrong if something did.
 	{ nice tests/lab/gobgp/build.sh; nice tests/kubernetes/build.sh; } >/dev/null 2>&1 &
 	$(NEXTEST) nextest run --locked --workspace -E 'not ($(IN_NAMESPACES) + package(cluster))'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what is generated here: the chart's copies of the custom resource definitions and dashboards, and clarion.yaml, which is
-# the chart with its default values. With --check it writes nothing and fails when one of them is not what it would write.
+# Writes what is generated here: the chart's copies of the custom resource definitions and dashboards, clarion.yaml, which is the
+# chart with its default values, and admission-policies.yaml, the part of it that Kubernetes before 1.30 does not know. With --check it writes nothing and fails when one of them is not what it would write.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -16,16 +16,25 @@ cp crds/*.yaml "$work/clarion/files/crds"
 cp dashboards/*.json "$work/clarion/files/dashboards"
 
 # Without the traces of Helm: these objects are kubectl's.
-{
-    echo "# Written by \`make manifests\` from $chart; change that, or use it, for anything else than the defaults."
-    cat namespace.yaml
-    helm/tool/helm.sh template clarion "$work/clarion" --namespace metallb-system --set crds.keep=false |
+template() {
+    helm/tool/helm.sh template clarion "$work/clarion" --namespace metallb-system --set crds.keep=false "$@" |
         sed -e '/^# Source: /d' -e '/^ *helm\.sh\/chart: /d' -e '/^ *app\.kubernetes\.io\/managed-by: Helm$/d'
+}
+origin="# Written by \`make manifests\` from $chart; change that, or use it, for anything else than the defaults."
+{
+    echo "$origin"
+    cat namespace.yaml
+    template
 } >"$work/clarion.yaml"
+{
+    echo "$origin"
+    template --api-versions admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy --show-only templates/admissionpolicies.yaml
+} >"$work/admission-policies.yaml"
 
 case ${1:-} in
     --check)
-        if ! diff -r "$chart/files" "$work/clarion/files" >&2 || ! diff clarion.yaml "$work/clarion.yaml" >&2; then
+        if ! diff -r "$chart/files" "$work/clarion/files" >&2 || ! diff clarion.yaml "$work/clarion.yaml" >&2 ||
+            ! diff admission-policies.yaml "$work/admission-policies.yaml" >&2; then
             echo "the manifests in deploy/ are stale; run \`make manifests\`" >&2
             exit 1
         fi
@@ -33,7 +42,7 @@ case ${1:-} in
     '')
         rm -rf "$chart/files"
         cp -R "$work/clarion/files" "$chart/files"
-        cp "$work/clarion.yaml" clarion.yaml
+        cp "$work/clarion.yaml" "$work/admission-policies.yaml" .
         ;;
     *)
         echo "usage: manifests.sh [--check]" >&2

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 declare -A programs=([iproute2]="ip bridge" [util-linux]="unshare nsenter" [keepalived]="keepalived" [nftables]="nft" [iptables]="iptables" [bird2]="bird birdc" [frr]="/usr/lib/frr/bgpd vtysh" [exabgp]="exabgp exabgpcli"
-    [containerd]="containerd ctr" [runc]="runc" [containernetworking-plugins]="/usr/lib/cni/ptp")
+    [containerd]="containerd ctr" [runc]="runc" [prometheus]="promtool" [containernetworking-plugins]="/usr/lib/cni/ptp")
 
 missing=()
 for package in "$@"; do

@@ -66,6 +66,14 @@ impl Release {
         self
     }
 
+    /// Renders for an API server that has ValidatingAdmissionPolicies.
+    #[must_use]
+    pub fn with_policies(mut self) -> Self {
+        let kind = "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy";
+        self.arguments.extend(["--api-versions".to_owned(), kind.to_owned()]);
+        self
+    }
+
     /// Renders the chart's objects.
     ///
     /// # Errors

@@ -48,10 +48,11 @@ fn every_optional_part_renders() {
 
 #[test]
 fn everything_is_in_the_namespace_of_the_release_and_selects_its_own_pods() {
-    for release in [Release::standard(), Release::everything()] {
+    for release in [Release::standard(), Release::everything().with_policies()] {
         for object in release.objects().unwrap() {
+            let policy = object.kind().starts_with("ValidatingAdmissionPolicy");
             let cluster_wide =
-                ["ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"].contains(&object.kind());
+                policy || ["ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"].contains(&object.kind());
             let namespace = (!cluster_wide).then(|| release.namespace());
             assert_eq!(object.namespace(), namespace, "{} {}", object.kind(), object.name());
             let Some(selector) = object.pointer("/spec/selector/matchLabels") else { continue };
@@ -103,9 +104,82 @@ fn every_value_of_metallbs_chart_is_used_or_named_as_ignored() {
 }
 
 #[test]
+fn no_part_of_metallbs_image_is_run_whatever_the_mirror_and_each_is_named() {
+    let ours = "registry.example/clarion:v0.1.0".replace("v0.1.0", concat!("v", env!("CARGO_PKG_VERSION")));
+    let default = format!("ghcr.io/clarion-lb/clarion:v{}", env!("CARGO_PKG_VERSION"));
+    let own = r#"image.repository="registry.example/clarion""#;
+    let rows: [(&[&str], &str, &str); 11] = [
+        (&[own, r#"speaker.image.tag="v0.16.1""#], &ours, "speaker.image.tag: v0.16.1 without"),
+        (&[own, r#"speaker.image.tag="v0.9.3""#], &ours, "speaker.image.tag: v0.9.3 without"),
+        (&[own, r#"speaker.image.tag="sha256:00""#], &ours, "speaker.image.tag: sha256:00 without"),
+        (&[r#"speaker.image={"repository": "quay.io/metallb/speaker", "tag": "v0.16.1"}"#], &default, "is MetalLB's"),
+        (&[own, r#"speaker.image={"repository": "registry.corp/mirror/metallb/speaker"}"#], &ours, "is MetalLB's"),
+        (&[r#"speaker.image.repository="harbor.example/quay/speaker""#], &default, "from harbor.example alone"),
+        (&[r#"speaker.image.repository="docker.io/bitnami/metallb-speaker""#], &default, "is MetalLB's"),
+        (&[r#"image.repository="quay.io/metallb/speaker""#], &default, "image.repository: quay.io/metallb/speaker is"),
+        (&[own, r#"image.tag="v9""#], "registry.example/clarion:v9", ""),
+        (&[r#"speaker.image={"repository": "registry.example/lb", "tag": "v9"}"#], "registry.example/lb:v9", ""),
+        (
+            &[r#"speaker.image={"repository": "registry.example/clarion/speaker", "tag": "v9"}"#],
+            "registry.example/clarion/speaker:v9",
+            "",
+        ),
+    ];
+    for (values, expected, named) in rows {
+        let release = values.iter().fold(Release::standard(), |release, value| release.set(value));
+        let objects = release.objects().unwrap();
+        let speaker = of_kind(&objects, "DaemonSet").next().unwrap();
+        assert_eq!(speaker.pointer("/spec/template/spec/containers/0/image").unwrap(), expected, "{values:?}");
+        let notes = release.notes().unwrap();
+        assert!(notes.contains(named), "{values:?}: {notes}");
+        assert_eq!(notes.contains("no meaning here"), !named.is_empty(), "{values:?}: {notes}");
+    }
+}
+
+#[test]
+fn values_that_may_do_harm_are_warned_of() {
+    let warned = |value: &str| Release::standard().set(value).notes().unwrap().contains("Warning:");
+    assert!(warned(r#"speaker.resources.limits.cpu="100m""#));
+    assert!(!warned(r#"controller.resources.limits.cpu="100m""#));
+    assert!(warned(r#"speaker.image.repository="registry.corp/mirror/metallb/speaker""#));
+    assert!(!warned(r#"speaker.image.repository="quay.io/metallb/speaker""#));
+}
+
+#[test]
+fn keys_that_metallbs_chart_passes_over_are_taken_and_named() {
+    for key in ["ignore-exclude-lb", "speaker.ignore-exclude-lb", "prometheus.serviceMonitor.prometheusRule"] {
+        let notes = Release::standard().set(&format!(r#"{key}={{"enabled": true}}"#)).notes().unwrap();
+        assert!(notes.contains(&format!("  {key}: it is ")), "{notes}");
+    }
+}
+
+#[test]
+fn admission_policies_are_there_where_the_api_server_has_them_and_name_the_release_and_its_accounts() {
+    let policies = |release: &Release| {
+        let objects = release.objects().unwrap();
+        objects.into_iter().filter(|object| object.kind().starts_with("ValidatingAdmissionPolicy")).collect::<Vec<_>>()
+    };
+    assert!(policies(&Release::standard()).is_empty(), "Kubernetes 1.25 has none");
+    let newer = Release::everything().with_policies();
+    assert!(policies(&newer.clone().set("admissionPolicies.enabled=false")).is_empty());
+    let found =
+        policies(&newer.set(r#"loadBalancerClass="example.com/ours""#).set("admissionPolicies.exemptGroups=null"));
+    let names: BTreeSet<&str> = of_kind(&found, "ValidatingAdmissionPolicy").map(Object::name).collect();
+    assert_eq!(names.len(), 3);
+    for binding in of_kind(&found, "ValidatingAdmissionPolicyBinding") {
+        assert!(names.contains(binding["spec"]["policyName"].as_str().unwrap()));
+        assert_eq!(binding["spec"]["validationActions"], serde_json::json!(["Deny"]));
+    }
+    let text = serde_json::to_string(&found.iter().map(|policy| policy["spec"].clone()).collect::<Vec<_>>()).unwrap();
+    for expected in ["system:serviceaccount:other:", "orValue('') == 'example.com/ours'", "group in []"] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+}
+
+#[test]
 fn the_defaults_ignore_nothing() {
     let notes = Release::standard().notes().unwrap();
-    assert!(!notes.contains("no meaning here"), "{notes}");
+    assert!(!notes.contains("no meaning here") && !notes.contains("Warning"), "{notes}");
 }
 
 #[test]

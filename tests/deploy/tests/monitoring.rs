@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use deploy::{Release, files, folder, repository};
+use deploy::{Release, files, folder, repository, run};
 use regex::Regex;
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Every metric with its labels, as the README lists them; a test of the program keeps that list true.
 fn metrics() -> Vec<(String, BTreeSet<String>)> {
@@ -80,6 +82,28 @@ fn every_alert_says_what_is_wrong_and_how_bad_it_is() {
         }
         assert!(rule["labels"]["severity"].is_string(), "{rule} has no severity");
     }
+}
+
+/// Series over time and the alerts that fire on them, in the language of `promtool test rules`.
+#[test]
+fn alerts_fire_on_what_they_mean_and_on_nothing_else() {
+    if Command::new("promtool").arg("--version").output().is_err() {
+        let required = std::env::var("CLARION_LAB").is_ok_and(|value| value == "required");
+        assert!(!required, "promtool is not installed; it comes with Debian's package prometheus");
+        println!("skipped: promtool is not installed; it comes with Debian's package prometheus");
+        return;
+    }
+    let release = Release::standard()
+        .set("prometheus.prometheusRule.enabled=true")
+        .set("prometheus.prometheusRule.serviceWithoutEndpoints.enabled=true");
+    let objects = release.objects().unwrap();
+    let rules = objects.iter().find(|object| object.kind() == "PrometheusRule").unwrap();
+    let scratch = TempDir::new().unwrap();
+    // JSON is YAML.
+    fs::write(scratch.path().join("rules.yaml"), rules["spec"].to_string()).unwrap();
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.yaml");
+    fs::copy(cases, scratch.path().join("alerts.yaml")).unwrap();
+    run(Command::new("promtool").args(["test", "rules", "alerts.yaml"]).current_dir(scratch.path())).unwrap();
 }
 
 #[test]

@@ -22,3 +22,13 @@ pub fn install(control_plane: &ControlPlane) {
     control_plane.install_crds();
     control_plane.apply(&documents.join("\n---\n"));
 }
+
+/// Installs the admission policies.
+///
+/// # Panics
+///
+/// When the manifests cannot be read or are refused.
+pub fn install_policies(control_plane: &ControlPlane) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/admission-policies.yaml");
+    control_plane.apply(&fs::read_to_string(&path).expect("deploy/admission-policies.yaml can be read"));
+}

@@ -33,18 +33,27 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/*
 MetalLB's images cannot run here, under whatever mirror: a values file that names one means "the default image", and NOTES.txt says so.
+Clarion has one image for both programs, so a repository that is called after one of them is MetalLB's unless its path says otherwise.
 Takes a repository and answers "true" or nothing.
 */}}
 {{- define "clarion.isForeignImage" -}}
-{{- if regexMatch "(^|/)metallb/(controller|speaker)$" (toString .) }}true{{ end }}
+{{- if and (regexMatch "(^|/)(metallb-?)?(controller|speaker)$" (toString .)) (not (contains "clarion" (toString .))) }}true{{ end }}
 {{- end }}
 
-{{/* The image of a component: its own settings go before the common ones. Takes a dict of root and component. */}}
+{{/* The repository of both programs, as JSON: the values' unless it is MetalLB's. */}}
+{{- define "clarion.commonRepository" -}}
+{{- if or (not .Values.image.repository) (include "clarion.isForeignImage" .Values.image.repository) }}ghcr.io/clarion-lb/clarion{{ else }}{{ .Values.image.repository }}{{ end }}
+{{- end }}
+
+{{/*
+The image of a component: its own settings go before the common ones. A tag alone is none of Clarion's: MetalLB's values have one for each
+component, and Clarion's have `image.tag`. Takes a dict of root and component.
+*/}}
 {{- define "clarion.image" -}}
 {{- $common := .root.Values.image }}
 {{- $own := (index .root.Values .component).image }}
-{{- if include "clarion.isForeignImage" $own.repository }}{{ $own = dict }}{{ end }}
-{{- $repository := default $common.repository $own.repository }}
+{{- if or (not $own.repository) (include "clarion.isForeignImage" $own.repository) }}{{ $own = dict }}{{ end }}
+{{- $repository := default (include "clarion.commonRepository" .root) $own.repository }}
 {{- $tag := default (default .root.Chart.AppVersion $common.tag) $own.tag | toString }}
 {{- if hasPrefix "sha256:" $tag }}{{ printf "%s@%s" $repository $tag }}{{ else }}{{ printf "%s:%s" $repository $tag }}{{ end }}
 {{- end }}
@@ -138,6 +147,8 @@ Speakers read them when they start, so their pods carry a checksum.
   (list "speaker.command" "the image has one program") (list "speaker.memberlist" $members) (list "speaker.secretName" "the key of the heartbeats is always in Secret memberlist") (list "speaker.wanConfig" $members)
   (list "speaker.bgpDebounceTimeout" $session) (list "speaker.frr" $session) (list "speaker.frrMetrics" $session)
   (list "speaker.reloader" $session) (list "speaker.initContainers" $session)
+  (list "ignore-exclude-lb" "it is speaker.ignoreExcludeLB") (list "speaker.ignore-exclude-lb" "it is speaker.ignoreExcludeLB")
+  (list "prometheus.serviceMonitor.prometheusRule" "it is prometheus.prometheusRule")
   (list "prometheus.rbacProxy" $http) (list "prometheus.controllerMetricsTLSSecret" $http) (list "prometheus.speakerMetricsTLSSecret" $http)
   (list "prometheus.podMonitor.tlsConfig" $http) (list "prometheus.serviceMonitor.tlsConfig" $http)
   (list "prometheus.serviceMonitor.controller.tlsConfig" $http) (list "prometheus.serviceMonitor.speaker.tlsConfig" $http) }}
@@ -150,10 +161,36 @@ Speakers read them when they start, so their pods carry a checksum.
   {{ first . }}: {{ last . }}
 {{- end }}
 {{- end }}
+{{- if include "clarion.isForeignImage" .Values.image.repository }}
+  image.repository: {{ .Values.image.repository }} is MetalLB's; {{ include "clarion.commonRepository" . }} stands in its place
+{{- end }}
 {{- range $component := list "controller" "speaker" }}
-{{- $repository := (index $values $component).image.repository }}
-{{- if include "clarion.isForeignImage" $repository }}
-  {{ $component }}.image: {{ $repository }} is MetalLB's; {{ include "clarion.image" (dict "root" $ "component" $component) }} runs in its place
+{{- $own := (index $values $component).image }}
+{{- $runs := include "clarion.image" (dict "root" $ "component" $component) }}
+{{- if include "clarion.isForeignImage" $own.repository }}
+  {{ $component }}.image: {{ $own.repository }} is MetalLB's; {{ $runs }} runs in its place
+{{- else if and $own.tag (not $own.repository) }}
+  {{ $component }}.image.tag: {{ $own.tag }} without {{ $component }}.image.repository is a tag of MetalLB's; {{ $runs }} runs. Set image.tag
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* One line for each value that is taken as it is and may do harm. */}}
+{{- define "clarion.warnings" -}}
+{{- $repository := include "clarion.commonRepository" . }}
+{{- if eq $repository "ghcr.io/clarion-lb/clarion" }}
+{{- range $component := list "controller" "speaker" }}
+{{- $own := (index $.Values $component).image.repository }}
+{{- if and (include "clarion.isForeignImage" $own) (regexMatch "^[^/]*[.:][^/]*/" $own) (not (regexMatch "^(quay|docker)\\.io/" $own)) }}
+  {{ $component }}.image: nodes that pull from {{ first (splitList "/" $own) }} alone find no image there; copy Clarion's to it and set image.repository
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.speaker.resources }}
+{{- with .limits }}
+{{- with .cpu }}
+  speaker.resources.limits.cpu: a speaker that is throttled for 300 ms, as {{ . }} may do, loses its IPs to another node; remove the limit
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
