@@ -56,11 +56,20 @@ const UNJOINED: Family =
     gauge("clarion_layer2_groups_not_joined", &["link"], "Multicast groups that the kernel did not let us join");
 const SEND_ERRORS: Family =
     counter("clarion_layer2_send_errors_total", &["link"], "Frames that the kernel did not take");
-const MEMBERS: Family = gauge("clarion_members", &["link", "state"], "Other speakers on the link");
+const MEMBERS: Family = gauge(
+    "clarion_members",
+    &["link", "state"],
+    "Other speakers on the link; one_way: heard, and does not hear this node",
+);
 const SPLIT: Family = gauge(
     "clarion_members_split",
     &["link"],
     "Nodes that answer for IPs which this node owns although their heartbeats do not arrive",
+);
+const DUPLICATE: Family = gauge(
+    "clarion_members_duplicate",
+    &["link"],
+    "Whether another machine runs under the name of this node on the link; one of the two announces nothing there",
 );
 const MOVES: Family =
     counter("clarion_members_moves_total", &["link"], "IPs that got another owner, as seen from here");
@@ -92,7 +101,7 @@ const PANICS: Family =
     counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 52] = [
+pub const FAMILIES: [Family; 53] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     PANICS,
@@ -104,6 +113,7 @@ pub const FAMILIES: [Family; 52] = [
     UNJOINED,
     SEND_ERRORS,
     MEMBERS,
+    DUPLICATE,
     SPLIT,
     MOVES,
     DUELS,
@@ -217,15 +227,19 @@ fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Re
 fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
     let (members, damped) = (gauges(registry, MEMBERS)?, gauges(registry, DAMPED)?);
     let split = gauges(registry, SPLIT)?;
+    let duplicate = gauges(registry, DUPLICATE)?;
     let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
     let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
     let (refused, duplicates) = (counters(registry, REFUSED)?, counters(registry, DUPLICATES)?);
     let errors = counters(registry, HEARTBEAT_ERRORS)?;
     for link in links {
         for state in [MemberState::Live, MemberState::Suspect, MemberState::Lost, MemberState::Left] {
-            let count = link.members.iter().filter(|member| member.state == state).count();
+            let count = link.members.iter().filter(|member| member.state == state && !member.is_one_way()).count();
             members.with_label_values(&[&*link.name, state_label(state)]).set(count as f64);
         }
+        let one_way = link.members.iter().filter(|member| member.is_one_way()).count();
+        members.with_label_values(&[&*link.name, "one_way"]).set(one_way as f64);
+        duplicate.with_label_values(&[&link.name]).set(if link.duplicate.is_some() { 1.0 } else { 0.0 });
         split.with_label_values(&[&link.name]).set(link.splits.len() as f64);
         moves.with_label_values(&[&link.name]).inc_by(link.counters.moves);
         duels.with_label_values(&[&link.name]).inc_by(link.heartbeats.conflicts);

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use speaker::kubernetes::Planned;
-use speaker::{Observer, RoutingObserver, WireObserved};
+use speaker::{LinkObserved, Observer, RoutingObserver, WireObserved};
 use tokio::sync::watch;
 
 use super::report::{self, Decided};
@@ -63,14 +63,10 @@ async fn ready(State(source): State<Source>) -> Response {
     let WireObserved { links, faults } = source.wire.observe_all().await;
     // One odd link among others holds up no rollout.
     let unserved = (links.is_empty() && !faults.is_empty()).then(|| faults.join("\n"));
-    let listening: Vec<&str> = links
-        .iter()
-        .filter(|link| link.phase == members::PhaseView::Listening)
-        .map(|link| link.name.as_str())
-        .collect();
+    let waiting: Vec<String> = links.iter().filter_map(LinkObserved::unready).collect();
     let unready = source.decided().unready();
-    let listening = (!listening.is_empty()).then(|| format!("still listening on {}", listening.join(", ")));
-    match unready.or(unserved).or(listening) {
+    let waiting = (!waiting.is_empty()).then(|| waiting.join("\n"));
+    match unready.or(unserved).or(waiting) {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }

@@ -11,7 +11,7 @@ use speaker::metrics::Family;
 use speaker::{LinkObserved, PeerObserved, RoutingObserved, WireObserved, metrics};
 
 use crate::standalone::FAULTS;
-use crate::standalone::report::{company_faults, company_notes, damped, members_of, peer, peers_of, vips};
+use crate::standalone::report::{company_notes, damped, members_of, peer, peers_of, vips};
 use crate::status::{Service, Status};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
@@ -37,12 +37,7 @@ impl Decided {
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            faults: self
-                .faults()
-                .into_iter()
-                .chain(company_faults(links))
-                .chain(links.iter().flat_map(LinkObserved::faults))
-                .collect(),
+            faults: self.faults().into_iter().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
             notes: self.planned.notes().chain(links.iter().filter_map(damped)).chain(company_notes(links)).collect(),
         }
     }

@@ -44,17 +44,10 @@ async fn status(State(source): State<Source>) -> Response {
 /// Ready means that the manifests are read and every wire was heard long enough to own addresses.
 async fn ready(State(source): State<Source>) -> Response {
     let links = source.wire.observe().await;
-    let listening: Vec<&str> = links
-        .iter()
-        .filter(|link| link.phase == members::PhaseView::Listening)
-        .map(|link| link.name.as_str())
-        .collect();
-    match listening.is_empty() {
+    let waiting: Vec<String> = links.iter().filter_map(LinkObserved::unready).collect();
+    match waiting.is_empty() {
         true => "ok\n".into_response(),
-        false => {
-            let text = format!("still listening on {}\n", listening.join(", "));
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-        }
+        false => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", waiting.join("\n"))).into_response(),
     }
 }
 

@@ -44,13 +44,7 @@ impl Decided {
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            faults: self
-                .faults
-                .iter()
-                .cloned()
-                .chain(company_faults(links))
-                .chain(links.iter().flat_map(LinkObserved::faults))
-                .collect(),
+            faults: self.faults.iter().cloned().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
             notes: self
                 .notes
                 .iter()
@@ -134,7 +128,7 @@ fn vip_on(ip: IpAddr, link: &LinkObserved, reason: Option<String>, announced_her
     } else {
         match link.phase {
             PhaseView::Listening | PhaseView::Revalidating => "listening",
-            PhaseView::Down | PhaseView::Active | PhaseView::Ended => "none",
+            PhaseView::Down | PhaseView::Active | PhaseView::Duplicate | PhaseView::Ended => "none",
         }
     };
     Some(Vip {
@@ -177,11 +171,6 @@ pub(crate) fn damped(link: &LinkObserved) -> Option<String> {
         rest / 60,
         rest % 60
     ))
-}
-
-/// Returns what is wrong between this node and other speakers on its links.
-pub(crate) fn company_faults(links: &[LinkObserved]) -> impl Iterator<Item = String> {
-    links.iter().flat_map(LinkObserved::company_faults)
 }
 
 /// Returns what there is to know of other speakers on its links.

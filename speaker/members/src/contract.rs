@@ -141,8 +141,8 @@ pub enum Released {
     LinkDown,
     /// The speaker stops.
     Leaving,
-    /// A later start of the same member is on the wire.
-    Superseded,
+    /// Another machine with the name of this node takes part.
+    Duplicate,
 }
 
 /// A fact for status and logs.
@@ -207,11 +207,24 @@ pub enum Event {
         /// Where it speaks from.
         from: SocketAddr,
     },
-    /// A later start of the same node and link speaks on this wire; this machine has ended.
-    Superseded {
+    /// A second machine speaks under the name of a member, which stays; told once until it was not heard for a while.
+    Duplicate {
+        /// The member, which may be this one.
+        member: MemberId,
+        /// The hardware address of the other machine.
+        mac: Mac,
         /// Where it speaks from.
-        by: SocketAddr,
+        from: SocketAddr,
     },
+    /// Another machine takes part under the name of this node, so this one is silent until the other is not heard any more.
+    GaveWay {
+        /// The hardware address of the other machine.
+        mac: Mac,
+        /// Where it speaks from, or who told of it.
+        from: SocketAddr,
+    },
+    /// The other machine with the name of this node is not heard any more.
+    DuplicateGone,
 }
 
 impl fmt::Display for Acquired {
@@ -236,7 +249,7 @@ impl fmt::Display for Released {
             Self::Paused => "paused",
             Self::LinkDown => "link_down",
             Self::Leaving => "leaving",
-            Self::Superseded => "superseded",
+            Self::Duplicate => "duplicate",
         })
     }
 }

@@ -13,6 +13,14 @@
 //! * A failure falls at a random moment between two beats, so with the defaults the successor answers 300 ms after the
 //!   last beat, which is 200 to 300 ms after the failure: p50 about 250 ms, never more than 305 ms without loss. Every
 //!   further candidate that died unnoticed with the owner adds one stagger of 150 ms.
+//! * An authentic datagram may be a recording, so a start of a member counts only once it has echoed a datagram that this
+//!   start of this machine sent within the last second or two; boots are random, so that nothing older can contain such an
+//!   echo. Newcomers are asked for it at once, which takes one round trip, and no clock but the monotonic one is read. Those
+//!   that start together answer each other with one datagram for all.
+//! * A peer that was not heard for a while counts again without an echo if it went on counting meanwhile, because one that is
+//!   heard and does not hear must count too.
+//! * Of two machines with one name the one that takes part stays; the other is silent until the first was not heard for ten
+//!   times the loss time. Receivers keep the one that lives, refuse the other, and let it know.
 //! * Nothing is concluded from silence by a process that was late itself: a peer is lost only in a second look, 5 ms
 //!   after the first, when the frames that waited in the socket have been read.
 //!
@@ -79,8 +87,10 @@
 //! # Deviations and limits
 //!
 //! * Whoever knows the secret can lie about every member; the secret is the boundary of trust.
-//! * A receiver that has never heard of a member accepts a recording of one of its earlier boots. Someone on the wire
-//!   with recordings can show it a member that is dead, as he could answer ARP in its place.
+//! * A recording of what a member sent while it was not heard here can stretch its life after its death by a second, or, if
+//!   it is played while it is made, by as long as the member was not heard. Whoever carries datagrams between two wires as
+//!   they are sent makes one wire of them.
+//! * A member that starts without hearing this one never counts here, whatever it claims; it is counted as unproven.
 //! * Content overtaken by a later datagram of the same sender is dropped and asked for again, about 15 ms later.
 //! * Losses are not remembered over a restart, so a process that crashes again and again is not damped.
 //! * A partition counts as nobody's loss, because neither side can tell which of them is broken.
@@ -97,8 +107,10 @@ mod election;
 mod header;
 mod mix;
 mod name;
+mod newcomers;
 mod pace;
 mod peer;
+mod recent;
 mod seal;
 mod segment;
 mod spans;
@@ -113,6 +125,6 @@ pub use header::Format;
 pub use name::{BootId, LinkName, Mac, MemberId, NameError, NodeName};
 pub use peer::Reach;
 pub use seal::{ClusterId, ClusterTag, KeyError, KeyId, KeyRing};
-pub use segment::{MemberState, MemberView, PhaseView, Segment, View};
+pub use segment::{DuplicateView, MemberState, MemberView, PhaseView, Segment, View};
 pub use stats::{DropReason, Stats};
 pub use strangers::{Stranger, StrangerView};

@@ -121,11 +121,10 @@ impl fmt::Display for MemberId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MemberTag(pub(crate) u64);
 
-/// Number of one start of a speaker; a later start of the same member has a greater one.
+/// A random number for one start of a speaker on one link.
 ///
-/// Nanoseconds since 1970 serve well where the clock never starts behind the last boot; a member with a smaller number
-/// than its last is refused until it is forgotten. Using a number twice for one member would repeat AEAD nonces and is
-/// forbidden.
+/// An echo of it proves that who sends it has read something of this start, and it makes the keys of this start. So it comes
+/// from a good source: using a number twice for one member would repeat AEAD nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootId(pub u64);
 

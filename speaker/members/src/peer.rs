@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, LAST_LOOK};
+use crate::header::Header;
 use crate::name::{BootId, Mac, MemberId, MemberTag};
 use crate::seal::Opener;
 use crate::table::PeerTable;
 use crate::wire::{Body, Echo, Flags};
+
+/// How many beats a peer that was not heard may be behind what it should have sent.
+const BEHIND: u128 = 10;
 
 /// Whether a peer lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +73,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(now: Instant, boot: BootId, body: &Body, from: SocketAddr) -> Self {
+    pub(crate) fn new(now: Instant, header: &Header, body: &Body, from: SocketAddr) -> Self {
         Self {
             member: body.member.clone(),
             tag: body.member.tag(),
-            boot,
+            boot: header.boot,
             life: Life::Lost { since: now },
-            window: ReplayWindow::default(),
+            window: ReplayWindow::from(header.sequence),
             opener: None,
             mac: body.mac,
             address: from,
@@ -102,8 +106,16 @@ impl Peer {
 
     /// Reports whether the peer may own what its node is a candidate for.
     pub(crate) fn is_electable(&self, with_listeners: bool) -> bool {
-        let Flags { ready, listening, leaving, left, solicits: _, damped: _ } = self.flags;
-        self.is_live() && ready && !leaving && !left && (with_listeners || !listening)
+        let Flags { ready, listening, leaving, left, solicits: _, damped: _, settled: _, duplicate } = self.flags;
+        self.is_live() && ready && !duplicate && !leaving && !left && (with_listeners || !listening)
+    }
+
+    /// Reports whether a datagram of a lost peer is one that it can have sent just now: it went on counting while it was not
+    /// heard. What was missed then and recorded by somebody is behind that.
+    pub(crate) fn is_plausible(&self, now: Instant, sequence: u64, interval: Duration) -> bool {
+        let silent = now.saturating_duration_since(self.last_heard);
+        let beats = silent.as_nanos() / self.interval.max(interval).as_nanos().max(1);
+        u128::from(sequence.saturating_sub(self.window.greatest)) + BEHIND >= beats
     }
 
     /// Notes a sign of life.
@@ -158,6 +170,11 @@ pub(crate) struct ReplayWindow {
 }
 
 impl ReplayWindow {
+    /// Accepts what comes after the sequence number, and nothing before.
+    pub(crate) fn from(sequence: u64) -> Self {
+        Self { greatest: sequence, seen: u128::MAX }
+    }
+
     pub(crate) fn greatest(&self) -> u64 {
         self.greatest
     }

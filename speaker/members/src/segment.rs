@@ -1,6 +1,8 @@
 //! The machine of one link: state, contract, and the order in which an input is worked off.
 
+mod admission;
 mod damping;
+mod duplicate;
 mod elect;
 mod liveness;
 mod ownership;
@@ -20,21 +22,28 @@ use crate::damping::Damping;
 use crate::deadlines::Deadlines;
 use crate::mix::Jitter;
 use crate::name::{BootId, MemberTag};
+use crate::newcomers::Newcomers;
 use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::seal::{KeyRing, Sealer};
 use crate::stats::Stats;
 use crate::strangers::Strangers;
 use crate::table::{Epoch, OwnTable};
+use duplicate::Twin;
 use phase::Phase;
 use send::Sending;
-pub use view::{MemberState, MemberView, PhaseView, View};
+pub use view::{DuplicateView, MemberState, MemberView, PhaseView, View};
 
 /// Datagrams per second of unknown senders that are verified, at some 5 microseconds each; one that knows no secret could
 /// otherwise take all the time there is.
 const VERIFIED_RATE: u32 = 2000;
 /// How many of them may come at once: those of a wire that starts.
 const VERIFIED_BURST: u32 = 512;
+
+/// Datagrams per second to senders that have proven nothing, so that a recording makes little traffic.
+const ASKED_RATE: u32 = 200;
+/// How many of them may go out at once.
+const ASKED_BURST: u32 = 100;
 
 /// Membership and ownership on one link.
 ///
@@ -67,6 +76,10 @@ pub struct Segment {
     graces: Deadlines,
     damping: Damping,
     peers: BTreeMap<MemberTag, Peer>,
+    newcomers: Newcomers,
+    /// Earlier starts of the peers.
+    retired: BTreeMap<MemberTag, VecDeque<BootId>>,
+    twin: Option<Twin>,
     claims: Claims,
     /// The greatest epoch ever seen of each VIP.
     seen: BTreeMap<IpAddr, Epoch>,
@@ -89,6 +102,8 @@ pub struct Segment {
     strangers: Strangers,
     /// Bounds what is spent on senders of whom nothing is known.
     verifying: Pace,
+    /// Bounds what is sent to senders that have proven nothing.
+    asking: Pace,
     outputs: VecDeque<Output>,
     stats: Stats,
     scratch: Vec<u8>,
@@ -102,7 +117,7 @@ struct Keys {
 impl Segment {
     /// Makes the machine of one link, down until link and keys are known.
     ///
-    /// `boot` is greater than that of every earlier machine of the same node and link; `seed` only spreads beats.
+    /// `boot` is random; `seed` only spreads beats.
     pub fn new(config: Config, boot: BootId, seed: u64, now: Instant) -> Self {
         let sending = Sending::new(&config, now);
         Self {
@@ -123,6 +138,9 @@ impl Segment {
             graces: Deadlines::default(),
             damping: Damping::default(),
             peers: BTreeMap::new(),
+            newcomers: Newcomers::default(),
+            retired: BTreeMap::new(),
+            twin: None,
             claims: Claims::default(),
             seen: BTreeMap::new(),
             vacancies: BTreeMap::new(),
@@ -136,6 +154,7 @@ impl Segment {
             sending,
             strangers: Strangers::default(),
             verifying: Pace::new(VERIFIED_RATE, VERIFIED_BURST, now),
+            asking: Pace::new(ASKED_RATE, ASKED_BURST, now),
             outputs: VecDeque::new(),
             stats: Stats::default(),
             scratch: Vec::new(),
@@ -147,6 +166,7 @@ impl Segment {
         if matches!(self.phase, Phase::Ended) {
             return;
         }
+        self.sending.advance(now);
         self.notice_lateness(now);
         self.notice_pause(now);
         self.run_damping(now);

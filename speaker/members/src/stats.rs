@@ -23,6 +23,10 @@ pub enum DropReason {
     Replay,
     /// It belongs to an earlier start of its sender, or to one that has left.
     OldBoot,
+    /// Its sender has not proven yet that it lives, so it may be a recording; normal for a moment when a member starts.
+    Unproven,
+    /// Its sender has the name of another machine that lives.
+    Duplicate,
     /// It is authentic and makes no sense.
     Malformed,
     /// It is an own datagram that came back.
@@ -31,7 +35,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of [`Stats::dropped`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Idle,
         Self::Length,
         Self::Version,
@@ -42,6 +46,8 @@ impl DropReason {
         Self::Copy,
         Self::Replay,
         Self::OldBoot,
+        Self::Unproven,
+        Self::Duplicate,
         Self::Malformed,
         Self::Own,
     ];
@@ -59,6 +65,8 @@ impl DropReason {
             Self::Copy => "copy",
             Self::Replay => "replay",
             Self::OldBoot => "old_boot",
+            Self::Unproven => "unproven",
+            Self::Duplicate => "duplicate",
             Self::Malformed => "malformed",
             Self::Own => "own",
         }

@@ -37,6 +37,10 @@ pub(crate) struct Flags {
     pub(crate) solicits: bool,
     /// Lost what it owned too often; comes after the others.
     pub(crate) damped: bool,
+    /// Has taken part since its link came up, although it may be listening again after a pause.
+    pub(crate) settled: bool,
+    /// Is silent, because another machine of its name takes part.
+    pub(crate) duplicate: bool,
 }
 
 /// Proves that the sender lives and hears: it has read datagram `sequence` of the start `boot` of some member.
@@ -53,6 +57,14 @@ pub(crate) struct Echo {
 pub(crate) struct Ask {
     pub(crate) of: MemberTag,
     pub(crate) spans: Vec<Span>,
+}
+
+/// Tells a start of a member that it is refused, because another machine of its name lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) boot: BootId,
+    /// The hardware address of the other machine.
+    pub(crate) mac: Mac,
 }
 
 /// The state of one VIP in the sender's table; no claim means that it gave the VIP up.
@@ -82,6 +94,7 @@ pub(crate) struct Body {
     pub(crate) echoes: Vec<Echo>,
     pub(crate) ask: Option<Ask>,
     pub(crate) piece: Option<Piece>,
+    pub(crate) refusal: Option<Refusal>,
 }
 
 /// The body is not one that a member of this version sends.
@@ -94,10 +107,13 @@ const LEAVING: u32 = 1 << 2;
 const LEFT: u32 = 1 << 3;
 const SOLICITS: u32 = 1 << 4;
 const DAMPED: u32 = 1 << 5;
+const SETTLED: u32 = 1 << 6;
+const DUPLICATE: u32 = 1 << 7;
 
 const ECHOES: u8 = 1;
 const ASK: u8 = 2;
 const PIECE: u8 = 3;
+const REFUSAL: u8 = 4;
 
 const CHANGE_V6: u8 = 1;
 const CHANGE_HELD: u8 = 1 << 1;
@@ -190,6 +206,12 @@ impl Body {
                 piece.changes.iter().for_each(|change| change.encode(out));
             });
         }
+        if let Some(refusal) = self.refusal {
+            section(REFUSAL, &mut out, |out| {
+                out.extend_from_slice(&refusal.boot.0.to_be_bytes());
+                out.extend_from_slice(&refusal.mac.0);
+            });
+        }
         out
     }
 
@@ -205,7 +227,8 @@ impl Body {
         let node = NodeName::new(reader.text()?).map_err(|_| Malformed)?;
         let link = LinkName::new(reader.text()?).map_err(|_| Malformed)?;
         let member = MemberId { node, link };
-        let mut body = Self { member, mac, flags, interval, summary, echoes: Vec::new(), ask: None, piece: None };
+        let mut body =
+            Self { member, mac, flags, interval, summary, echoes: Vec::new(), ask: None, piece: None, refusal: None };
         while !reader.0.is_empty() {
             let kind = reader.u8()?;
             let length = usize::from(u16::from_be_bytes(reader.array()?));
@@ -213,6 +236,7 @@ impl Body {
             match kind {
                 ECHOES => body.echoes = value.echoes()?,
                 ASK => body.ask = Some(value.ask()?),
+                REFUSAL => body.refusal = Some(value.refusal()?),
                 PIECE => body.piece = Some(value.piece(summary.version)?),
                 _ => {}
             }
@@ -223,7 +247,7 @@ impl Body {
 
 impl Flags {
     fn bits(self) -> u32 {
-        let Self { ready, listening, leaving, left, solicits, damped } = self;
+        let Self { ready, listening, leaving, left, solicits, damped, settled, duplicate } = self;
         [
             (ready, READY),
             (listening, LISTENING),
@@ -231,6 +255,8 @@ impl Flags {
             (left, LEFT),
             (solicits, SOLICITS),
             (damped, DAMPED),
+            (settled, SETTLED),
+            (duplicate, DUPLICATE),
         ]
         .into_iter()
         .fold(0, |bits, (set, bit)| if set { bits | bit } else { bits })
@@ -245,6 +271,8 @@ impl Flags {
             left: is(LEFT),
             solicits: is(SOLICITS),
             damped: is(DAMPED),
+            settled: is(SETTLED),
+            duplicate: is(DUPLICATE),
         }
     }
 }
@@ -317,6 +345,10 @@ impl<'a> Reader<'a> {
             spans.push(self.span()?);
         }
         Ok(Ask { of, spans })
+    }
+
+    fn refusal(mut self) -> Result<Refusal, Malformed> {
+        Ok(Refusal { boot: BootId(self.u64()?), mac: Mac(self.array()?) })
     }
 
     fn piece(mut self, version: u64) -> Result<Piece, Malformed> {

@@ -9,6 +9,8 @@ mod calm;
 mod checks;
 #[path = "simulation/flapping.rs"]
 mod flapping;
+#[path = "simulation/identity.rs"]
+mod identity;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/scale.rs"]

@@ -2,18 +2,43 @@
 
 use std::net::IpAddr;
 
-use members::{Stranger, StrangerView};
+use members::{DuplicateView, PhaseView, Stranger, StrangerView};
 
 use super::observed::LinkObserved;
 
 impl LinkObserved {
+    /// Returns why this node may announce nothing on the link yet, in words.
+    pub fn unready(&self) -> Option<String> {
+        match self.phase {
+            PhaseView::Listening => Some(format!("still listening on {}", self.name)),
+            PhaseView::Duplicate => self.duplicate_fault(),
+            PhaseView::Down | PhaseView::Active | PhaseView::Revalidating | PhaseView::Ended => None,
+        }
+    }
+
+    fn duplicate_fault(&self) -> Option<String> {
+        let DuplicateView { mac, address } = self.duplicate?;
+        let consequence = if self.phase == PhaseView::Duplicate {
+            "so this one announces nothing there until it is gone"
+        } else {
+            "and is kept out"
+        };
+        Some(format!(
+            "{}: another machine ({mac}, told by {}) runs under the name of this node, {consequence}; give each machine a name of \
+             its own",
+            self.name,
+            address.ip()
+        ))
+    }
+
     /// Returns what is wrong between this speaker and others on the link, in words.
-    pub fn company_faults(&self) -> Vec<String> {
+    pub(super) fn company_faults(&self) -> Vec<String> {
         let is_fault = |view: &&StrangerView| match view.stranger {
             Stranger::Cluster { .. } => false,
             Stranger::Key(_) | Stranger::Version(_) => true,
         };
-        self.strangers.iter().filter(is_fault).map(|view| self.say(view)).collect()
+        let strangers = self.strangers.iter().filter(is_fault).map(|view| self.say(view));
+        self.duplicate_fault().into_iter().chain(strangers).collect()
     }
 
     /// Returns what there is to know of others on the link and does no harm, in words.

@@ -68,7 +68,7 @@ pub(super) struct Driver {
 
 impl Driver {
     /// Opens the sockets and makes the machines, which own nothing yet.
-    pub(super) fn open(index: LinkIndex, config: &Config, boot: BootId, orders: &Orders) -> io::Result<Self> {
+    pub(super) fn open(index: LinkIndex, config: &Config, orders: &Orders) -> io::Result<Self> {
         let LinkDesired { name, mac, .. } = &*orders.link;
         let invalid = |error: members::NameError| io::Error::new(io::ErrorKind::InvalidInput, error);
         let me = MemberId {
@@ -88,7 +88,7 @@ impl Driver {
             vips: Arc::default(),
             nodes: Arc::default(),
             unicast: orders.link.unicast.clone(),
-            segment: Segment::new(timing, boot, rand::rng().next_u64(), now),
+            segment: Segment::new(timing, BootId(rand::rng().next_u64()), rand::rng().next_u64(), now),
             responder: Responder::new(
                 config.l2.clone(),
                 l2::LinkFacts { mac: MacAddr(*mac) },
@@ -309,8 +309,26 @@ impl Driver {
             members::Event::Stranger { stranger, from } => {
                 tracing::warn!(link = self.name, "{}", company::stranger(*stranger, from.ip()));
             }
-            members::Event::Superseded { by } => {
-                tracing::error!(link = self.name, %by, "another process speaks for this node and link; this one has stopped here");
+            members::Event::Duplicate { member, mac, from } => {
+                tracing::error!(
+                    link = self.name,
+                    %member,
+                    %mac,
+                    %from,
+                    "a second machine runs under the name of this speaker and is kept out; give each machine a name of its own"
+                );
+            }
+            members::Event::GaveWay { mac, from } => {
+                tracing::error!(
+                    link = self.name,
+                    %mac,
+                    %from,
+                    "another machine runs under the name of this node, so this one announces nothing here; give each machine a \
+                     name of its own"
+                );
+            }
+            members::Event::DuplicateGone => {
+                tracing::info!(link = self.name, "the other machine with the name of this node is gone");
             }
         }
         if matches!(
@@ -336,6 +354,7 @@ impl Driver {
             answering: self.segment.answering().collect(),
             heartbeats: self.segment.stats().clone(),
             l2: self.responder.stats().clone(),
+            duplicate: view.duplicate,
             strangers: view.strangers,
             conflicts: self.claims.strangers().clone(),
             splits: self.splits(),

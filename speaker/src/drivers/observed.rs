@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use l2::MacAddr;
-use members::{MemberId, MemberState, PhaseView, Reach, StrangerView, View};
+use members::{DuplicateView, MemberId, MemberState, PhaseView, Reach, StrangerView, View};
 
 use crate::net::heartbeat::{GROUP_V4, GROUP_V6};
 
@@ -22,6 +22,8 @@ pub struct LinkObserved {
     pub damped_for: Option<Duration>,
     /// The other members of the wire.
     pub members: Vec<MemberObserved>,
+    /// The other machine that runs under the name of this node, if one is heard.
+    pub duplicate: Option<DuplicateView>,
     /// Who else sends heartbeats here without being understood.
     pub strangers: Vec<StrangerView>,
     /// The owner of each VIP that is wanted on the wire, if there is one.
@@ -45,7 +47,7 @@ pub struct LinkObserved {
 impl LinkObserved {
     /// Returns what is wrong on the link, in words.
     pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
-        self.splits.iter().map(|split| split.fault(&self.name))
+        self.splits.iter().map(|split| split.fault(&self.name)).chain(self.company_faults())
     }
 }
 
@@ -118,6 +120,11 @@ pub struct MemberObserved {
 }
 
 impl MemberObserved {
+    /// Reports whether it is heard and does not hear this node.
+    pub fn is_one_way(&self) -> bool {
+        matches!(self.state, MemberState::Live | MemberState::Suspect) && self.reach == Reach::OneWay
+    }
+
     /// Returns the other members of a wire.
     pub(super) fn all(view: &View<'_>) -> Vec<Self> {
         let copy = |member: &members::MemberView<'_>| Self {

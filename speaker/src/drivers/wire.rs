@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinError, JoinSet};
@@ -23,8 +23,6 @@ pub const DEFAULT_HEARTBEAT_PORT: u16 = 7473;
 
 /// A link whose task ended by a fault is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
-/// A link on which another process speaks for this node is tried again after this time, so that two of them do not take turns.
-const RETRY_SUPERSEDED: Duration = Duration::from_secs(60);
 
 /// What never changes while the thread runs.
 #[derive(Debug, Clone)]
@@ -155,13 +153,12 @@ struct Supervisor {
     /// Links that could not be served.
     resting: BTreeMap<LinkIndex, Rest>,
     tasks: JoinSet<()>,
-    boots: Boots,
 }
 
 struct Rest {
     /// When it is tried again.
     until: Instant,
-    /// Why it cannot be served, in words; none where another process serves it.
+    /// Why it cannot be served, in words; none where it ended as ordered.
     fault: Option<String>,
 }
 
@@ -182,7 +179,6 @@ async fn supervise(
         running: BTreeMap::new(),
         resting: BTreeMap::new(),
         tasks: JoinSet::new(),
-        boots: Boots::start(),
     };
     loop {
         let now = desired.borrow_and_update().clone();
@@ -238,7 +234,7 @@ impl Supervisor {
 
     fn start(&mut self, index: LinkIndex, orders: link::Orders) {
         let name = orders.link.name.clone();
-        match link::Driver::open(index, &self.config, self.boots.next(), &orders) {
+        match link::Driver::open(index, &self.config, &orders) {
             Ok(driver) => {
                 let (orders, receiver) = watch::channel(orders);
                 // The supervisor asks one question at a time and waits for the answer.
@@ -264,7 +260,7 @@ impl Supervisor {
         };
         let name = self.running.remove(&index).map(|running| running.name).unwrap_or_default();
         let (rest, fault) = match ended {
-            Ok(_) => (RETRY_SUPERSEDED, None),
+            Ok(_) => (RETRY, None),
             Err(error) => {
                 tracing::error!(link = name, %error, "the link's task ended by a fault; starting it again in {RETRY:?}");
                 (RETRY, Some(format!("the machines of {name} ended by a fault: {error}; please report it")))
@@ -284,25 +280,5 @@ impl Supervisor {
             }
         }
         WireObserved { links, faults: self.resting.values().filter_map(|rest| rest.fault.clone()).collect() }
-    }
-}
-
-/// Numbers the starts of this node's links so that a later one is always greater, also when the clock is set back meanwhile.
-///
-/// A clock that was set back between two processes makes the others refuse this node for as long as they remember the earlier one.
-struct Boots {
-    since_1970: Duration,
-    start: Instant,
-}
-
-impl Boots {
-    fn start() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { since_1970, start: Instant::now() }
-    }
-
-    fn next(&self) -> members::BootId {
-        let nanos = (self.since_1970 + self.start.elapsed()).as_nanos();
-        members::BootId(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

@@ -11,7 +11,7 @@ use crate::table::PeerTable;
 impl Segment {
     pub(super) fn liveness_due(&self) -> Option<Instant> {
         let silences = self.peers.values().filter_map(|peer| peer.due(&self.config).map(|(at, _)| at));
-        let repairs = self.peers.values().filter_map(|peer| peer.repair_at);
+        let repairs = self.peers.values().filter_map(|peer| peer.repair_at).filter(|_| !self.is_duplicate());
         silences.chain(repairs).min()
     }
 
@@ -46,6 +46,7 @@ impl Segment {
         let member = peer.member.clone();
         self.event(Event::MemberLost { member });
         self.vacate(now, tag);
+        self.ask_successors(tag);
     }
 
     pub(super) fn depart(&mut self, now: Instant, tag: MemberTag) {
@@ -78,9 +79,14 @@ impl Segment {
     pub(super) fn prune_peers(&mut self, now: Instant) {
         let forget_after = self.config.timing.forget_after;
         self.strangers.prune(now, forget_after);
+        self.newcomers.prune(now);
+        if !self.is_duplicate() {
+            self.prune_twin(now);
+        }
         self.peers.retain(|_, peer| match peer.life {
             Life::Live(_) => true,
             Life::Lost { since } | Life::Left { since } => now.saturating_duration_since(since) < forget_after,
         });
+        self.retired.retain(|tag, _| self.peers.contains_key(tag));
     }
 }

@@ -1,6 +1,6 @@
 //! The life of the machine itself: down, listening, active, revalidating after a pause, ended.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Keys, Segment};
@@ -21,7 +21,9 @@ pub(super) enum Phase {
     Active,
     /// Stood still: answers nothing until the peers that lived before have answered datagram `asked` or later.
     Revalidating { asked: u64, earliest: Instant, until: Instant },
-    /// Has left, or was superseded.
+    /// Silent, because another machine of its name takes part; until that was not heard for a while.
+    Duplicate { until: Instant },
+    /// Has left.
     Ended,
 }
 
@@ -29,7 +31,7 @@ impl Segment {
     pub(super) fn is_up(&self) -> bool {
         match self.phase {
             Phase::Down | Phase::Ended => false,
-            Phase::Listening { .. } | Phase::Active | Phase::Revalidating { .. } => true,
+            Phase::Listening { .. } | Phase::Active | Phase::Revalidating { .. } | Phase::Duplicate { .. } => true,
         }
     }
 
@@ -45,6 +47,7 @@ impl Segment {
         self.keys = Some(Keys { ring, sealer });
         // A secret that was taken out of the ring must not be accepted from a peer's cached key.
         self.peers.values_mut().for_each(|peer| peer.opener = None);
+        self.newcomers.forget_keys();
         self.bring_up(now);
     }
 
@@ -76,7 +79,7 @@ impl Segment {
         self.sending.start(now, phase);
     }
 
-    fn listen(&mut self, now: Instant) {
+    pub(super) fn listen(&mut self, now: Instant) {
         self.phase = Phase::Listening { since: now, asked_twice: false };
         self.sending.solicit();
     }
@@ -87,6 +90,7 @@ impl Segment {
         }
         self.release_all(now, Released::LinkDown);
         self.phase = Phase::Down;
+        self.twin = None;
         let live: Vec<_> = self.peers.values().filter(|peer| peer.is_live()).map(|peer| peer.tag).collect();
         live.into_iter().for_each(|tag| self.lose(now, tag));
         if self.leave_by.is_some() {
@@ -97,7 +101,7 @@ impl Segment {
     /// Peers may have taken over what this process owned while it stood still, and frames of that time may wait in the
     /// socket. So it falls silent first, whatever the input is, and believes only answers to a question asked now.
     pub(super) fn notice_pause(&mut self, now: Instant) {
-        if !self.is_up() {
+        if !self.is_up() || self.is_duplicate() {
             return;
         }
         let silent = now.saturating_duration_since(self.sending.last_beat);
@@ -149,10 +153,12 @@ impl Segment {
     }
 
     /// Every owner beats within its interval, so after its loss time it was heard or is gone. Peers whose tables are
-    /// not complete get the same time once more.
+    /// not complete, or that have not proven themselves, get the same time once more.
     fn listening_ends(&self, since: Instant) -> Instant {
         let time = self.config.lost_after(self.slowest_interval());
-        let complete = self.peers.values().filter(|peer| peer.is_live()).all(|peer| peer.table.is_complete());
+        let unproven = self.newcomers.is_any_heard(since + self.config.timing.lost_after / 2, self.tag);
+        let complete =
+            !unproven && self.peers.values().filter(|peer| peer.is_live()).all(|peer| peer.table.is_complete());
         since + if complete { time } else { time * 2 }
     }
 
@@ -167,6 +173,7 @@ impl Segment {
         match self.phase {
             Phase::Listening { since, .. } => Some(self.listening_ends(since)),
             Phase::Revalidating { earliest, until, .. } => Some(if self.is_sure() { earliest } else { until }),
+            Phase::Duplicate { until } => Some(until),
             Phase::Down | Phase::Active | Phase::Ended => None,
         }
         .map(|due| self.not_while_looking(due))
@@ -188,6 +195,13 @@ impl Segment {
                 let is_sure = now >= earliest && self.is_sure();
                 if !self.is_looking() && (is_sure || now >= until) {
                     self.resume(now);
+                }
+            }
+            Phase::Duplicate { until } => {
+                if now >= until {
+                    self.twin = None;
+                    self.event(Event::DuplicateGone);
+                    self.listen(now);
                 }
             }
             Phase::Down | Phase::Active | Phase::Ended => {}
@@ -225,13 +239,6 @@ impl Segment {
         let deferred = self.deferred.get(&vip);
         let fits = |peer: &Peer| peer.is_electable(true) && candidacy.nodes.contains_key(&peer.member.node);
         self.peers.values().any(|peer| fits(peer) && deferred != Some(&peer.tag))
-    }
-
-    /// A later start of the same member speaks: the peers refuse this one from now on, so it must be silent.
-    pub(super) fn on_superseded(&mut self, now: Instant, by: SocketAddr) {
-        self.release_all(now, Released::Superseded);
-        self.event(Event::Superseded { by });
-        self.end();
     }
 
     fn end(&mut self) {

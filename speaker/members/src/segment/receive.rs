@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Segment;
-use super::phase::Phase;
 use super::send::ECHOED_PER_BEAT;
 use crate::contract::{Event, Output};
 use crate::header::{Header, HeaderError};
@@ -13,13 +12,13 @@ use crate::peer::{Life, Peer};
 use crate::seal::Opener;
 use crate::stats::DropReason;
 use crate::strangers::Stranger;
-use crate::wire::{Body, Echo};
+use crate::wire::Body;
 
 /// An authentic datagram, with the key if it was derived for it.
-struct Opened {
-    header: Header,
-    body: Body,
-    opener: Option<Opener>,
+pub(super) struct Opened {
+    pub(super) header: Header,
+    pub(super) body: Body,
+    pub(super) opener: Option<Opener>,
 }
 
 /// Why a datagram is dropped, and what that says of its sender.
@@ -43,11 +42,8 @@ impl Refused {
 impl Segment {
     pub(super) fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         match self.open(now, bytes) {
-            Ok(opened) if opened.header.sender == self.tag => self.on_superseded(now, from),
-            Ok(opened) => {
-                self.stats.received += 1;
-                self.admit(now, from, opened);
-            }
+            Ok(opened) if opened.header.sender == self.tag => self.on_twin(now, from, opened),
+            Ok(opened) => self.on_authentic(now, from, opened),
             Err(Refused { why, stranger }) => {
                 self.stats.count_drop(why);
                 if let Some(stranger) = stranger.filter(|stranger| self.strangers.hear(now, *stranger, from)) {
@@ -69,21 +65,25 @@ impl Segment {
             let stranger = Stranger::Cluster { cluster: header.cluster, has_our_key: keys.ring.has(header.key) };
             return Err(Refused::stranger(DropReason::ForeignCluster, stranger));
         }
-        if header.sender == self.tag && header.boot <= self.boot {
-            return Err(if header.boot == self.boot { DropReason::Own } else { DropReason::OldBoot }.into());
+        if header.sender == self.tag && header.boot == self.boot {
+            return Err(DropReason::Own.into());
+        }
+        if self.is_retired(&header) {
+            return Err(DropReason::OldBoot.into());
         }
         let known = self.peers.get(&header.sender);
-        if let Some(peer) = known {
+        let same_boot = known.filter(|peer| peer.boot == header.boot);
+        if let Some(peer) = same_boot {
             check_freshness(peer, &header)?;
         }
-        let same_boot = known.filter(|peer| peer.boot == header.boot);
         let cached = same_boot.and_then(|peer| peer.opener.as_ref()).filter(|opener| opener.key_id == header.key);
+        let cached = cached.or_else(|| self.newcomers.opener(header.sender, header.boot, header.key));
         let derived = match cached {
             Some(_) => None,
             None if !keys.ring.has(header.key) => {
                 return Err(Refused::stranger(DropReason::UnknownKey, Stranger::Key(header.key)));
             }
-            None if !self.verifying.take(now) => return Err(DropReason::Busy.into()),
+            None if same_boot.is_none() && !self.verifying.take(now) => return Err(DropReason::Busy.into()),
             None => keys.ring.opener(&header),
         };
         let opener = cached.or(derived.as_ref()).ok_or(DropReason::UnknownKey)?;
@@ -97,54 +97,21 @@ impl Segment {
         Ok(Opened { header, body, opener: derived })
     }
 
-    fn admit(&mut self, now: Instant, from: SocketAddr, opened: Opened) {
-        let Opened { header, body, opener } = opened;
-        let tag = header.sender;
-        if let Some(old) = self.peers.get(&tag).filter(|old| old.boot < header.boot) {
-            // The process restarted, so it answers for nothing of what it claimed before.
-            if old.is_live() {
-                self.lose(now, tag);
-            }
-            self.peers.remove(&tag);
-        }
-        let peer = self.peers.entry(tag).or_insert_with(|| Peer::new(now, header.boot, &body, from));
-        peer.window.accept(header.sequence);
-        peer.opener = opener.or_else(|| peer.opener.take());
-        if body.flags.left {
-            self.take_content(now, tag, header.sequence, &body);
-            self.depart(now, tag);
-            return;
-        }
-        let was_live = peer.is_live();
-        peer.hear(now);
-        peer.address = from;
-        if !was_live {
-            peer.mentioned = now;
-            self.replan = true;
-            self.event(Event::MemberUp { member: body.member.clone() });
-        }
-        if !was_live && matches!(self.phase, Phase::Revalidating { .. }) {
-            self.solicit(tag);
-        }
-        self.take_replies(now, tag, &body);
-        self.take_content(now, tag, header.sequence, &body);
-        let both_listen = body.flags.listening && matches!(self.phase, Phase::Listening { .. });
-        if body.flags.solicits && !both_listen {
-            self.reply(from, Echo { boot: header.boot, sequence: header.sequence });
-        }
-    }
-
     /// What the sender says about this member.
-    fn take_replies(&mut self, now: Instant, tag: MemberTag, body: &Body) {
+    pub(super) fn take_replies(&mut self, now: Instant, tag: MemberTag, body: &Body) {
         let members = self.peers.len();
         let (me, my_boot) = (self.tag, self.boot);
         let Some(peer) = self.peers.get_mut(&tag) else { return };
         let mentioned = body.echoes.iter().filter(|echo| echo.boot == my_boot).map(|echo| echo.sequence).max();
         peer.answered = peer.answered.max(mentioned.unwrap_or_default());
         let mentioned = mentioned.is_some();
+        let address = peer.address;
         peer.mention(now, mentioned, members, ECHOED_PER_BEAT);
         if mentioned {
             self.on_heard_by(now, tag);
+        }
+        if let Some(refusal) = body.refusal {
+            self.on_refusal(now, refusal.boot, refusal.mac, address);
         }
         if let Some(ask) = body.ask.as_ref().filter(|ask| ask.of == me) {
             let version = self.own.summary().version;
@@ -153,7 +120,7 @@ impl Segment {
     }
 
     /// What the sender says about itself; an overtaken datagram is only a sign of life.
-    fn take_content(&mut self, now: Instant, tag: MemberTag, sequence: u64, body: &Body) {
+    pub(super) fn take_content(&mut self, now: Instant, tag: MemberTag, sequence: u64, body: &Body) {
         let delay = self.config.timing.repair_delay;
         let jitter = Duration::from_nanos(self.jitter.below(delay.as_nanos().try_into().unwrap_or(u64::MAX)));
         let Some(peer) = self.peers.get_mut(&tag) else { return };
@@ -194,12 +161,6 @@ impl Segment {
 }
 
 fn check_freshness(peer: &Peer, header: &Header) -> Result<(), DropReason> {
-    if header.boot < peer.boot {
-        return Err(DropReason::OldBoot);
-    }
-    if header.boot > peer.boot {
-        return Ok(());
-    }
     match peer.life {
         Life::Left { .. } => Err(DropReason::OldBoot),
         Life::Live(_) | Life::Lost { .. } if peer.window.is_fresh(header.sequence) => Ok(()),

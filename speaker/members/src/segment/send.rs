@@ -1,18 +1,21 @@
 //! What goes out: beats, changes, solicitations, answers and requests.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use super::Segment;
+use super::duplicate::SELDOM;
 use super::phase::Phase;
 use crate::config::Config;
 use crate::contract::{Output, To};
-use crate::name::MemberTag;
+use crate::name::{BootId, MemberTag};
 use crate::pace::Pace;
 use crate::peer::{Life, Peer};
+use crate::recent::Recent;
 use crate::spans::{Span, Spans};
-use crate::wire::{Ask, Body, Echo, Flags, MAX_ASKED, Piece};
+use crate::wire::{Ask, Body, Echo, Flags, MAX_ASKED, MAX_ECHOES, Piece, Refusal};
 
 /// How often the goodbye is said: whoever misses it waits for the loss time.
 const GOODBYES: usize = 3;
@@ -25,6 +28,11 @@ pub(super) const ECHOED_PER_BEAT: usize = 8;
 
 /// Changes and answers that may go out at once.
 const BURST: u32 = 32;
+
+/// How long echoes wait for others: when a wire starts everybody owes one to everybody.
+const ECHO_DELAY: Duration = Duration::from_millis(5);
+/// How many echoes wait at most.
+const MAX_OWED: usize = 1024;
 
 /// State of the sending side.
 pub(super) struct Sending {
@@ -39,6 +47,10 @@ pub(super) struct Sending {
     /// A change of flags to tell the group.
     pub(super) urgent: bool,
     soliciting: bool,
+    /// Echoes for members that wait for them, and when they go out.
+    owed: BTreeMap<BootId, u64>,
+    owed_at: Option<Instant>,
+    recent: Recent,
     /// The version up to which claims were told unasked.
     recited: u64,
     pace: Pace,
@@ -56,6 +68,9 @@ impl Sending {
             untold: Spans::default(),
             urgent: false,
             soliciting: false,
+            owed: BTreeMap::new(),
+            owed_at: None,
+            recent: Recent::new(now),
             recited: 0,
             pace: Pace::new(config.timing.change_rate, BURST, now),
             listed: MemberTag(0),
@@ -71,6 +86,34 @@ impl Sending {
     pub(super) fn solicit(&mut self) {
         self.urgent = true;
         self.soliciting = true;
+    }
+
+    /// Echoes a datagram to the group in a moment, together with others, and perhaps asks all for the same.
+    pub(super) fn owe(&mut self, now: Instant, echo: Echo, solicits: bool) {
+        if self.owed.len() < MAX_OWED || self.owed.contains_key(&echo.boot) {
+            let sequence = self.owed.entry(echo.boot).or_default();
+            *sequence = echo.sequence.max(*sequence);
+        }
+        self.soliciting |= solicits;
+        self.owed_at.get_or_insert(now + ECHO_DELAY);
+    }
+
+    /// Goes on with the clock, before anything is sent.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.recent.advance(now, self.sequence);
+    }
+
+    /// Reports whether one of our datagrams was sent within the last second; after two seconds none was.
+    pub(super) fn is_recent(&self, sequence: u64) -> bool {
+        self.recent.contains(sequence) && sequence <= self.sequence
+    }
+
+    /// Starts to count anew, for a new start of the member.
+    pub(super) fn begin_boot(&mut self, now: Instant) {
+        self.sequence = 0;
+        self.recent = Recent::new(now);
+        self.owed.clear();
+        self.owed_at = None;
     }
 
     pub(super) fn tell(&mut self, span: Span) {
@@ -92,12 +135,15 @@ impl Sending {
         newest.min(older).min(oldest)
     }
 
-    fn has_news(&self) -> bool {
-        self.urgent || !self.untold.is_empty()
+    fn has_news(&self, now: Instant) -> bool {
+        self.urgent || !self.untold.is_empty() || self.owed_at.is_some_and(|at| at <= now)
     }
 
     pub(super) fn due(&self) -> Instant {
-        if self.has_news() { self.next_beat.min(self.pace.ready_at()) } else { self.next_beat }
+        let ready_at = self.pace.ready_at();
+        let owed = self.owed_at.map(|at| at.max(ready_at));
+        let news = (self.urgent || !self.untold.is_empty()).then_some(ready_at);
+        [owed, news].into_iter().flatten().fold(self.next_beat, Instant::min)
     }
 }
 
@@ -111,7 +157,7 @@ impl Segment {
             self.prune_peers(now);
             self.schedule_beat(now);
         }
-        while is_beat || (self.sending.has_news() && self.sending.pace.take(now)) {
+        while is_beat || (self.sending.has_news(now) && self.sending.pace.take(now)) {
             is_beat = false;
             self.send_group(now);
         }
@@ -121,7 +167,7 @@ impl Segment {
     fn schedule_beat(&mut self, now: Instant) {
         let [newest, older, _] = self.sending.stated;
         self.sending.stated = [self.stated_interval(), newest, older];
-        let pace = self.sending.pace();
+        let pace = if self.is_duplicate() { self.sending.pace() * SELDOM } else { self.sending.pace() };
         let on_time = self.sending.next_beat + pace;
         self.sending.next_beat = if on_time > now { on_time } else { now + pace };
     }
@@ -138,10 +184,12 @@ impl Segment {
     fn send_group(&mut self, now: Instant) {
         // Between beats the interval may shrink, when the first claim makes an owner, and never grow.
         self.sending.stated[0] = self.sending.stated[0].min(self.stated_interval());
-        self.sending.next_beat = self.sending.next_beat.min(now + self.sending.pace());
+        if !self.is_duplicate() {
+            self.sending.next_beat = self.sending.next_beat.min(now + self.sending.pace());
+        }
         let mut body = self.body();
         body.flags.solicits = std::mem::take(&mut self.sending.soliciting);
-        body.echoes = self.echo_in_turn();
+        body.echoes = self.echoes_for_all();
         body.piece = match self.sending.untold.first() {
             Some(span) => {
                 let piece = self.own.piece(span, body.room_for_changes());
@@ -169,6 +217,21 @@ impl Segment {
         Some(piece)
     }
 
+    fn echoes_for_all(&mut self) -> Vec<Echo> {
+        let mut echoes = Vec::new();
+        while let Some((boot, sequence)) = self.sending.owed.pop_first() {
+            echoes.push(Echo { boot, sequence });
+            if echoes.len() == MAX_ECHOES {
+                return echoes;
+            }
+        }
+        self.sending.owed_at = None;
+        if echoes.len() + ECHOED_PER_BEAT <= MAX_ECHOES {
+            echoes.extend(self.echo_in_turn());
+        }
+        echoes
+    }
+
     /// Echoes the next few live peers in turn, so that every beat has the same size on a wire of any number of members.
     fn echo_in_turn(&mut self) -> Vec<Echo> {
         let after = (Bound::Excluded(self.sending.listed), Bound::Unbounded);
@@ -182,7 +245,11 @@ impl Segment {
 
     pub(super) fn solicit(&mut self, tag: MemberTag) {
         let Some(peer) = self.peers.get(&tag) else { return };
-        let to = To::Peer(peer.address);
+        self.solicit_at(peer.address);
+    }
+
+    pub(super) fn solicit_at(&mut self, address: SocketAddr) {
+        let to = To::Peer(address);
         let mut body = self.body();
         body.flags.solicits = true;
         self.stats.solicitations += 1;
@@ -195,7 +262,28 @@ impl Segment {
         self.send(To::Peer(from), &body);
     }
 
+    /// Gives a newcomer its proof and asks for one.
+    pub(super) fn reply_and_solicit(&mut self, from: SocketAddr, echo: Echo) {
+        let mut body = self.body();
+        body.flags.solicits = true;
+        body.echoes = vec![echo];
+        self.stats.solicitations += 1;
+        self.send(To::Peer(from), &body);
+    }
+
+    /// Tells a start of a member that another machine of its name lives.
+    pub(super) fn send_refusal(&mut self, to: SocketAddr, tag: MemberTag, boot: BootId) {
+        let Some(peer) = self.peers.get(&tag) else { return };
+        let mac = peer.mac;
+        let mut body = self.body();
+        body.refusal = Some(Refusal { boot, mac });
+        self.send(To::Peer(to), &body);
+    }
+
     fn send_repairs(&mut self, now: Instant) {
+        if self.is_duplicate() {
+            return;
+        }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let tags: Vec<MemberTag> =
             self.peers.values().filter(|peer| due(peer.repair_at)).map(|peer| peer.tag).collect();
@@ -224,7 +312,7 @@ impl Segment {
 
     fn body(&self) -> Body {
         let listening = match self.phase {
-            Phase::Listening { .. } | Phase::Revalidating { .. } => true,
+            Phase::Listening { .. } | Phase::Revalidating { .. } | Phase::Duplicate { .. } => true,
             Phase::Down | Phase::Active | Phase::Ended => false,
         };
         let leaving = self.leave_by.is_some();
@@ -238,12 +326,15 @@ impl Segment {
                 left: false,
                 solicits: false,
                 damped: self.is_damped(),
+                settled: matches!(self.phase, Phase::Active | Phase::Revalidating { .. }),
+                duplicate: self.is_duplicate(),
             },
             interval: self.sending.stated[0],
             summary: self.own.summary(),
             echoes: Vec::new(),
             ask: None,
             piece: None,
+            refusal: None,
         }
     }
 

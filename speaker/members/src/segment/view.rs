@@ -18,6 +18,8 @@ pub struct View<'a> {
     pub damped_until: Option<Instant>,
     /// The other members, gone ones included until they are forgotten.
     pub members: Vec<MemberView<'a>>,
+    /// The other machine with the name of this node, if one is heard.
+    pub duplicate: Option<DuplicateView>,
     /// Who else speaks on the wire without being understood, at most 8 of a kind, until they are forgotten.
     pub strangers: Vec<StrangerView>,
 }
@@ -33,8 +35,19 @@ pub enum PhaseView {
     Active,
     /// It stood still and checks what is still its own.
     Revalidating,
+    /// It is silent, because another machine of its name takes part.
+    Duplicate,
     /// It has left.
     Ended,
+}
+
+/// Another machine with the name of this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuplicateView {
+    /// Its hardware address.
+    pub mac: Mac,
+    /// Where it speaks from, or the speaker that told of it.
+    pub address: SocketAddr,
 }
 
 /// One other member.
@@ -83,6 +96,7 @@ impl Segment {
             Phase::Listening { .. } => PhaseView::Listening,
             Phase::Active => PhaseView::Active,
             Phase::Revalidating { .. } => PhaseView::Revalidating,
+            Phase::Duplicate { .. } => PhaseView::Duplicate,
             Phase::Ended => PhaseView::Ended,
         }
     }
@@ -110,6 +124,7 @@ impl Segment {
             phase: self.phase(),
             damped_until: self.damping.until(),
             members: members.collect(),
+            duplicate: self.twin.map(|twin| DuplicateView { mac: twin.mac, address: twin.address }),
             strangers: self.strangers.view().collect(),
         }
     }

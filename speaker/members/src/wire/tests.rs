@@ -14,13 +14,15 @@ fn span(limit: u64) -> impl Strategy<Value = Span> {
 }
 
 fn flags() -> impl Strategy<Value = Flags> {
-    any::<[bool; 6]>().prop_map(|[ready, listening, leaving, left, solicits, damped]| Flags {
+    any::<[bool; 8]>().prop_map(|[ready, listening, leaving, left, solicits, damped, settled, duplicate]| Flags {
         ready,
         listening,
         leaving,
         left,
         solicits,
         damped,
+        settled,
+        duplicate,
     })
 }
 
@@ -34,6 +36,7 @@ prop_compose! {
         summary in (1000u64..9000, any::<u32>(), any::<u64>()),
         echoes in prop::collection::vec((any::<u64>(), any::<u64>()), 0..=MAX_ECHOES),
         ask in prop::option::of((any::<u64>(), prop::collection::vec(span(1000), 1..=MAX_ASKED))),
+        refusal in prop::option::of((any::<u64>(), any::<[u8; 6]>())),
         piece in prop::option::of((span(1000), prop::collection::vec(change(), 0..20))),
     ) -> Body {
         Body {
@@ -45,6 +48,7 @@ prop_compose! {
             echoes: echoes.into_iter().map(|(boot, sequence)| Echo { boot: BootId(boot), sequence }).collect(),
             ask: ask.map(|(of, spans)| Ask { of: MemberTag(of), spans }),
             piece: piece.map(|(span, changes)| Piece { span, changes, is_partial: false }),
+            refusal: refusal.map(|(boot, mac)| Refusal { boot: BootId(boot), mac: Mac(mac) }),
         }
     }
 }
@@ -72,10 +76,10 @@ proptest! {
     }
 
     #[test]
-    fn what_a_later_version_adds_is_passed_over(body in body(), flags in any::<u32>(), kind in 4u8.., more in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn what_a_later_version_adds_is_passed_over(body in body(), flags in any::<u32>(), kind in 5u8.., more in prop::collection::vec(any::<u8>(), 0..40)) {
         let mut bytes = body.encode();
         let known = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let unknown = flags & !(DAMPED * 2 - 1);
+        let unknown = flags & !(DUPLICATE * 2 - 1);
         bytes[..4].copy_from_slice(&(known | unknown).to_be_bytes());
         section(kind, &mut bytes, |out| out.extend_from_slice(&more));
         prop_assert_eq!(Body::decode(&bytes), Ok(body));
@@ -120,6 +124,7 @@ fn the_bytes_of_a_beat() {
         echoes: Vec::new(),
         ask: None,
         piece: None,
+        refusal: None,
     };
     assert_eq!(beat(), expected);
     assert_eq!(expected.encode(), &BEAT[..38]);
@@ -133,7 +138,9 @@ fn the_bytes_of_each_section() {
     let ask = [&[ASK, 0, 24, 0, 0, 0, 0, 0, 0, 0, 8], span].concat();
     let change: &[u8] = &[CHANGE_HELD, 12, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2];
     let piece = [&[PIECE, 0, 30], span, change].concat();
+    let refusal: &[u8] = &[REFUSAL, 0, 14, 0, 0, 0, 0, 0, 0, 0, 6, 2, 0, 0, 0, 0, 9];
     let body = Body {
+        refusal: Some(Refusal { boot: BootId(6), mac: Mac([2, 0, 0, 0, 0, 9]) }),
         echoes: vec![Echo { boot: BootId(3), sequence: 4 }],
         ask: Some(Ask { of: MemberTag(8), spans: vec![Span { after: 5, upto: 7 }] }),
         piece: Some(Piece {
@@ -146,8 +153,8 @@ fn the_bytes_of_each_section() {
         }),
         ..beat()
     };
-    assert_eq!(body.encode(), with_sections(&[echo, &ask, &piece]));
-    assert_eq!(Body::decode(&with_sections(&[&piece, &ask, echo])), Ok(body), "the order says nothing");
+    assert_eq!(body.encode(), with_sections(&[echo, &ask, &piece, refusal]));
+    assert_eq!(Body::decode(&with_sections(&[refusal, &piece, &ask, echo])), Ok(body), "the order says nothing");
 }
 
 #[test]

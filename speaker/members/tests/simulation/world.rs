@@ -55,6 +55,9 @@ struct Delivery {
     bytes: Rc<[u8]>,
 }
 
+/// What was sent to the group: when, by which node, and the bytes.
+pub(crate) type Tape = Vec<(Duration, usize, Rc<[u8]>)>;
+
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) begin: Instant,
@@ -66,6 +69,10 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) vips: Vec<IpAddr>,
     pub(crate) leaving: BTreeSet<usize>,
+    /// Nodes that have the name of another one.
+    pub(crate) alias: BTreeMap<usize, usize>,
+    /// What was sent to the group while something is recorded, with the time and the sender.
+    pub(crate) tape: Option<Tape>,
     pub(crate) checks: Checks,
     pub(crate) bytes_on_wire: u64,
     pub(crate) datagrams: u64,
@@ -89,6 +96,8 @@ impl World {
             nodes: (0..nodes).map(|_| Node::new(now)).collect(),
             vips: (0..vips).map(vip).collect(),
             leaving: BTreeSet::new(),
+            alias: BTreeMap::new(),
+            tape: None,
             checks: Checks::default(),
             bytes_on_wire: 0,
             datagrams: 0,
@@ -129,10 +138,13 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
-        let boot = BootId(u64::try_from((self.now - self.begin).as_nanos()).unwrap() + 1);
-        let me = MemberId { node: name(node), link: LinkName::new("lan0").unwrap() };
+        let me = MemberId {
+            node: name(self.alias.get(&node).copied().unwrap_or(node)),
+            link: LinkName::new("lan0").unwrap(),
+        };
         let config = Config::new(me, self.timing.clone()).unwrap();
-        let seed = self.rng.random();
+        let seed: u64 = self.rng.random();
+        let boot = BootId(seed.rotate_left(32) ^ 0x5555_5555_5555_5555);
         self.nodes[node].segment = Some(Segment::new(config, boot, seed, self.now));
         self.nodes[node].starts += 1;
         self.nodes[node].answering.clear();
@@ -294,6 +306,10 @@ impl World {
         self.bytes_on_wire += u64::try_from(bytes.len()).unwrap();
         self.datagrams += 1;
         let bytes: Rc<[u8]> = Rc::from(bytes);
+        let at = self.now - self.begin;
+        if let Some(tape) = self.tape.as_mut().filter(|_| to == To::Group) {
+            tape.push((at, from, Rc::clone(&bytes)));
+        }
         for node in 0..self.nodes.len() {
             let meant = match to {
                 To::Group => node != from,
@@ -312,6 +328,19 @@ impl World {
                 self.next_id += 1;
                 let delivery = Delivery { to: node, from, bytes: Rc::clone(&bytes) };
                 self.queue.insert((self.now + delay, self.next_id), delivery);
+            }
+        }
+    }
+
+    /// Plays what one node sent, at the pace at which it was recorded.
+    pub(crate) fn play(&mut self, tape: &[(Duration, usize, Rc<[u8]>)], recorded: usize) {
+        let of_it: Vec<_> = tape.iter().filter(|(_, from, _)| *from == recorded).collect();
+        let Some((begin, ..)) = of_it.first() else { return };
+        for (at, from, bytes) in &of_it {
+            for node in 0..self.nodes.len() {
+                self.next_id += 1;
+                let delivery = Delivery { to: node, from: *from, bytes: Rc::clone(bytes) };
+                self.queue.insert((self.now + (*at - *begin), self.next_id), delivery);
             }
         }
     }
