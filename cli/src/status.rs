@@ -27,6 +27,9 @@ pub struct Status {
     /// Every router this node should have a session with.
     #[serde(default)]
     pub peers: Vec<Peer>,
+    /// How the kernel schedules the thread that answers: `realtime`, `nice` or `normal`; empty for a controller.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scheduling: String,
     /// What is wrong with the manifests or the machine.
     #[serde(default)]
     pub faults: Vec<String>,

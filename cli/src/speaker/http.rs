@@ -53,6 +53,7 @@ async fn status(State(source): State<Source>) -> Response {
     let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
     let mut status = source.decided().status(&wire.links, &peers);
     status.faults.extend(wire.faults);
+    status.scheduling = wire.scheduling.as_str().to_owned();
     axum::Json(status).into_response()
 }
 
@@ -60,7 +61,7 @@ async fn status(State(source): State<Source>) -> Response {
 ///
 /// A rollout waits for it: a new version, or a flag, with which a node would announce nothing goes no further than that node.
 async fn ready(State(source): State<Source>) -> Response {
-    let WireObserved { links, faults } = source.wire.observe_all().await;
+    let WireObserved { links, faults, .. } = source.wire.observe_all().await;
     // One odd link among others holds up no rollout.
     let unserved = (links.is_empty() && !faults.is_empty()).then(|| faults.join("\n"));
     let waiting: Vec<String> = links.iter().filter_map(LinkObserved::unready).collect();

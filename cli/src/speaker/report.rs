@@ -37,6 +37,8 @@ impl Decided {
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
+            // Asked of the wire thread, like what it cannot serve.
+            scheduling: String::new(),
             faults: self.faults().into_iter().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
             notes: self.planned.notes().chain(links.iter().filter_map(damped)).chain(company_notes(links)).collect(),
         }
@@ -96,7 +98,7 @@ pub(super) fn render(decided: &Decided, wire: &WireObserved, routing: &RoutingOb
     let registry = Registry::new();
     #[cfg(target_os = "linux")]
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-    let WireObserved { links, faults: unserved } = wire;
+    let WireObserved { links, faults: unserved, .. } = wire;
     metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(&routing.peers))?;
     metrics::collect_routing(&registry, routing)?;
     metrics::collect_panics(&registry, decided.planned.panics)?;

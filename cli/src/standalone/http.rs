@@ -38,6 +38,7 @@ async fn status(State(source): State<Source>) -> Response {
     let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
     let mut status = source.decided.borrow().status(&wire.links, &peers);
     status.faults.extend(wire.faults);
+    status.scheduling = wire.scheduling.as_str().to_owned();
     axum::Json(status).into_response()
 }
 

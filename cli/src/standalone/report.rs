@@ -44,6 +44,8 @@ impl Decided {
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
+            // Asked of the wire thread, like what it cannot serve.
+            scheduling: String::new(),
             faults: self.faults.iter().cloned().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
             notes: self
                 .notes

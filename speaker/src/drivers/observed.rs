@@ -8,6 +8,7 @@ use l2::MacAddr;
 use members::{DuplicateView, MemberId, MemberState, PhaseView, Reach, StrangerView, View};
 
 use crate::net::heartbeat::{GROUP_V4, GROUP_V6};
+use crate::net::priority::Scheduling;
 
 /// One link at one moment.
 #[derive(Debug, Clone)]
@@ -94,6 +95,8 @@ pub struct WireObserved {
     pub links: Vec<LinkObserved>,
     /// Why others are not, in words.
     pub faults: Vec<String>,
+    /// What the kernel makes of the wire thread.
+    pub scheduling: Scheduling,
 }
 
 /// Another member of the wire.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::link;
 use super::observed::{LinkObserved, WireObserved};
 use crate::net::links::LinkIndex;
+use crate::net::priority::{self, Scheduling};
 
 /// UDP port of the heartbeats unless configured otherwise.
 pub const DEFAULT_HEARTBEAT_PORT: u16 = 7473;
@@ -91,9 +92,16 @@ impl Wire {
         let (queries, questions) = mpsc::channel(4);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
-        let thread = thread::Builder::new()
-            .name("wire".to_owned())
-            .spawn(move || runtime.block_on(supervise(config, receiver, questions)))?;
+        let thread = thread::Builder::new().name("wire".to_owned()).spawn(move || {
+            let scheduling = priority::raise();
+            match scheduling {
+                Scheduling::Realtime | Scheduling::Nice => tracing::info!("the wire thread has {} priority", scheduling.as_str()),
+                Scheduling::Normal => tracing::info!(
+                    "the wire thread has normal priority, so a busy node may make it late; give this program CAP_SYS_NICE (speaker.realtime in the chart) if that happens"
+                ),
+            }
+            runtime.block_on(supervise(config, scheduling, receiver, questions));
+        })?;
         Ok(Self { desired, queries, thread })
     }
 
@@ -149,6 +157,7 @@ impl Observer {
 /// The tasks of the links, one each.
 struct Supervisor {
     config: Arc<Config>,
+    scheduling: Scheduling,
     running: BTreeMap<LinkIndex, Running>,
     /// Links that could not be served.
     resting: BTreeMap<LinkIndex, Rest>,
@@ -171,11 +180,13 @@ struct Running {
 
 async fn supervise(
     config: Config,
+    scheduling: Scheduling,
     mut desired: watch::Receiver<Arc<Desired>>,
     mut questions: mpsc::Receiver<oneshot::Sender<WireObserved>>,
 ) {
     let mut supervisor = Supervisor {
         config: Arc::new(config),
+        scheduling,
         running: BTreeMap::new(),
         resting: BTreeMap::new(),
         tasks: JoinSet::new(),
@@ -279,6 +290,10 @@ impl Supervisor {
                 links.push(link);
             }
         }
-        WireObserved { links, faults: self.resting.values().filter_map(|rest| rest.fault.clone()).collect() }
+        WireObserved {
+            links,
+            faults: self.resting.values().filter_map(|rest| rest.fault.clone()).collect(),
+            scheduling: self.scheduling,
+        }
     }
 }

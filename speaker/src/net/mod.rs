@@ -11,5 +11,6 @@ pub mod icmpv6;
 pub mod links;
 pub mod listen;
 pub mod packet;
+pub mod priority;
 pub mod tcp;
 pub mod udp;
