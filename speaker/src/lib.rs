@@ -16,4 +16,4 @@ pub use drivers::routing::{
     PathObserved, PeerObserved, Routing, RoutingObserved, RoutingObserver, SessionObserved, TurnedAway,
 };
 pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Observer, Wire};
-pub use drivers::{Counters, LinkObserved, MemberObserved, WireObserved};
+pub use drivers::{Counters, LinkObserved, MemberObserved, Split, WireObserved};

@@ -18,7 +18,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
 use super::routing::PathObserved;
+use super::turns::{Turns, sleep_until};
 use crate::net::links::LinkIndex;
+use crate::net::priority;
 use crate::net::udp::Receiver;
 pub(super) use echo::EchoLink;
 use path::Path;
@@ -82,9 +84,11 @@ impl BfdThread {
         let (queries, questions) = mpsc::channel(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
-        let thread = thread::Builder::new()
-            .name("bfd".to_owned())
-            .spawn(move || runtime.block_on(Driver::new().run(receiver, questions)))?;
+        let thread = thread::Builder::new().name("bfd".to_owned()).spawn(move || {
+            // What the wire thread got, which says so.
+            let _ = priority::raise();
+            runtime.block_on(Driver::new().run(receiver, questions));
+        })?;
         Ok(Self { desired, queries, thread })
     }
 
@@ -188,10 +192,10 @@ impl Driver {
         mut questions: mpsc::Receiver<oneshot::Sender<Vec<PathObserved>>>,
     ) {
         let mut leaving = false;
+        let mut turns = Turns::default();
         while !(leaving && self.paths.is_empty()) {
             let deadline = self.deadline();
             tokio::select! { biased;
-                () = self.readable() => {}
                 changed = desired.changed(), if !leaving => {
                     let next = desired.borrow_and_update().clone();
                     leaving = changed.is_err() || next.leave;
@@ -202,11 +206,13 @@ impl Driver {
                     // The asker may have gone; nobody else wants the answer.
                     drop(answer.send(self.observed()));
                 }
+                () = self.readable() => {}
                 () = sleep_until(deadline) => {}
             }
             // What waits in the sockets comes first, or a process that stood still reports an outage of its own making.
-            self.read();
+            let cut_short = self.read();
             self.on_time();
+            turns.end(cut_short).await;
         }
     }
 
@@ -225,13 +231,16 @@ impl Driver {
         })
     }
 
-    fn read(&mut self) {
+    /// Reads a batch from every socket, and returns whether there may be more in one.
+    fn read(&mut self) -> bool {
+        let mut cut_short = false;
         let mut buffer = [0; BUFFER_LENGTH];
         for (port, receiver) in &self.receivers {
             let Ok(receiver) = receiver else { continue };
-            for _ in 0..READ_BATCH {
+            for read in 1..=READ_BATCH {
                 // An error is told once, and says that the device is gone; its paths go down by their silence.
                 let Ok(Some(datagram)) = receiver.receive(&mut buffer) else { break };
+                cut_short |= read == READ_BATCH;
                 let arrival = Arrival {
                     hops: port.hops(),
                     source: datagram.source,
@@ -247,6 +256,7 @@ impl Driver {
             }
         }
         let echoes: Vec<_> = self.paths.values().flat_map(Path::read_echoes).collect();
+        cut_short |= echoes.len() >= echo::READ_BATCH;
         for payload in echoes {
             if let Some((discriminator, packet)) = self.demux.route_echo(&payload)
                 && let Some(path) = self.paths.get_mut(&discriminator)
@@ -254,6 +264,7 @@ impl Driver {
                 path.handle(Input::Echo(packet));
             }
         }
+        cut_short
     }
 
     fn on_time(&mut self) {
@@ -320,12 +331,5 @@ impl Driver {
             path.observed(receiver.and_then(|receiver| receiver.as_ref().err().cloned()))
         };
         self.paths.values().map(observe).collect()
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -20,10 +20,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bfd::PathState;
 use super::routing::SessionObserved;
+use super::turns::{Turns, sleep_until};
 use crate::net::links::Links;
 use crate::net::tcp::Md5Key;
 use crate::peers::Setting;
-use connection::{Connection, Progress};
+use connection::{Connection, Progress, READ_BATCH};
 pub(super) use path::is_same_path;
 use path::next;
 
@@ -125,6 +126,7 @@ impl Driver {
         self.machine.handle(Instant::now(), Input::Start);
         self.perform();
         let mut ordered = true;
+        let mut turns = Turns::default();
         while !self.is_over() {
             let deadline = self.deadline();
             tokio::select! { biased;
@@ -140,19 +142,20 @@ impl Driver {
                     }
                 }
                 state = next(&mut path) => self.on_path(state),
-                () = self.ready() => {}
                 Some(stream) = incoming.recv() => self.accept(stream),
                 Some(answer) = questions.recv() => {
                     // The asker may have gone; nobody else wants the answer.
                     drop(answer.send(self.observed()));
                 }
+                () = self.ready() => {}
                 () = sleep_until(deadline) => {}
             }
             // What waits in the sockets comes first, or a process that stood still reports an outage of its own making.
-            self.serve();
+            let cut_short = self.serve();
             self.on_time();
             self.connections.retain(|connection| !connection.is_gone());
             self.note_absence();
+            turns.end(cut_short).await;
         }
     }
 
@@ -197,17 +200,21 @@ impl Driver {
         })
     }
 
-    fn serve(&mut self) {
+    /// Serves the connections, and returns whether there may be more to read from one.
+    fn serve(&mut self) -> bool {
         let mut reports = Vec::new();
+        let mut cut_short = false;
         for connection in &mut self.connections {
             let mut progress = Vec::new();
             connection.serve(&mut progress);
+            cut_short |= progress.len() >= READ_BATCH;
             reports.extend(progress.into_iter().map(|progress| (connection.id, progress)));
         }
         for (id, progress) in reports {
             self.report(id, progress);
             self.perform();
         }
+        cut_short
     }
 
     fn on_time(&mut self) {
@@ -385,13 +392,6 @@ impl Driver {
             routes: self.orders.as_ref().and_then(|orders| orders.routes.clone()).unwrap_or_default(),
             status,
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use l2::{MacAddr, Responder, filter};
 use members::{BootId, Candidacy, LinkName, MemberId, NodeName, Segment, To};
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::company;
 use super::observed::{Counters, LinkObserved, MemberObserved};
+use super::turns::{Turns, sleep_until};
 use super::wire::{Config, LinkDesired};
 use crate::net::groups::Groups;
 use crate::net::heartbeat::HeartbeatSockets;
@@ -30,6 +31,8 @@ const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Frames or datagrams read before the timers get their turn again.
 const READ_BATCH: usize = 64;
+/// How often a missing address family of the heartbeats is tried.
+const REOPEN: Duration = Duration::from_secs(10);
 /// Longer than any frame or datagram that passes the filters with a meaning.
 const BUFFER_LENGTH: usize = 2048;
 
@@ -63,6 +66,8 @@ pub(super) struct Driver {
     lines: Lines,
     counters: Counters,
     heartbeat_port: u16,
+    /// When an address family that heartbeats could not be opened for is tried again.
+    reopen: Instant,
     left: bool,
 }
 
@@ -104,6 +109,7 @@ impl Driver {
             lines: Lines::new(now),
             counters: Counters::default(),
             heartbeat_port: config.heartbeat_port,
+            reopen: now + REOPEN,
             left: false,
         })
     }
@@ -115,6 +121,7 @@ impl Driver {
         mut questions: mpsc::Receiver<oneshot::Sender<LinkObserved>>,
     ) {
         let mut current: Option<Orders> = None;
+        let mut turns = Turns::default();
         let mut ordered = true;
         orders.mark_changed();
         while !self.left {
@@ -131,16 +138,27 @@ impl Driver {
                     self.on_orders(current.as_ref(), &next);
                     current = Some(next);
                 }
-                _ = self.heartbeats.readable() => self.read_heartbeats(),
-                _ = self.arp.readable() => self.read_frames(Protocol::Arp),
-                _ = self.ndp.readable() => self.read_frames(Protocol::Ndp),
                 Some(answer) = questions.recv() => {
                     // The asker may have gone; nobody else wants the answer.
                     drop(answer.send(self.observed()));
                 }
+                _ = self.heartbeats.readable() => {}
+                _ = self.arp.readable() => {}
+                _ = self.ndp.readable() => {}
             }
             self.on_time();
+            let cut_short = self.read();
+            self.on_time();
+            turns.end(cut_short).await;
         }
+    }
+
+    /// Reads a batch from every socket, whichever woke the task, and returns whether there may be more in one.
+    fn read(&mut self) -> bool {
+        let heartbeats = self.read_heartbeats();
+        let arp = self.read_frames(Protocol::Arp);
+        let ndp = self.read_frames(Protocol::Ndp);
+        heartbeats || arp || ndp
     }
 
     /// Lets both machines see the clock before anything else is read, so that a process that stood still notices it first.
@@ -155,6 +173,7 @@ impl Driver {
             self.perform_responder();
         }
         self.summarise(now);
+        self.retry_heartbeats(now);
     }
 
     fn on_orders(&mut self, current: Option<&Orders>, next: &Orders) {
@@ -197,18 +216,18 @@ impl Driver {
         self.perform_responder();
     }
 
-    fn read_heartbeats(&mut self) {
-        self.on_time();
+    fn read_heartbeats(&mut self) -> bool {
         let mut buffer = [0; BUFFER_LENGTH];
         for _ in 0..READ_BATCH {
-            let Some((length, from)) = self.heartbeats.receive(&mut buffer) else { break };
+            let Some((length, from)) = self.heartbeats.receive(&mut buffer) else { return false };
             let now = Instant::now();
             self.segment.handle(now, members::Input::Datagram { from, bytes: &buffer[..length] });
             self.perform(now);
         }
+        true
     }
 
-    fn read_frames(&mut self, protocol: Protocol) {
+    fn read_frames(&mut self, protocol: Protocol) -> bool {
         self.on_time();
         let mut buffer = [0; BUFFER_LENGTH];
         for _ in 0..READ_BATCH {
@@ -217,13 +236,14 @@ impl Driver {
                 Protocol::Ndp => &self.ndp,
             };
             match socket.receive(&mut buffer) {
-                Ok(None) => break,
+                Ok(None) => return false,
                 Ok(Some(length)) => self.responder.handle(Instant::now(), l2::Input::Frame(&buffer[..length])),
                 // Told once when the link goes down; its notification follows by netlink.
                 Err(_) => self.counters.receive_errors += 1,
             }
             self.perform_responder();
         }
+        true
     }
 
     /// Does what the segment wants, and what follows for the responder at once.
@@ -368,11 +388,4 @@ impl Driver {
 enum Protocol {
     Arp,
     Ndp,
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }

@@ -7,6 +7,7 @@ mod link;
 mod neighbours;
 mod observed;
 pub mod routing;
+mod turns;
 pub(crate) mod wire;
 
-pub use observed::{Counters, LinkObserved, MemberObserved, WireObserved};
+pub use observed::{Counters, LinkObserved, MemberObserved, Split, WireObserved};

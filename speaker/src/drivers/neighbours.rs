@@ -153,7 +153,9 @@ async fn serve(
     let mut next = Instant::now();
     let mut buffer = [0; BUFFER_LENGTH];
     loop {
-        let (source, kind) = tokio::select! {
+        // A socket that can always be read must not keep the runtime from everything else.
+        tokio::task::consume_budget().await;
+        let (source, kind) = tokio::select! { biased;
             () = sleep_until(next) => {
                 socket.send(ALL_NODES, &advertisement)?;
                 socket.send(ALL_ROUTERS, &[ECHO_REQUEST, 0, 0, 0, 0, 0, 0, 1])?;

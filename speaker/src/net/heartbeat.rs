@@ -28,6 +28,8 @@ pub struct HeartbeatSockets {
     port: u16,
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
+    /// Which family is read first, in turns: a flood over one must not keep what comes over the other.
+    v4_first: bool,
 }
 
 impl HeartbeatSockets {
@@ -40,8 +42,24 @@ impl HeartbeatSockets {
         let v4 = open_v4(link, name, port);
         match (v4, v6) {
             (Err(error), Err(_)) => Err(error),
-            (v4, v6) => Ok(Self { link, port, v4: v4.ok(), v6: v6.ok() }),
+            (v4, v6) => Ok(Self { link, port, v4: v4.ok(), v6: v6.ok(), v4_first: false }),
         }
+    }
+
+    /// Returns whether both families are open.
+    pub const fn is_whole(&self) -> bool {
+        self.v4.is_some() && self.v6.is_some()
+    }
+
+    /// Tries to open the family that is not; returns whether both are open.
+    pub fn reopen(&mut self, name: &str) -> bool {
+        if self.v4.is_none() {
+            self.v4 = open_v4(self.link, name, self.port).ok();
+        }
+        if self.v6.is_none() {
+            self.v6 = open_v6(self.link, name, self.port).ok();
+        }
+        self.is_whole()
     }
 
     /// Waits until a datagram can be read.
@@ -56,8 +74,10 @@ impl HeartbeatSockets {
     }
 
     /// Reads one datagram, or `None` when none waits; errors of the link are none waiting.
-    pub fn receive(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        [&self.v6, &self.v4].into_iter().flatten().find_map(|socket| socket.try_recv_from(buffer).ok())
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        self.v4_first = !self.v4_first;
+        let sockets = if self.v4_first { [&self.v4, &self.v6] } else { [&self.v6, &self.v4] };
+        sockets.into_iter().flatten().find_map(|socket| socket.try_recv_from(buffer).ok())
     }
 
     /// Sends to every speaker on the link over both families, and returns whether at least one took the datagram.

@@ -35,7 +35,7 @@ fn a_flood_of_made_up_claims_is_bounded_everywhere_and_the_true_claim_in_it_is_n
     let start = Instant::now();
     let mut sent = 0_u32;
     while start.elapsed() < Duration::from_secs(8) {
-        let [a, b, c, d] = (sent * 2_654_435_761).to_be_bytes();
+        let [a, b, c, d] = sent.wrapping_mul(2_654_435_761).to_be_bytes();
         tap.send(&arp_announcement(Mac([0x02, 0xfa, a, b, c, d]), four));
         sent += 1;
         if start.elapsed() > Duration::from_secs(3) && sent % 100 == 0 {

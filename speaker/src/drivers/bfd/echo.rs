@@ -24,7 +24,7 @@ const HEADERS_LENGTH: usize = ETHERNET_LENGTH + IPV4_LENGTH + UDP_LENGTH;
 /// The router's Ethernet address is looked up again after this time.
 const FRESH: Duration = Duration::from_secs(1);
 /// Echoes read at once.
-const READ_BATCH: usize = 64;
+pub(super) const READ_BATCH: usize = 64;
 /// Longer than any echo of ours.
 const BUFFER_LENGTH: usize = 256;
 /// Where the kernel shows its ARP table.

@@ -17,8 +17,8 @@ use crate::net::tcp;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes read at once.
 const READ_LENGTH: usize = 16 * 1024;
-/// Reads before the timers get their turn again.
-const READ_BATCH: usize = 64;
+/// Reads before other sessions and the timers get their turn again: 128 KiB, which a machine takes in within a millisecond.
+pub(super) const READ_BATCH: usize = 8;
 
 /// A connection that is being opened, open, or being closed.
 #[derive(Debug)]

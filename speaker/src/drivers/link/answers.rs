@@ -129,6 +129,17 @@ impl Driver {
         }
     }
 
+    /// Opens the address family that heartbeats could not be opened for at the start, as soon as the link has it.
+    pub(super) fn retry_heartbeats(&mut self, now: Instant) {
+        if now < self.reopen || self.heartbeats.is_whole() {
+            return;
+        }
+        self.reopen = now + super::REOPEN;
+        if self.heartbeats.reopen(&self.name) {
+            tracing::info!(link = self.name, "heartbeats use both address families");
+        }
+    }
+
     fn join(&mut self, group: Ipv6Addr) {
         match self.groups.join(group) {
             Ok(()) => {
