@@ -22,6 +22,7 @@ mod route_change;
 mod routed;
 mod routes;
 mod schedule;
+mod shares;
 mod sightings;
 mod size;
 mod starvation;

@@ -1,4 +1,7 @@
 //! Every core has four times the work it can do, and no speaker may take that for a death.
+//!
+//! The speakers have the shares of a pod with the chart's request, and each of the busy neighbours those of a pod that requests a
+//! whole processor.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -15,6 +18,7 @@ use crate::{
     figure::{Sink, Subject},
     manifests::Families,
     routed::Router,
+    shares::Shares,
     sightings::{macs, overlap},
 };
 
@@ -25,6 +29,12 @@ const INTERVAL: Duration = Duration::from_millis(300);
 
 /// How many busy loops there are for each core.
 const LOOPS_PER_CORE: usize = 4;
+
+/// What the chart requests for a speaker, in thousandths of a processor.
+const SPEAKER: u64 = 100;
+
+/// What a busy neighbour requests.
+const NEIGHBOUR: u64 = 1000;
 
 /// A process that never rests, at the priority of the speakers; dropping it ends it.
 struct Loop(Child);
@@ -52,17 +62,27 @@ pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
 
     let begun = Instant::now();
     let cores = thread::available_parallelism()?.get();
+    let mut shares = Shares::new()?;
+    for node in &cluster.nodes {
+        let speaker = node.speaker().context("every node has a speaker")?;
+        shares.add(node.host.name(), SPEAKER, speaker.id())?;
+    }
     let loops = (0..LOOPS_PER_CORE * cores).map(|_| Loop::start()).collect::<anyhow::Result<Vec<_>>>()?;
+    for (number, busy) in (1..).zip(&loops) {
+        shares.add(&format!("neighbour-{number}"), NEIGHBOUR, busy.0.id())?;
+    }
     thread::sleep(Duration::from_secs(60 * options.starvation_minutes));
     let busy = loops.len();
     drop(loops);
+    drop(shares);
     thread::sleep(2 * MARGIN);
 
     let report = prober.stop()?;
     let sightings = watcher.stop();
     let after = Counts::of(&cluster)?;
     let minutes = options.starvation_minutes;
-    let name = format!("clarion, {busy} busy loops on {cores} cores for {minutes} min");
+    let name =
+        format!("clarion with {SPEAKER}m, {busy} busy loops with {NEIGHBOUR}m on {cores} cores for {minutes} min");
     let n = cluster.nodes.len();
     let mut subject = Subject::new("starvation", &name, sink);
     subject.add("owner_changes", after.moves - before.moves, "moves", n, Some(0.0));
