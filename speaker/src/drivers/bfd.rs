@@ -92,6 +92,19 @@ impl BfdThread {
         Ok(Self { desired, queries, thread })
     }
 
+    /// Starts a thread that panics at once.
+    #[cfg(test)]
+    #[expect(clippy::disallowed_methods, reason = "its end is what the test is about")]
+    pub(super) fn broken() -> Self {
+        let (desired, _) = watch::channel(Arc::new(Desired::default()));
+        let (queries, questions) = mpsc::channel(1);
+        let thread = thread::spawn(move || {
+            let _questions = questions;
+            panic!("a test wants it")
+        });
+        Self { desired, queries, thread }
+    }
+
     /// Watches exactly these paths.
     pub(super) fn update(&self, paths: BTreeMap<Endpoint, Watched>) {
         self.desired.send_if_modified(|current| {

@@ -80,13 +80,17 @@ impl Routing {
     /// # Errors
     /// Returns the error of the operating system when it gives no thread or no event loop.
     pub fn start(config: Config) -> io::Result<Self> {
+        Ok(Self::with(config, BfdThread::start()?))
+    }
+
+    fn with(config: Config, bfd: BfdThread) -> Self {
         let (desired, receiver) = watch::channel(Arc::new(Order::default()));
         // One question at a time is normal (a scrape); a few more may wait, and further askers wait with them.
         let (queries, questions) = mpsc::channel(4);
-        let supervisor = Supervisor::new(config, BfdThread::start()?);
+        let supervisor = Supervisor::new(config, bfd);
         #[expect(clippy::disallowed_methods, reason = "its end closes the questions, which `ended` waits for")]
         let supervisor = tokio::spawn(supervisor.run(receiver, questions));
-        Ok(Self { desired, queries, supervisor })
+        Self { desired, queries, supervisor }
     }
 
     /// Replaces what routers should be told.
@@ -135,5 +139,23 @@ impl RoutingObserver {
             return RoutingObserved::default();
         }
         answered.await.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_the_bfd_thread_is_noticed_at_once() {
+        let routing = Routing::with(Config::default(), BfdThread::broken());
+        tokio::time::timeout(Duration::from_secs(5), routing.ended()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_sessions_go_on_while_the_bfd_thread_does() {
+        let routing = Routing::start(Config::default()).unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(100), routing.ended()).await.is_err());
+        routing.leave().await;
     }
 }
