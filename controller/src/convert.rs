@@ -7,7 +7,6 @@ use std::net::IpAddr;
 
 use crds::annotations::{self, ServiceAnnotations};
 use crds::fault::{ObjectRef, Severity};
-use crds::selector::Selector;
 use crds::{checked, core, kinds, load_balancer_class};
 use ipam::{
     Created, FamilyPolicy, Namespace, Pool, PoolError, PoolName, Port, Priority, Protocol, Range, RangeError, Scope,
@@ -80,30 +79,27 @@ fn service_allocation<'a>(
     namespaces: impl Iterator<Item = &'a core::Namespace>,
     services: impl Iterator<Item = &'a ServiceView>,
 ) -> ServiceAllocation {
-    let checked::ServiceAllocation { priority, namespaces: listed, namespace_selectors, service_selectors } = checked;
+    let checked::ServiceAllocation { priority, namespaces: listed, namespace_selectors: _, service_selectors } =
+        checked;
     let selected = namespaces
-        .filter(|namespace| any(namespace_selectors, &namespace.metadata.labels))
+        .filter(|namespace| checked.admits_namespace(&namespace.metadata.name, &namespace.metadata.labels))
         .map(|namespace| namespace.metadata.name.as_str());
     ServiceAllocation {
         priority: Priority(*priority),
-        namespaces: match listed.is_empty() && namespace_selectors.is_empty() {
-            true => Scope::All,
-            false => Scope::Only(listed.iter().map(String::as_str).chain(selected).map(Namespace::from).collect()),
+        namespaces: match checked.selects_namespaces() {
+            false => Scope::All,
+            true => Scope::Only(listed.iter().map(String::as_str).chain(selected).map(Namespace::from).collect()),
         },
         services: match service_selectors.is_empty() {
             true => Scope::All,
             false => Scope::Only(
                 services
-                    .filter(|service| any(service_selectors, &service.labels))
+                    .filter(|service| checked.admits_service(&service.labels))
                     .map(|service| service.id.clone())
                     .collect(),
             ),
         },
     }
-}
-
-fn any(selectors: &[Selector], labels: &BTreeMap<String, String>) -> bool {
-    selectors.iter().any(|selector| selector.matches(labels))
 }
 
 /// Returns the id of a Service.

@@ -165,6 +165,8 @@ pub enum AnnouncedReason {
     NoAddress,
     /// Its address lies in no pool.
     NotInPool,
+    /// The pool of its address is kept for other namespaces or Services.
+    PoolNotAdmitted,
     /// No advertisement covers the pool.
     NoAdvertisement,
     /// No advertisement of the pool fits the Service.
@@ -210,6 +212,7 @@ impl AnnouncedReason {
             Self::Announced => "Announced",
             Self::NoAddress => "NoAddress",
             Self::NotInPool => "NotInPool",
+            Self::PoolNotAdmitted => "PoolNotAdmitted",
             Self::NoAdvertisement => "NoAdvertisement",
             Self::NoMatchingAdvertisement => "NoMatchingAdvertisement",
             Self::ConflictingAdvertisements => "ConflictingAdvertisements",

@@ -24,6 +24,7 @@ pub fn reason_of(why: &NotAnnounced) -> Option<AnnouncedReason> {
         NotAnnounced::EndpointsUnknown { .. } => AnnouncedReason::EndpointsUnknown,
         NotAnnounced::NoAddress { .. } => AnnouncedReason::NoAddress,
         NotAnnounced::NotInPool { .. } => AnnouncedReason::NotInPool,
+        NotAnnounced::NotAdmitted { .. } => AnnouncedReason::PoolNotAdmitted,
         NotAnnounced::NoAdvertisement { .. } | NotAnnounced::OtherProtocol { .. } => AnnouncedReason::NoAdvertisement,
         NotAnnounced::NoMatchingAdvertisement { .. } => AnnouncedReason::NoMatchingAdvertisement,
         NotAnnounced::SharedIpWithServiceSelector { .. } => AnnouncedReason::SharedIpWithServiceSelector,

@@ -9,12 +9,15 @@ mod options;
 mod report;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use speaker::Wire;
 use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
-use speaker::kubernetes::{Change, Cluster, Identity, Planned, Planner, Reporter, Settings, Sources, follow, identify};
+use speaker::kubernetes::{
+    Change, Cluster, Identity, Pace, Planned, Planner, Reporter, Settings, Sources, follow, identify,
+};
 use speaker::net::links::{Links, watch_links};
 use tasks::Tasks;
 use tokio::signal::unix::{SignalKind, signal};
@@ -93,9 +96,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut planner = Planner::new(settings);
     let mut told = Told::default();
     let mut batch: Vec<Change> = Vec::with_capacity(WAITING);
+    let mut pace = Pace::default();
     loop {
         let links = links_changed.borrow_and_update().clone();
         let ready = readiness_changed.borrow_and_update().clone();
+        let began = Instant::now();
         let (next, orders) = planner.plan_or_keep(&mut cluster, &links, &ready, &planned.borrow());
         if let Some(orders) = orders {
             wire.update(orders.wire);
@@ -104,17 +109,23 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         let next = Arc::new(next);
         told.tell(&Decided { node: node.clone(), planned: next.clone(), lost: Vec::new() });
         planned.send_replace(next);
+        pace.planned(began, Instant::now());
+        let mut due = None;
         loop {
             tokio::select! {
                 _ = changes.recv_many(&mut batch, WAITING) => {
-                    // What came while the last plan was made is one change; the first of a quiet time is acted on at once.
+                    // What comes while a plan is made, and while it rests from that, is one change; the first of a quiet time is
+                    // acted on at once.
                     let mut matters = false;
                     for change in batch.drain(..) {
                         matters |= cluster.take(change);
                     }
                     lost.send_if_modified(|lost| replace(lost, cluster.lost()));
-                    if matters { break }
+                    if matters && due.is_none() {
+                        due = Some(pace.due(Instant::now()));
+                    }
                 }
+                () = sleep_until(due) => break,
                 changed = links_changed.changed() => {
                     changed.context("the network links are no longer watched")?;
                     break;
@@ -131,6 +142,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                 _ = interrupt.recv() => return leave(wire, routing).await,
             }
         }
+    }
+}
+
+/// Waits until a time, for ever if there is none.
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

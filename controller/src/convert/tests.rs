@@ -1,3 +1,4 @@
+use crds::selector::Selector;
 use serde_json::json;
 
 use super::*;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{AddressRange, Family, check_names};
@@ -35,6 +35,25 @@ pub struct ServiceAllocation {
     pub namespace_selectors: Vec<Selector>,
     /// The Services, by label; one matching selector is enough.
     pub service_selectors: Vec<Selector>,
+}
+
+impl ServiceAllocation {
+    /// Returns whether the pool is for Services of some namespaces alone.
+    pub fn selects_namespaces(&self) -> bool {
+        !self.namespaces.is_empty() || !self.namespace_selectors.is_empty()
+    }
+
+    /// Returns whether the pool is for Services of this namespace.
+    pub fn admits_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        !self.selects_namespaces()
+            || self.namespaces.contains(name)
+            || self.namespace_selectors.iter().any(|selector| selector.matches(labels))
+    }
+
+    /// Returns whether the pool is for Services with these labels, as far as their namespace allows.
+    pub fn admits_service(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.service_selectors.is_empty() || self.service_selectors.iter().any(|selector| selector.matches(labels))
+    }
 }
 
 impl Pool {

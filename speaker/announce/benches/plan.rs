@@ -166,5 +166,6 @@ fn service(number: usize, local: bool, names: &[NodeName]) -> Service {
         traffic_policy: if local { TrafficPolicy::Local } else { TrafficPolicy::Cluster },
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         gaps: BTreeSet::new(),
+        not_admitted: BTreeSet::new(),
     }
 }

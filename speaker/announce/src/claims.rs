@@ -124,6 +124,12 @@ impl<'v> Claims<'v> {
         for ours in services {
             claims.refused.push(Vec::new());
             for vip in &ours.service.vips {
+                // Who has no right to an IP has no say in how others announce it.
+                if ours.service.not_admitted.contains(vip) {
+                    let offered = ours.offered(index, Protocol::L2, *vip);
+                    claims.refused[ours.position].extend(offered.err().map(|why| (*vip, why)));
+                    continue;
+                }
                 let holders = claims.hold(*vip, ours.id, ours.service);
                 match offer(index, &mut offers, ours, *vip) {
                     Ok(offer) => {

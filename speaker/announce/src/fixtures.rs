@@ -40,6 +40,7 @@ pub(crate) fn service(created: i64, vips: &[&str], endpoints_on: &[&str]) -> Ser
         traffic_policy: TrafficPolicy::Cluster,
         endpoints: endpoints_on.iter().map(|node| endpoint(node)).collect(),
         gaps: BTreeSet::new(),
+        not_admitted: BTreeSet::new(),
     }
 }
 

@@ -66,6 +66,9 @@ impl<'v> Ours<'v> {
     pub(crate) fn offered(&self, index: &Index<'v>, protocol: Protocol, vip: IpAddr) -> Result<Offered, NotAnnounced> {
         let service = || self.id.clone();
         let (range, pool) = index.pool_of(vip).ok_or_else(|| NotAnnounced::NotInPool { service: service(), vip })?;
+        if self.service.not_admitted.contains(&vip) {
+            return Err(NotAnnounced::NotAdmitted { service: service(), vip, pool: pool.clone() });
+        }
         let coverage = index.coverage(protocol);
         if !coverage.is_advertised(pool) {
             return Err(match index.coverage(protocol.other()).is_advertised(pool) {

@@ -102,6 +102,7 @@ pub(crate) fn any_service() -> impl Strategy<Value = Service> {
             traffic_policy,
             endpoints,
             gaps: BTreeSet::new(),
+            not_admitted: BTreeSet::new(),
         },
     )
 }

@@ -81,6 +81,18 @@ pub enum NotAnnounced {
         /// The IP.
         vip: IpAddr,
     },
+    /// The pool of the IP is kept for other services.
+    #[error(
+        "pool {pool}, which holds {vip}, is not for service {service}; change spec.serviceAllocation of the IPAddressPool, or wait for a new IP"
+    )]
+    NotAdmitted {
+        /// The service.
+        service: ServiceId,
+        /// The IP.
+        vip: IpAddr,
+        /// The pool it lies in.
+        pool: PoolName,
+    },
     /// No advertisement is for the pool.
     #[error(
         "pool {pool}, which holds {vip} of service {service}, has no L2Advertisement and no BGPAdvertisement; create one for it"
@@ -229,6 +241,7 @@ impl NotAnnounced {
             Self::Unreadable { .. } => "unreadable",
             Self::NoAddress { .. } => "noAddress",
             Self::NotInPool { .. } => "ipNotInPool",
+            Self::NotAdmitted { .. } => "notAdmitted",
             Self::NoAdvertisement { .. } => "noAdvertisement",
             Self::OtherProtocol { .. } => "otherProtocol",
             Self::NoMatchingAdvertisement { .. } => "noMatchingAdvertisement",
@@ -256,6 +269,7 @@ impl NotAnnounced {
     pub(crate) fn silenced(&self) -> Option<&ServiceId> {
         match self {
             Self::NotInPool { service, .. }
+            | Self::NotAdmitted { service, .. }
             | Self::NoAdvertisement { service, .. }
             | Self::OtherProtocol { service, .. }
             | Self::NoMatchingAdvertisement { service, .. }

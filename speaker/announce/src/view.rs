@@ -123,8 +123,10 @@ pub struct Service {
     pub created: Created,
     /// Whether it is this program's to serve.
     pub kind: ServiceKind,
-    /// The IPs in its status that were allocated by this program.
+    /// The IPs in its status that lie in a pool.
     pub vips: BTreeSet<IpAddr>,
+    /// Those of them whose pool is not for this service. Whoever may write its status put them there, so they are not announced.
+    pub not_admitted: BTreeSet<IpAddr>,
     /// The allow-shared-ip annotation is present, even if empty.
     pub allow_shared_ip: bool,
     /// `spec.externalTrafficPolicy`.

@@ -1,6 +1,6 @@
 //! Everything that was told of the cluster, and whether it is everything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apiserver::{
@@ -27,6 +27,8 @@ pub enum Change {
     Service(ServiceEvent),
     /// Of an EndpointSlice.
     Slice(SliceEvent),
+    /// Of a Namespace.
+    Namespace(NamespaceEvent),
     /// Of a Node.
     Node(Event<core::Node>),
     /// Of a Secret, which may hold the key of the heartbeats or the password of a router.
@@ -41,6 +43,10 @@ pub enum Change {
 #[derive(Debug)]
 pub struct ServiceEvent(Event<Service>);
 
+/// What was told of a Namespace: its labels.
+#[derive(Debug)]
+pub struct NamespaceEvent(Event<BTreeMap<String, String>>);
+
 /// What was told of an EndpointSlice, already cut down.
 #[derive(Debug)]
 pub struct SliceEvent(Event<Slice>);
@@ -53,6 +59,7 @@ impl Change {
                 Event::Applied(object) => object.value.as_ref().is_ok_and(|slice| slice.unreadable.is_some()),
                 Event::Relisting | Event::Deleted(..) | Event::Listed | Event::Connected | Event::Lost(_) => false,
             },
+            Self::Namespace(NamespaceEvent(event)) => unreadable(event),
             Self::Node(event) => unreadable(event),
             Self::Secret(event) => unreadable(event),
             Self::Configuration(event) => match event {
@@ -73,6 +80,10 @@ impl Change {
 
     pub(super) fn slice(event: Event<core::EndpointSlice>) -> Self {
         Self::Slice(SliceEvent(slices::slice(event)))
+    }
+
+    pub(super) fn namespace(event: Event<core::Namespace>) -> Self {
+        Self::Namespace(NamespaceEvent(event.map(objects::namespace)))
     }
 
     pub(super) fn node(event: Event<core::Node>) -> Self {
@@ -102,6 +113,7 @@ pub struct Cluster {
     configuration: Configuration,
     services: Table<Service>,
     slices: Slices,
+    namespaces: Table<BTreeMap<String, String>>,
     nodes: Table<core::Node>,
     secrets: Table<core::Secret>,
     names: Names,
@@ -138,6 +150,9 @@ pub fn follow(tasks: &Tasks, client: &Client, namespace: &str, changes: &mpsc::S
     let slices = Collection::everywhere("discovery.k8s.io/v1", "endpointslices");
     let slices = slices.labels("!service.kubernetes.io/headless");
     tasks.spawn("the watch of EndpointSlices", watch(slices).follow(client.clone(), changes.clone(), Change::slice));
+    let namespaces = Collection::everywhere("v1", "namespaces");
+    let namespaces = watch(namespaces).follow(client.clone(), changes.clone(), Change::namespace);
+    tasks.spawn("the watch of Namespaces", namespaces);
     let nodes = Collection::everywhere("v1", "nodes");
     tasks.spawn("the watch of Nodes", watch(nodes).follow(client.clone(), changes.clone(), Change::node));
     let secrets = Collection::within(namespace, "v1", "secrets");
@@ -160,6 +175,7 @@ impl Cluster {
         match change {
             Change::Service(ServiceEvent(event)) => self.take_service(event),
             Change::Slice(SliceEvent(event)) => self.take_slice(event),
+            Change::Namespace(NamespaceEvent(event)) => self.take_namespace(event),
             Change::Node(event) => {
                 let changed = self.nodes.take(event);
                 self.note(changed, None)
@@ -226,6 +242,15 @@ impl Cluster {
         self.note(changed, service)
     }
 
+    fn take_namespace(&mut self, event: Event<BTreeMap<String, String>>) -> bool {
+        let namespace = subject(&event).map(|object| object.name.clone());
+        let changed = self.namespaces.take(event);
+        let Some(namespace) = namespace else { return self.note(changed, None) };
+        let names = self.services.rows().map(|(name, _)| name).filter(|name| name.namespace == namespace);
+        let inside: Vec<_> = names.cloned().collect();
+        inside.into_iter().fold(false, |noted, service| noted | self.note(changed, Some(service)))
+    }
+
     fn take_slice(&mut self, event: Event<Slice>) -> bool {
         let Some(slice) = subject(&event).cloned() else {
             let changed = self.slices.take(event, &mut self.names);
@@ -245,11 +270,23 @@ impl Cluster {
 
     /// Returns what has not been listed yet, by the plural names of the kinds; without all of it nothing may be announced.
     pub fn unlisted(&self) -> Vec<&'static str> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
-            self;
+        let Self {
+            configuration,
+            services,
+            slices,
+            namespaces,
+            nodes,
+            secrets,
+            names: _,
+            identity: _,
+            stale: _,
+            updates: _,
+        } = self;
         let kinds = [
             ("services", services.is_listed()),
             ("endpointslices", slices.table.is_listed()),
+            // Without them, pools admit more than they should; a speaker that may not list them announces all the same.
+            ("namespaces", namespaces.is_listed() || namespaces.lost().is_some()),
             ("nodes", nodes.is_listed()),
             ("secrets", secrets.is_listed()),
             ("configuration", configuration.is_listed()),
@@ -259,11 +296,22 @@ impl Cluster {
 
     /// Returns why changes do not arrive, in words; what was told stays in effect meanwhile.
     pub fn lost(&self) -> Vec<String> {
-        let Self { configuration, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
-            self;
+        let Self {
+            configuration,
+            services,
+            slices,
+            namespaces,
+            nodes,
+            secrets,
+            names: _,
+            identity: _,
+            stale: _,
+            updates: _,
+        } = self;
         let errors = [
             ("services", services.lost()),
             ("endpointslices", slices.table.lost()),
+            ("namespaces", namespaces.lost()),
             ("nodes", nodes.lost()),
             ("secrets", secrets.lost()),
             ("configuration", configuration.lost()),
@@ -274,13 +322,24 @@ impl Cluster {
 
     /// Returns what is wrong with the objects that are not configuration, in words.
     pub fn faults(&self) -> Vec<String> {
-        let Self { configuration: _, services, slices, nodes, secrets, names: _, identity: _, stale: _, updates: _ } =
-            self;
+        let Self {
+            configuration: _,
+            services,
+            slices,
+            namespaces,
+            nodes,
+            secrets,
+            names: _,
+            identity: _,
+            stale: _,
+            updates: _,
+        } = self;
         let mut faults: Vec<String> = Vec::new();
         faults.extend(services.faults().map(|fault| format!("Service {fault}")));
         faults.extend(slices.unreadable().filter(|(_, of, _)| services.get(of).is_some()).map(|(name, _, reason)| {
             format!("EndpointSlice {name} cannot be read and counts as empty: {reason}; correct the object")
         }));
+        faults.extend(namespaces.faults().map(|fault| format!("Namespace {fault}")));
         faults.extend(nodes.faults().map(|fault| format!("Node {fault}")));
         faults.extend(secrets.faults().map(|fault| format!("Secret {fault}")));
         faults
@@ -309,6 +368,12 @@ impl Cluster {
     /// Returns the EndpointSlices of a Service, with their names.
     pub(super) fn slices<'a>(&'a self, service: &'a ObjectName) -> impl Iterator<Item = (&'a str, &'a Slice)> {
         self.slices.of(service)
+    }
+
+    /// Returns the labels of a Namespace; none as long as it is not known which Namespaces there are.
+    pub(super) fn namespace_labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        let labels = self.namespaces.get(&ObjectName::new("", name)).and_then(|row| row.value.clone());
+        labels.or_else(|| self.namespaces.is_listed().then(BTreeMap::new))
     }
 
     /// Returns the Nodes.

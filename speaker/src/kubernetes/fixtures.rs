@@ -95,6 +95,7 @@ pub(super) fn list(cluster: &mut Cluster) {
     let changes = [
         Change::service(Event::Listed),
         Change::slice(Event::Listed),
+        Change::namespace(Event::Listed),
         Change::Node(Event::Listed),
         Change::Secret(Event::Listed),
         Change::configuration(ConfigurationEvent::Pool(all())),

@@ -12,6 +12,7 @@ pub mod datapath;
 mod fixtures;
 mod identity;
 mod objects;
+mod pace;
 mod planner;
 mod reporter;
 mod slices;
@@ -19,5 +20,6 @@ mod statuses;
 
 pub use cluster::{Change, Cluster, Updates, follow};
 pub use identity::identify;
+pub use pace::Pace;
 pub use planner::{Held, Orders, Planned, Planner, Settings};
 pub use reporter::{Identity, Reporter, Sources};

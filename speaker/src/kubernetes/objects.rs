@@ -53,7 +53,8 @@ impl Service {
     /// Returns what a plan needs of it, given which of its addresses are ours and what is known of its endpoints.
     pub(super) fn planned(
         &self,
-        vips: &[IpAddr],
+        vips: BTreeSet<IpAddr>,
+        not_admitted: BTreeSet<IpAddr>,
         endpoints: Vec<Endpoint>,
         gaps: BTreeSet<Gap>,
         lb_class: &str,
@@ -62,7 +63,8 @@ impl Service {
         announce::Service {
             created: *created,
             kind: view::kind(*kind, class.as_deref(), lb_class),
-            vips: vips.iter().copied().collect(),
+            vips,
+            not_admitted,
             allow_shared_ip: *allow_shared_ip,
             traffic_policy: *traffic_policy,
             endpoints,
@@ -77,6 +79,7 @@ pub(super) fn unreadable(reason: String) -> announce::Service {
         created: Created::default(),
         kind: ServiceKind::Unreadable { reason },
         vips: BTreeSet::new(),
+        not_admitted: BTreeSet::new(),
         allow_shared_ip: false,
         traffic_policy: TrafficPolicy::Cluster,
         endpoints: Vec::new(),
@@ -105,6 +108,11 @@ pub(super) fn node(node: core::Node) -> core::Node {
         spec,
         status: core::NodeStatus { conditions, addresses },
     }
+}
+
+/// Keeps labels, which pools select by.
+pub(super) fn namespace(namespace: core::Namespace) -> BTreeMap<String, String> {
+    namespace.metadata.labels
 }
 
 /// Gives equal names one allocation: a namespace is repeated by every object in it.

@@ -9,7 +9,7 @@ use announce::{
     ServiceId, View,
 };
 use apiserver::ObjectName;
-use crds::checked::{Compiled, Compiler, Nodes};
+use crds::checked::{Compiled, Compiler, Nodes, ServiceAllocation};
 use crds::core;
 use crds::fault::{Fault, Severity};
 use members::{ClusterId, KeyRing};
@@ -276,9 +276,10 @@ impl Planner {
         let held = service.and_then(|service| self.held(service));
         let changed = match service {
             Some(service) => {
-                let vips = held.as_ref().map(|held| held.ips.as_slice()).unwrap_or_default();
+                let vips = held.iter().flat_map(|held| &held.ips).copied().collect();
+                let not_admitted = self.not_admitted(cluster, name, service, &vips);
                 let (endpoints, gaps) = self.backing(cluster, name, service);
-                let planned = service.planned(vips, endpoints, gaps, &self.settings.lb_class);
+                let planned = service.planned(vips, not_admitted, endpoints, gaps, &self.settings.lb_class);
                 view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned)
             }
             None => match cluster.service_fault(name) {
@@ -314,6 +315,28 @@ impl Planner {
         });
         let stale = cluster.service_fault(name).map(|fault| Gap::Service { reason: fault.reason.clone() });
         (endpoints, hidden.chain(stale).collect())
+    }
+
+    /// Returns the addresses whose pool is not for this Service. The controller takes them back by the same rule, but anybody who may
+    /// write a Service's status can put them there again.
+    fn not_admitted(
+        &self,
+        cluster: &Cluster,
+        name: &ObjectName,
+        service: &Service,
+        vips: &BTreeSet<IpAddr>,
+    ) -> BTreeSet<IpAddr> {
+        let admits = |allocation: &ServiceAllocation| {
+            let labels = cluster.namespace_labels(&name.namespace);
+            labels.is_none_or(|labels| allocation.admits_namespace(&name.namespace, &labels))
+                && allocation.admits_service(&service.labels)
+        };
+        let allocation = |ip: IpAddr| {
+            let pool =
+                self.compiled.config.pools.values().find(|pool| pool.ranges.iter().any(|range| range.contains(ip)));
+            pool?.allocation.as_ref()
+        };
+        vips.iter().copied().filter(|ip| allocation(*ip).is_some_and(|allocation| !admits(allocation))).collect()
     }
 
     /// Returns what a Service holds of our pools.

@@ -81,6 +81,12 @@ impl Slice {
         !self.serving.is_empty()
     }
 
+    /// Returns the bytes that its endpoints take.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        size_of_val(&*self.serving)
+    }
+
     /// Returns the endpoints that can serve, with their nodes as far as those exist.
     pub(super) fn endpoints(&self, nodes: &Nodes) -> impl Iterator<Item = Endpoint> {
         self.serving.iter().flat_map(|serving| {

@@ -82,6 +82,8 @@ impl Services<'_> {
                 traffic_policy: traffic_policy(spec.external_traffic_policy),
                 endpoints: endpoints.remove(&id).unwrap_or_default(),
                 gaps: BTreeSet::new(),
+                // The same program has just given them.
+                not_admitted: BTreeSet::new(),
             };
             put(view, config, id, &metadata.labels, converted);
         }

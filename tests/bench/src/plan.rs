@@ -126,5 +126,6 @@ fn service(number: usize, names: &[NodeName]) -> announce::Service {
         traffic_policy: if local { announce::TrafficPolicy::Local } else { announce::TrafficPolicy::Cluster },
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         gaps: BTreeSet::new(),
+        not_admitted: BTreeSet::new(),
     }
 }

@@ -20,6 +20,23 @@ fn an_absent_api_server_withdraws_nothing_and_a_failover_works_without_it() {
     without_the_api_server(Network::Refused);
 }
 
+#[test]
+fn after_a_restore_of_the_store_what_is_lost_is_let_go_and_what_is_new_is_announced() {
+    let Some(mut cluster) = Cluster::start(1) else { return };
+    let [lost, new]: [IpAddr; 2] = ["192.0.2.131", "192.0.2.132"].map(|vip| vip.parse().expect("both are addresses"));
+    cluster.serve(VIP);
+    let _pods = ["lost", "new"].map(|name| cluster.nodes[0].pod("shop", &format!("{name}-1"), &[("app", name)]));
+    cluster.control_plane.back_up();
+    cluster.service("lost", "", &["192.0.2.131"]);
+    cluster.settled_owner(lost);
+    cluster.control_plane.restore();
+    // The watches look as soon as they find the server again, which they try less and less often.
+    cluster.lab.eventually(SOON * 4, "nobody answers for what is lost", || cluster.owners(lost).is_empty());
+    cluster.service("new", "", &["192.0.2.132"]);
+    cluster.lab.eventually(SOON * 4, "what is new is announced", || cluster.owner(new) == Some(0));
+    assert_eq!(cluster.owner(ip()), Some(0));
+}
+
 fn without_the_api_server(network: Network) {
     let Some(mut cluster) = Cluster::build(3, Mode::Nftables) else { return };
     cluster.announce();

@@ -78,7 +78,7 @@ pub struct ControlPlane {
     access: Access,
     controllers: Option<Program>,
     api_server: Option<Program>,
-    _etcd: Program,
+    etcd: Option<Program>,
     credentials: Credentials,
     management: Bridge,
     routes: Mutex<Vec<node::Route>>,
@@ -133,7 +133,7 @@ impl ControlPlane {
             access,
             controllers: None,
             api_server: Some(api_server),
-            _etcd: etcd,
+            etcd: Some(etcd),
             credentials,
             management,
             routes: Mutex::default(),
@@ -260,6 +260,36 @@ impl ControlPlane {
         self.wait_until_ready().expect("the API server starts again");
     }
 
+    /// Keeps a copy of what is stored now, for [`ControlPlane::restore`].
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be copied, or the control plane is not ready again in time.
+    pub fn back_up(&mut self) {
+        self.without_store(|| copy(&store(), &backup())).expect("the store is copied");
+    }
+
+    /// Puts back what was stored at the time of [`ControlPlane::back_up`], as after a disaster: versions start again from there.
+    ///
+    /// # Panics
+    ///
+    /// When there is no copy, or the control plane is not ready again in time.
+    pub fn restore(&mut self) {
+        self.without_store(|| copy(&backup(), &store())).expect("the store is put back");
+    }
+
+    /// Does something while nothing is stored, and starts everything again.
+    fn without_store(&mut self, act: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let had_controllers = self.controllers.take().is_some();
+        self.kill();
+        self.etcd = None;
+        act()?;
+        self.etcd = Some(Program::start(etcd()?, &self.logs.join("etcd.log"), Command::spawn)?);
+        self.restart();
+        // They know what no longer is, and would not look again.
+        if had_controllers { self.start_controllers() } else { Ok(()) }
+    }
+
     fn api_server(&self) -> &Program {
         self.api_server.as_ref().expect("the test restarts the API server before it uses it")
     }
@@ -286,11 +316,31 @@ impl fmt::Debug for Access {
     }
 }
 
+/// Where everything is stored.
+fn store() -> PathBuf {
+    Path::new(DIRECTORY).join("etcd")
+}
+
+/// Where a copy of it is kept.
+fn backup() -> PathBuf {
+    Path::new(DIRECTORY).join("etcd.backup")
+}
+
+/// Replaces a folder by a copy of another.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+    anyhow::ensure!(copied.success(), "cp {} {} failed", from.display(), to.display());
+    Ok(())
+}
+
 fn etcd() -> anyhow::Result<Command> {
     let (clients, peers) = ("http://127.0.0.1:2379", "http://127.0.0.1:2380");
     let mut command = Command::new(program::built("etcd")?);
     command
-        .args([format!("--data-dir={DIRECTORY}/etcd"), format!("--initial-cluster=default={peers}")])
+        .args([format!("--data-dir={}", store().display()), format!("--initial-cluster=default={peers}")])
         .args([format!("--listen-client-urls={clients}"), format!("--advertise-client-urls={clients}")])
         .args([format!("--listen-peer-urls={peers}"), format!("--initial-advertise-peer-urls={peers}")])
         // Nothing that a test stores needs to survive the machine.

@@ -52,9 +52,12 @@ fn a_server_that_is_away_changes_nothing_but_is_told() {
 #[test]
 fn what_has_not_been_listed_is_named() {
     let mut cluster = Cluster::default();
-    assert_eq!(cluster.unlisted(), ["services", "endpointslices", "nodes", "secrets", "configuration"]);
+    assert_eq!(cluster.unlisted(), ["services", "endpointslices", "namespaces", "nodes", "secrets", "configuration"]);
     cluster.take(Change::service(Event::Listed));
     cluster.take(Change::Node(Event::Listed));
+    assert_eq!(cluster.unlisted(), ["endpointslices", "namespaces", "secrets", "configuration"]);
+    // A role of an older installation may not list them.
+    cluster.take(Change::namespace(Event::Lost(WatchError::Connection("forbidden".to_owned()))));
     assert_eq!(cluster.unlisted(), ["endpointslices", "secrets", "configuration"]);
 }
 
@@ -121,4 +124,28 @@ fn a_slice_that_cannot_be_read_is_a_fault_only_where_there_is_something_to_annou
 /// Returns the number of slices of a Service that have an endpoint.
 fn serving(cluster: &Cluster, service: &str) -> usize {
     cluster.slices(&ObjectName::new("shop", service)).filter(|(_, slice)| slice.serves()).count()
+}
+
+#[test]
+fn a_tenant_who_writes_slices_decides_on_no_memory() {
+    let (mut cluster, mut bytes) = (fixtures::cluster(), 0);
+    cluster.take(Change::service(service("web", "192.0.2.130")));
+    for round in 0..600 {
+        let node = |index: usize| format!("{round:0126}{index:0127}");
+        let nodes: Vec<String> = (0..100).map(node).collect();
+        let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
+        bytes += nodes.iter().map(|name| name.len()).sum::<usize>();
+        cluster.take(Change::slice(slice("web", &nodes)));
+        assert!(cluster.slices(&ObjectName::new("shop", "web")).all(|(_, slice)| slice.size() <= 1_600));
+    }
+    assert_eq!(bytes, 600 * 25_300);
+    assert!(cluster.names.len() <= 2, "{} names are kept", cluster.names.len());
+    // Namespaces come and go as well.
+    for round in 0..1000 {
+        let name = format!("tenant-{round}");
+        let event = fixtures::applied::<core::Service>(&json!({ "metadata": { "name": "web", "namespace": name } }));
+        cluster.take(Change::service(event));
+        cluster.take(Change::service(deleted(&name, "web")));
+    }
+    assert!(cluster.names.len() <= 200, "{} names are kept", cluster.names.len());
 }

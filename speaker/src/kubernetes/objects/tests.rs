@@ -66,7 +66,7 @@ fn a_service_keeps_what_decides_and_nothing_else() {
     assert_ne!(kept, object(json!([{ "port": 80 }]), "192.0.2.2"));
     let vip: IpAddr = "192.0.2.1".parse().unwrap();
     assert_eq!((&*kept.uid, &*kept.labels["tier"], &*kept.addresses), ("1-2-3", "front", [vip].as_slice()));
-    let planned = |lb_class| kept.planned(&[vip], Vec::new(), BTreeSet::new(), lb_class);
+    let planned = |lb_class| kept.planned([vip].into(), BTreeSet::new(), Vec::new(), BTreeSet::new(), lb_class);
     let expected = announce::Service {
         created: Created(60),
         kind: ServiceKind::Ours,
@@ -75,6 +75,7 @@ fn a_service_keeps_what_decides_and_nothing_else() {
         traffic_policy: TrafficPolicy::Local,
         endpoints: Vec::new(),
         gaps: BTreeSet::new(),
+        not_admitted: BTreeSet::new(),
     };
     assert_eq!(planned("example.com/x"), expected);
     assert_eq!(planned("").kind, ServiceKind::OtherClass { class: Some("example.com/x".to_owned()) });

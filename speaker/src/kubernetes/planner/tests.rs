@@ -1,5 +1,5 @@
 use announce::DrainPolicy;
-use apiserver::Event;
+use apiserver::{ConfigurationEvent, Event};
 use crds::reasons::AnnouncedReason;
 use members::Mine;
 use serde_json::json;
@@ -17,7 +17,7 @@ fn nothing_is_ordered_before_everything_is_listed() {
     let mut cluster = Cluster::default();
     cluster.take(Change::service(service("web", "192.0.2.130")));
     let (planned, orders) = planner().plan(&mut cluster, &links(), &READY);
-    assert_eq!(planned.unlisted.len(), 5);
+    assert_eq!(planned.unlisted.len(), 6);
     assert!(orders.wire.links.is_empty() && !orders.wire.ready && !orders.routing.ready);
 }
 
@@ -194,6 +194,59 @@ fn a_service_whose_last_pod_goes_is_withdrawn_without_a_fault() {
         cluster.take(Change::slice(slice("web", &["a"])));
         assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), Some(Mine::Eligible), "{policy}");
     }
+}
+
+#[test]
+fn an_address_of_a_pool_for_others_is_not_announced_whoever_wrote_it_into_the_status() {
+    let shop = json!({ "matchLabels": { "team": "shop" } });
+    let front = json!({ "matchLabels": { "tier": "front" } });
+    let namespace =
+        |team: &str| Change::namespace(applied(&json!({ "metadata": { "name": "shop", "labels": { "team": team } } })));
+    let table = [
+        (json!(null), true),
+        (json!({ "priority": 10 }), true),
+        (json!({ "namespaces": ["shop"] }), true),
+        (json!({ "namespaces": ["other"] }), false),
+        (json!({ "namespaceSelectors": [shop] }), true),
+        (json!({ "namespaceSelectors": [front] }), false),
+        (json!({ "namespaces": ["other"], "namespaceSelectors": [shop] }), true),
+        (json!({ "serviceSelectors": [front] }), false),
+        (json!({ "namespaces": ["shop"], "serviceSelectors": [front] }), false),
+    ];
+    for (allocation, admitted) in table {
+        let (mut cluster, mut planner) = (serving(), planner());
+        cluster.take(namespace("shop"));
+        cluster.take(Change::configuration(ConfigurationEvent::Pool(applied(&json!({
+            "metadata": { "name": "lan", "namespace": NAMESPACE },
+            "spec": { "addresses": ["192.0.2.128/25"], "serviceAllocation": allocation },
+        })))));
+        let (planned, orders) = planner.plan(&mut cluster, &links(), &READY);
+        assert_eq!(mine(&orders).is_some(), admitted, "{allocation}");
+        assert_eq!(orders.routing.routes.values().all(|table| table.is_empty()), !admitted, "{allocation}");
+        let reason = announced_reason(&planned.desired.services[&ServiceId::new("shop", "web")]);
+        let expected = if admitted { AnnouncedReason::Announced } else { AnnouncedReason::PoolNotAdmitted };
+        assert_eq!(reason, Some(expected), "{allocation}");
+        let notes: Vec<String> = planned.notes().collect();
+        assert_eq!(notes.iter().any(|note| note.contains("pool lan, which holds 192.0.2.130, is not for")), !admitted);
+    }
+}
+
+#[test]
+fn labels_of_a_namespace_decide_as_soon_as_they_change_and_not_before_they_are_known() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    let namespace = |labels| Change::namespace(applied(&json!({ "metadata": { "name": "shop", "labels": labels } })));
+    cluster.take(Change::configuration(ConfigurationEvent::Pool(applied(&json!({
+        "metadata": { "name": "lan", "namespace": NAMESPACE },
+        "spec": {
+            "addresses": ["192.0.2.128/25"],
+            "serviceAllocation": { "namespaceSelectors": [{ "matchLabels": { "team": "shop" } }] },
+        },
+    })))));
+    assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), None);
+    assert!(cluster.take(namespace(json!({ "team": "shop" }))));
+    assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), Some(Mine::Eligible));
+    assert!(cluster.take(namespace(json!({ "team": "other" }))));
+    assert_eq!(mine(&planner.plan(&mut cluster, &links(), &READY).1), None);
 }
 
 #[test]
