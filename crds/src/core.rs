@@ -342,11 +342,22 @@ pub struct NodeAddress {
     pub address: String,
 }
 
+/// The label by which every API server repeats the name of a Namespace.
+pub const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 /// A Namespace (`v1`), read for its labels.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Namespace {
     /// Name and labels.
     pub metadata: Metadata,
+}
+
+impl Namespace {
+    /// Returns a Namespace of which nothing is known but its name, with the label that every API server gives it.
+    pub fn named(name: &str) -> Self {
+        let labels = BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), name.to_owned())]);
+        Self { metadata: Metadata { name: name.to_owned(), labels, ..Metadata::default() } }
+    }
 }
 
 /// A Secret (`v1`), whose values never show in logs.

@@ -38,3 +38,4 @@ pub mod load_balancer_class;
 pub mod reasons;
 mod schema;
 pub mod selector;
+pub mod spelling;

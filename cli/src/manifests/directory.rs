@@ -163,6 +163,8 @@ fn keep_last_good(last: &BTreeMap<Arc<str>, Reading>, readings: &mut BTreeMap<Ar
 fn hiding_fault<'faults>(faults: &'faults mut [Fault], id: &ObjectId) -> Option<&'faults mut Fault> {
     let own = |fault: &Fault| fault.subject == Subject::Object(id.clone());
     let any = |fault: &Fault| match &fault.subject {
+        // What is understood and not read hides nothing.
+        _ if fault.reason == Reason::Superseded => false,
         Subject::Text => true,
         // A kind that is none of ours may be one of ours misspelt, or a List of them.
         Subject::Kind(kind) => Kind::named(kind).is_none_or(|kind| kind == id.kind),

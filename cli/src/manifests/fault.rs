@@ -94,9 +94,15 @@ pub enum Reason {
     /// An alias stands inside the value that its anchor names.
     #[error("an alias refers to the value it stands in; write the value out")]
     AliasInsideItself,
-    /// A key of a mapping is a collection.
-    #[error("a key is a list or a mapping; write keys as plain text")]
+    /// A key of a mapping is a collection, a fraction or null.
+    #[error("a key is not text; write it as plain text, or in quotes")]
     KeyNotText,
+    /// A number is infinite or none.
+    #[error("{text} is no number to Kubernetes; write a number, or put it in quotes")]
+    NotFinite {
+        /// The number as written.
+        text: String,
+    },
     /// A key is written twice in one mapping.
     #[error("key {key:?} is written twice, first on line {first_line}; remove one of the two")]
     DuplicateKey {
@@ -142,13 +148,37 @@ pub enum Reason {
         /// The versions that are read.
         expected: String,
     },
-    /// The API group is ours, the kind is not.
-    #[error("is not a kind of {group}; correct the kind")]
+    /// The API group is ours, and the kind is almost one of ours.
+    #[error("is not a kind of {group}; did you mean {meant}?")]
     UnknownKind {
         /// The API group.
         group: &'static str,
+        /// The kind that was probably meant.
+        meant: &'static str,
     },
-    /// A field has the wrong type or value, or is missing.
+    /// The object is one that versions of MetalLB before 0.13 read.
+    #[error(
+        "is configuration of MetalLB before 0.13, which is not read; write an IPAddressPool and an L2Advertisement or a BGPAdvertisement, with a BGPPeer for each router"
+    )]
+    Superseded,
+    /// A field has the wrong type or value.
+    #[error("is {found}, and must be {expected}")]
+    Wrong {
+        /// What is written.
+        found: String,
+        /// What may be written.
+        expected: String,
+    },
+    /// A field that the kind needs is missing.
+    #[error("is missing; add it")]
+    Required,
+    /// A field stands at the top of the object, and belongs further down.
+    #[error("there is no such field here; indent it below {parent}")]
+    Misplaced {
+        /// The field it belongs below.
+        parent: &'static str,
+    },
+    /// A field cannot be decoded for another reason.
     #[error("{what}; correct the field")]
     Type {
         /// What was found and what was expected.
@@ -161,14 +191,21 @@ pub enum Reason {
         expected: &'static str,
     },
     /// The kind has no such field.
-    #[error("there is no such field; correct its name or remove it")]
-    UnknownField,
+    #[error("there is no such field; {}", step(meant.as_deref()))]
+    UnknownField {
+        /// The field that was probably meant.
+        meant: Option<String>,
+    },
     /// Another object has the same identity.
     #[error("is also written at {first}, which is used; remove one of the two")]
     DuplicateObject {
         /// The object that is used.
         first: Place,
     },
+}
+
+fn step(meant: Option<&str>) -> String {
+    meant.map_or_else(|| "correct its name or remove it".to_owned(), |meant| format!("did you mean {meant}?"))
 }
 
 /// A rule for the names of a kind.

@@ -14,7 +14,7 @@
 //!
 //! # What is not done
 //!
-//! Subdirectories are not entered, templates are not expanded, and no admission defaults are filled in.
+//! Subdirectories are not entered, and templates are not expanded.
 
 mod directory;
 mod fault;

@@ -1,5 +1,6 @@
 //! One document to typed objects, by apiVersion and kind.
 
+mod admission;
 mod kind;
 mod schema;
 
@@ -132,6 +133,10 @@ impl Reader<'_> {
     fn object(&mut self, node: Node, header: &Header, flaws: Vec<Flaw>) {
         let kind = match Kind::recognise(&header.api_version, &header.kind) {
             Recognised::Ours(kind) => kind,
+            Recognised::Other if is_old_configuration(header, &node) => {
+                self.bad(&Subject::Kind(quoted(&header.kind)), vec![flaw_at(&node, "data.config", Reason::Superseded)]);
+                return;
+            }
             Recognised::Other => {
                 self.findings.push(Finding::Other { kind: quoted(&header.kind), line: node.line() });
                 return;
@@ -143,9 +148,13 @@ impl Reader<'_> {
                 self.bad(&subject, vec![flaw_at(&node, "apiVersion", reason)]);
                 return;
             }
-            Recognised::WrongKind { group } => {
-                let flaw = flaw_at(&node, "kind", Reason::UnknownKind { group });
+            Recognised::WrongKind { group, meant } => {
+                let flaw = flaw_at(&node, "kind", Reason::UnknownKind { group, meant });
                 self.bad(&Subject::Kind(quoted(&header.kind)), vec![flaw]);
+                return;
+            }
+            Recognised::Superseded => {
+                self.bad(&Subject::Kind(quoted(&header.kind)), vec![flaw_at(&node, "kind", Reason::Superseded)]);
                 return;
             }
         };
@@ -166,11 +175,11 @@ impl Reader<'_> {
         if !flaws.is_empty() {
             return Err(flaws);
         }
-        let object = decode_kind(id, node).map_err(|flaw| vec![flaw])?;
-        match self.schemas.unknown_field(id.kind, node) {
-            Some((field, line)) => Err(vec![Flaw { line, field, reason: Reason::UnknownField }]),
-            None => Ok(object),
+        let flaws = self.schemas.check(id.kind, node);
+        if !flaws.is_empty() {
+            return Err(flaws);
         }
+        decode_kind(id, node).map_err(|flaw| vec![flaw])
     }
 
     fn bad(&mut self, subject: &Subject, flaws: Vec<Flaw>) {
@@ -209,6 +218,13 @@ impl Header {
     }
 }
 
+/// Says whether an object is the ConfigMap that MetalLB read before 0.13.
+fn is_old_configuration(header: &Header, node: &Node) -> bool {
+    let text = || node.field("data").and_then(|data| data.field("config")).and_then(Node::text);
+    let is_key = |line: &str| line.starts_with("address-pools:") || line.starts_with("\"address-pools\":");
+    header.kind == "ConfigMap" && text().is_some_and(|text| text.lines().any(is_key))
+}
+
 fn identify(kind: Kind, node: &Node) -> Result<ObjectId, Flaw> {
     let metadata = node.field("metadata");
     let written = |field: &str| metadata.and_then(|metadata| metadata.field(field)).filter(|value| !value.is_null());
@@ -242,12 +258,7 @@ fn check_name(node: &Node, field: &str, name: &str, rule: super::fault::NameRule
 
 fn decode_kind(id: &ObjectId, node: &Node) -> Result<Object, Flaw> {
     let mut value = node.value();
-    // The items of a typed List are written without the two, and an older version decodes as the newest.
-    value["apiVersion"] = id.kind.api_versions().first().copied().into();
-    value["kind"] = id.kind.to_string().into();
-    if let (Some(namespace), Some(metadata)) = (&id.namespace, value.get_mut("metadata")) {
-        metadata["namespace"] = namespace.as_str().into();
-    }
+    admission::complete(id, &mut value);
     let kind = id.kind;
     Ok(match kind {
         Kind::Service => {
@@ -275,8 +286,7 @@ fn decode_kind(id: &ObjectId, node: &Node) -> Result<Object, Flaw> {
 fn decode<T: DeserializeOwned>(kind: Kind, node: &Node, value: Value) -> Result<T, Flaw> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let field = FieldPath::from(error.path());
-        let reason =
-            confidential(kind, &field).unwrap_or_else(|| Reason::Type { what: quoted(&error.inner().to_string()) });
+        let reason = confidential(kind, &field).unwrap_or_else(|| schema::explain(&error.inner().to_string()));
         Flaw { line: node.line_of(&field), field, reason }
     })
 }

@@ -4,6 +4,7 @@
 //! with the stack: a few kilobytes of `- - - -` would end the process.
 
 mod builder;
+mod scalar;
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,10 @@ impl Node {
                 written.map(|(key, node)| (key.clone(), node.value())).collect()
             }
         }
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     pub(crate) fn field(&self, key: &str) -> Option<&Self> {

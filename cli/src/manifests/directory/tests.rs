@@ -28,7 +28,7 @@ fn one_bad_file_among_fifty_changes_nothing_else() {
     assert_eq!(
         faults(&together),
         [
-            "25-bad.yaml:7: Service default/bad: spec.ports[0].port: invalid type: string \"eighty\", expected a nonzero u16; correct the field"
+            "25-bad.yaml:7: Service default/bad: spec.ports[0].port: is the text \"eighty\", and must be a whole number from 1 to 65535"
         ]
     );
 }

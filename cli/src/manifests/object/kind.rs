@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crds::spelling;
+
 use crate::manifests::fault::NameRule;
 
 /// A kind of object that Clarion reads.
@@ -39,14 +41,20 @@ pub(super) enum Recognised {
     WrongVersion(Kind),
     WrongKind {
         group: &'static str,
+        meant: &'static str,
     },
+    /// A kind that MetalLB had before 0.13.
+    Superseded,
 }
 
-/// The API group whose every kind a user writes for us.
+/// The API group of our kinds; others' programs have kinds in it, too, such as the operator's MetalLB.
 const GROUP: &str = "metallb.io";
 
 /// The kinds of our group that programs write; copies of them in a directory mean nothing.
 const WRITTEN_BY_PROGRAMS: [&str; 3] = ["ServiceL2Status", "ServiceBGPStatus", "ConfigurationState"];
+
+/// The kind that IPAddressPool and the advertisements took the place of.
+const SUPERSEDED: &str = "AddressPool";
 
 impl Kind {
     const ALL: [Self; 11] = [
@@ -69,8 +77,15 @@ impl Kind {
         match known {
             Some(kind) if kind.api_versions().contains(&api_version) => Recognised::Ours(kind),
             Some(kind) => Recognised::WrongVersion(kind),
-            None if group == GROUP && !WRITTEN_BY_PROGRAMS.contains(&written) => Recognised::WrongKind { group: GROUP },
-            None => Recognised::Other,
+            None if group != GROUP || WRITTEN_BY_PROGRAMS.contains(&written) => Recognised::Other,
+            None if written == SUPERSEDED => Recognised::Superseded,
+            None => match spelling::nearest(
+                written,
+                Self::ALL.into_iter().filter(|kind| kind.group() == GROUP).map(Self::name),
+            ) {
+                Some(meant) => Recognised::WrongKind { group: GROUP, meant },
+                None => Recognised::Other,
+            },
         }
     }
 

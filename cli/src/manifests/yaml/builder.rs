@@ -2,17 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use saphyr::Scalar;
 use saphyr_parser::{Event, ScalarStyle, Tag};
 use serde_json::Value;
 
+use super::scalar;
 use super::{Content, Document, Flaw, MAX_DEPTH, MAX_DOCUMENT_WEIGHT, NODE_WEIGHT, Node};
 use crate::manifests::fault::Reason;
 use crate::manifests::field_path::{FieldPath, Segment};
 
-/// The key whose value's fields join the mapping it stands in (YAML 1.1, which Kubernetes manifests still use).
+/// The key whose value's fields join the mapping it stands in (YAML 1.1).
 const MERGE: &str = "<<";
 
 pub(super) struct Builder {
@@ -38,7 +37,12 @@ struct Open {
 
 enum OpenContent {
     Sequence(Vec<Node>),
-    Mapping { fields: BTreeMap<String, Node>, key: Option<Key>, merged: Vec<Node> },
+    Mapping {
+        fields: BTreeMap<String, Node>,
+        /// The fields that are written in the mapping itself, with their lines.
+        written: BTreeMap<String, usize>,
+        key: Option<Key>,
+    },
 }
 
 struct Key {
@@ -49,6 +53,8 @@ struct Key {
 
 struct Anchor {
     node: Node,
+    /// The text of a scalar as written, for use as a key.
+    written: String,
     weight: usize,
     height: usize,
 }
@@ -79,7 +85,7 @@ impl Builder {
             Event::Alias(anchor) => self.on_alias(anchor, line),
             Event::SequenceStart(anchor, _) => self.on_start(OpenContent::Sequence(Vec::new()), anchor, line),
             Event::MappingStart(anchor, _) => {
-                let content = OpenContent::Mapping { fields: BTreeMap::new(), key: None, merged: Vec::new() };
+                let content = OpenContent::Mapping { fields: BTreeMap::new(), written: BTreeMap::new(), key: None };
                 self.on_start(content, anchor, line)
             }
             Event::SequenceEnd | Event::MappingEnd => self.on_end(),
@@ -99,34 +105,50 @@ impl Builder {
     ) -> Result<(), Flaw> {
         let weight_before = self.weight;
         self.weigh(NODE_WEIGHT + text.len(), line)?;
-        if self.expects_key() {
-            let merge = text == MERGE && style == ScalarStyle::Plain;
-            // An anchored key may be used as a value elsewhere, so it is remembered like any scalar.
-            self.remember(anchor, &Node::new(line, Content::Scalar(Value::from(text.as_ref()))), weight_before)?;
-            self.put_key(Key { text: text.into_owned(), line, merge });
+        let is_merge = text == MERGE && tag.map_or(style == ScalarStyle::Plain, |tag| tag.suffix == "merge");
+        if self.expects_key() && is_merge {
+            self.put_key(Key { text: text.into_owned(), line, merge: true });
             return Ok(());
         }
-        let value = scalar(text, style, tag)
-            .ok_or_else(|| self.flaw(line, Reason::Tag { tag: tag.map(|tag| tag.to_string()).unwrap_or_default() }))?;
+        let written = text.to_string();
+        let tag = tag.map(Cow::as_ref);
+        let value = scalar::resolve(text, style, tag).map_err(|reason| self.flaw(line, reason))?;
         let node = Node::new(line, Content::Scalar(value));
-        self.remember(anchor, &node, weight_before)?;
-        self.put(node);
+        let key = self.expects_key().then(|| self.key(&written, &node, line)).transpose()?;
+        // An anchored key may be used as a value elsewhere, so it is remembered like any scalar.
+        self.remember(anchor, &node, written, weight_before)?;
+        match key {
+            Some(key) => self.put_key(key),
+            None => self.put(node),
+        }
         Ok(())
     }
 
+    fn key(&self, written: &str, node: &Node, line: usize) -> Result<Key, Flaw> {
+        let text = match &node.content {
+            Content::Scalar(value) => scalar::key(written, value),
+            Content::Sequence(_) | Content::Mapping(_) => None,
+        };
+        let text = text.ok_or_else(|| self.flaw(line, Reason::KeyNotText))?;
+        Ok(Key { text, line, merge: false })
+    }
+
     fn on_alias(&mut self, anchor: usize, line: usize) -> Result<(), Flaw> {
-        let Some(Anchor { node, weight, height }) = self.anchors.get(&anchor) else {
+        let Some(Anchor { node, written, weight, height }) = self.anchors.get(&anchor) else {
             return Err(self.flaw(line, Reason::AliasInsideItself));
         };
-        let (mut node, weight, height) = (node.clone(), *weight, *height);
+        let (mut node, written, weight, height) = (node.clone(), written.clone(), *weight, *height);
         if self.open.len() + height > MAX_DEPTH {
             return Err(self.flaw(line, Reason::TooDeep { limit: MAX_DEPTH }));
         }
         self.weigh(weight, line)?;
         if self.expects_key() {
-            let Some(text) = node.text().map(str::to_owned) else { return Err(self.flaw(line, Reason::KeyNotText)) };
-            self.put_key(Key { text, line, merge: false });
+            let key = self.key(&written, &node, line)?;
+            self.put_key(key);
             return Ok(());
+        }
+        if self.merges() && node.mapping().is_none() {
+            return Err(self.flaw(line, Reason::MergeNotMapping));
         }
         node.line = line;
         self.put(node);
@@ -150,10 +172,10 @@ impl Builder {
         let Some(Open { line, anchor, weight_before, content }) = self.open.pop() else { return Ok(()) };
         let content = match content {
             OpenContent::Sequence(items) => Content::Sequence(items),
-            OpenContent::Mapping { fields, key: _, merged } => Content::Mapping(self.merge(fields, merged)),
+            OpenContent::Mapping { fields, written: _, key: _ } => Content::Mapping(fields),
         };
         let node = Node::new(line, content);
-        self.remember(anchor, &node, weight_before)?;
+        self.remember(anchor, &node, String::new(), weight_before)?;
         self.put(node);
         Ok(())
     }
@@ -171,57 +193,38 @@ impl Builder {
         };
         match &mut open.content {
             OpenContent::Sequence(items) => items.push(node),
-            OpenContent::Mapping { fields, key, merged } => {
+            OpenContent::Mapping { fields, written, key } => {
                 let Some(Key { text, line, merge }) = key.take() else { return };
                 node.line = line;
                 if merge {
-                    merged.push(node);
+                    if !merge_into(fields, node) {
+                        let flaw = Flaw { line, field: self.path(), reason: Reason::MergeNotMapping };
+                        self.flaws.push(flaw);
+                    }
                     return;
                 }
-                match fields.entry(text) {
-                    Entry::Vacant(free) => {
-                        free.insert(node);
+                match written.insert(text.clone(), line) {
+                    None => {
+                        fields.insert(text, node);
                     }
-                    Entry::Occupied(taken) => {
-                        let (key, first_line) = (taken.key().clone(), taken.get().line);
-                        let field = self.path().join(Segment::Key(key.clone()));
-                        self.flaws.push(Flaw { line, field, reason: Reason::DuplicateKey { key, first_line } });
+                    Some(first_line) => {
+                        written.insert(text.clone(), first_line);
+                        let field = self.path().join(Segment::Key(text.clone()));
+                        self.flaws.push(Flaw { line, field, reason: Reason::DuplicateKey { key: text, first_line } });
                     }
                 }
             }
         }
     }
 
-    /// Adds the fields of merged mappings that are not written in the mapping itself; the first of several wins.
-    fn merge(&mut self, mut fields: BTreeMap<String, Node>, merged: Vec<Node>) -> BTreeMap<String, Node> {
-        for source in merged {
-            let line = source.line;
-            let sources = match source.content {
-                Content::Sequence(items) => items,
-                content @ (Content::Mapping(_) | Content::Scalar(_)) => vec![Node::new(line, content)],
-            };
-            for source in sources {
-                let Content::Mapping(inherited) = source.content else {
-                    let flaw = Flaw { line, field: self.path(), reason: Reason::MergeNotMapping };
-                    self.flaws.push(flaw);
-                    continue;
-                };
-                for (key, node) in inherited {
-                    fields.entry(key).or_insert(node);
-                }
-            }
-        }
-        fields
-    }
-
-    fn remember(&mut self, anchor: usize, node: &Node, weight_before: usize) -> Result<(), Flaw> {
+    fn remember(&mut self, anchor: usize, node: &Node, written: String, weight_before: usize) -> Result<(), Flaw> {
         if anchor == 0 {
             return Ok(());
         }
         let weight = self.weight - weight_before;
         self.kept += weight;
         self.weigh(0, node.line)?;
-        self.anchors.insert(anchor, Anchor { node: node.clone(), weight, height: height(node) });
+        self.anchors.insert(anchor, Anchor { node: node.clone(), written, weight, height: height(node) });
         Ok(())
     }
 
@@ -237,6 +240,13 @@ impl Builder {
         matches!(self.open.last(), Some(Open { content: OpenContent::Mapping { key: None, .. }, .. }))
     }
 
+    fn merges(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open { content: OpenContent::Mapping { key: Some(Key { merge: true, .. }), .. }, .. })
+        )
+    }
+
     fn flaw(&self, line: usize, reason: Reason) -> Flaw {
         Flaw { line, field: self.path(), reason }
     }
@@ -250,25 +260,20 @@ impl Builder {
     }
 }
 
-/// Returns a scalar's value by the core schema (YAML 1.2.2 §10.3), or nothing if its tag and text disagree.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) -> Option<Value> {
-    if style == ScalarStyle::Plain
-        && tag.is_none()
-        && let Ok(number) = text.parse::<u64>()
-    {
-        return Some(Value::from(number));
+/// Sets the fields of a mapping, or of those in a list, and says whether there was one; the first of a list wins.
+///
+/// They replace the fields that are written before the merge key, and those written after it replace them: that is the order
+/// in which Kubernetes reads, whatever YAML says.
+fn merge_into(fields: &mut BTreeMap<String, Node>, source: Node) -> bool {
+    let sources = match source.content {
+        Content::Sequence(items) => items,
+        content @ (Content::Mapping(_) | Content::Scalar(_)) => vec![Node::new(source.line, content)],
+    };
+    for source in sources.into_iter().rev() {
+        let Content::Mapping(inherited) = source.content else { return false };
+        fields.extend(inherited);
     }
-    let written = text.clone();
-    Some(match Scalar::parse_from_cow_and_metadata(text, style, tag)? {
-        Scalar::Null => Value::Null,
-        Scalar::Boolean(value) => Value::from(value),
-        Scalar::Integer(value) => Value::from(value),
-        // JSON has neither infinity nor NaN, and no field of ours wants one.
-        Scalar::FloatingPoint(value) => {
-            serde_json::Number::from_f64(*value).map_or_else(|| Value::from(written.as_ref()), Value::from)
-        }
-        Scalar::String(value) => Value::from(value.into_owned()),
-    })
+    true
 }
 
 fn height(node: &Node) -> usize {

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::*;
 
+mod golden;
+
 #[test]
 fn every_node_knows_its_line() {
     let node = only(
@@ -34,13 +36,13 @@ fn a_field_that_is_not_written_has_the_line_of_its_parent() {
 }
 
 #[test]
-fn scalars_follow_the_core_schema_quotes_make_text_and_nulls_are_absent() {
+fn scalars_are_read_as_kubernetes_reads_them_quotes_make_text_and_nulls_are_absent() {
     let node = only(
-        "a: 8080\nb: '8080'\nc: \"true\"\nd: true\ne: ~\nf:\ng: 1.5\nh: 0x1F\ni: yes\nj: 12:30\nk: -7\nl: !!str 5\nm: 18446744073709551615\nn: .inf\no: 10.0.0.1\np: |\n  80\n",
+        "a: 8080\nb: '8080'\nc: \"true\"\nd: true\ne: ~\nf:\ng: 1.5\nh: 0x1F\ni: yes\nj: 12:30\nk: -7\nl: !!str 5\nm: 18446744073709551615\nnot: 'off'\no: 10.0.0.1\np: |\n  80\nq: 017\nr: 1_000\ns: 5.0\n",
     );
     let expected = json!({
-        "a": 8080, "b": "8080", "c": "true", "d": true, "g": 1.5, "h": 31, "i": "yes", "j": "12:30",
-        "k": -7, "l": "5", "m": u64::MAX, "n": ".inf", "o": "10.0.0.1", "p": "80\n",
+        "a": 8080, "b": "8080", "c": "true", "d": true, "g": 1.5, "h": 31, "i": true, "j": "12:30",
+        "k": -7, "l": "5", "m": u64::MAX, "not": "off", "o": "10.0.0.1", "p": "80\n", "q": 15, "r": 1000, "s": 5,
     });
     assert_eq!(node.value(), expected);
 }
@@ -107,12 +109,13 @@ fn a_key_written_twice_is_a_flaw_with_both_lines() {
 #[test]
 fn aliases_and_merge_keys_are_followed() {
     let node = only(
-        "base: &base\n  a: 1\n  b: 2\nuse:\n  <<: *base\n  b: 3\nmany:\n  <<: [*base, {c: 4, a: 9}]\nname: &n web\n*n : *n\nquoted: {'<<': 1}\n",
+        "base: &base\n  a: 1\n  b: 2\nuse:\n  <<: *base\n  b: 3\nmany:\n  <<: [*base, {c: 4, a: 9}]\nlate: {b: 3, <<: *base}\nname: &n web\n*n : *n\nquoted: {'<<': 1}\n",
     );
     assert_eq!(
         node.value(),
         json!({
             "base": {"a": 1, "b": 2}, "use": {"a": 1, "b": 3}, "many": {"a": 1, "b": 2, "c": 4},
+            "late": {"a": 1, "b": 2},
             "name": "web", "web": "web", "quoted": {"<<": 1},
         })
     );
@@ -125,6 +128,10 @@ fn what_is_read_otherwise_than_written_is_refused_with_its_line() {
     for (text, line, reason) in [
         ("a: 1\n? [x]\n: 1\n", 2, Reason::KeyNotText),
         ("a: 1\nb: &b [1, *b]\n", 2, Reason::AliasInsideItself),
+        ("a: 1\n1.20: x\n", 2, Reason::KeyNotText),
+        ("a: 1\n~: x\n", 2, Reason::KeyNotText),
+        ("a: 1\nb: .inf\n", 2, Reason::NotFinite { text: ".inf".into() }),
+        ("a: &a [1]\nb: {<<: *a}\n", 2, Reason::MergeNotMapping),
         ("a: 1\nb: !!int x\n", 2, Reason::Tag { tag: "tag:yaml.org,2002:!int".into() }),
     ] {
         assert_eq!(flaw(text), (line, reason), "{text}");

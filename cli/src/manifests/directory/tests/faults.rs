@@ -70,7 +70,7 @@ fn a_version_or_kind_that_is_not_read_is_refused_where_it_would_be_missed() {
     );
     says(
         "apiVersion: metallb.io/v1beta1\nkind: AddressPool\nmetadata: {name: a}\n",
-        "x.yaml:2: AddressPool: kind: is not a kind of metallb.io; correct the kind",
+        "x.yaml:2: AddressPool: kind: is configuration of MetalLB before 0.13, which is not read; write an IPAddressPool and an L2Advertisement or a BGPAdvertisement, with a BGPPeer for each router",
     );
     let loaded = load("apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n");
     assert_eq!((faults(&loaded), loaded.ignored.get("Service")), (Vec::new(), Some(&1)));
@@ -81,38 +81,32 @@ fn a_field_of_the_wrong_type_is_named_with_what_was_expected() {
     for (spec, fault) in [
         (
             "  type: Loadbalancer\n",
-            "x.yaml:6: Service default/a: spec.type: unknown variant `Loadbalancer`, expected one of `ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`; correct the field",
+            "x.yaml:6: Service default/a: spec.type: is the text \"Loadbalancer\", and must be ClusterIP, NodePort, LoadBalancer or ExternalName",
         ),
-        (
-            "  ports:\n  - name: web\n",
-            "x.yaml:7: Service default/a: spec.ports[0]: missing field `port`; correct the field",
-        ),
+        ("  ports:\n  - name: web\n", "x.yaml:7: Service default/a: spec.ports[0].port: is missing; add it"),
         (
             "  ports:\n  - port: 80\n  - port: 65536\n",
-            "x.yaml:8: Service default/a: spec.ports[1].port: invalid value: integer `65536`, expected a nonzero u16; correct the field",
+            "x.yaml:8: Service default/a: spec.ports[1].port: is the number 65536, and must be a whole number from 1 to 65535",
         ),
         (
             "  selector:\n    app.kubernetes.io/name: 5\n",
-            "x.yaml:7: Service default/a: spec.selector[\"app.kubernetes.io/name\"]: invalid type: integer `5`, expected a string; correct the field",
+            "x.yaml:7: Service default/a: spec.selector[\"app.kubernetes.io/name\"]: is the number 5, and must be text; put it in quotes",
         ),
         (
             "  ipFamilies: IPv4\n",
-            "x.yaml:6: Service default/a: spec.ipFamilies: invalid type: string \"IPv4\", expected a sequence; correct the field",
+            "x.yaml:6: Service default/a: spec.ipFamilies: is the text \"IPv4\", and must be a list",
         ),
         (
-            "  publishNotReadyAddresses: yes\n",
-            "x.yaml:6: Service default/a: spec.publishNotReadyAddresses: invalid type: string \"yes\", expected a boolean; correct the field",
+            "  publishNotReadyAddresses: 'yes'\n",
+            "x.yaml:6: Service default/a: spec.publishNotReadyAddresses: is the text \"yes\", and must be true or false",
         ),
-        (
-            "  - 5\n",
-            "x.yaml:6: Service default/a: spec[0]: invalid type: integer `5`, expected string or map; correct the field",
-        ),
+        ("  - 5\n", "x.yaml:5: Service default/a: spec: is a list, and must be a mapping"),
     ] {
         says(&format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n{spec}"), fault);
     }
     says(
         "apiVersion: metallb.io/v1beta2\nkind: BGPPeer\nmetadata:\n  name: a\nspec:\n  myASN: 1\n  peerASN: 4294967296\n",
-        "x.yaml:7: BGPPeer default/a: spec.peerASN: invalid value: integer `4294967296`, expected u32; correct the field",
+        "x.yaml:7: BGPPeer default/a: spec.peerASN: is the number 4294967296, and must be a whole number from 0 to 4294967295",
     );
 }
 
@@ -122,14 +116,111 @@ fn a_field_that_a_kind_does_not_have_is_refused() {
     assert_eq!(faults(&load(pool)), [""; 0]);
     says(
         &format!("{pool}  autoAsign: false\n"),
-        "x.yaml:8: IPAddressPool default/a: spec.autoAsign: there is no such field; correct its name or remove it",
+        "x.yaml:8: IPAddressPool default/a: spec.autoAsign: there is no such field; did you mean autoAssign?",
     );
     says(
         &format!(
             "{pool}  serviceAllocation:\n    namespaceSelectors:\n    - matchLabels: {{a: b}}\n    - matchLabel: {{a: b}}\n"
         ),
-        "x.yaml:11: IPAddressPool default/a: spec.serviceAllocation.namespaceSelectors[1].matchLabel: there is no such field; correct its name or remove it",
+        "x.yaml:11: IPAddressPool default/a: spec.serviceAllocation.namespaceSelectors[1].matchLabel: there is no such field; did you mean matchLabels?",
     );
+}
+
+#[test]
+fn all_that_is_wrong_with_an_object_is_said_at_once() {
+    let text = "apiVersion: metallb.io/v1beta2\nkind: BGPPeer\nmetadata:\n  name: tor\n  labels: {rack: 1}\nspec:\n  myASN: '64512'\n  peerAddress: [192.0.2.1]\n  peerPort: 70000\n  connectionMode: Both\n  ebgpMultihop: true\n  holdTime: 90\n";
+    assert_eq!(
+        faults(&load(text)),
+        [
+            "x.yaml:5: BGPPeer default/tor: metadata.labels.rack: is the number 1, and must be text; put it in quotes",
+            "x.yaml:7: BGPPeer default/tor: spec.myASN: is the text \"64512\", and must be a whole number from 0 to 4294967295",
+            "x.yaml:8: BGPPeer default/tor: spec.peerAddress: is a list, and must be text",
+            "x.yaml:9: BGPPeer default/tor: spec.peerPort: is the number 70000, and must be a whole number from 0 to 65535",
+            "x.yaml:10: BGPPeer default/tor: spec.connectionMode: is the text \"Both\", and must be active, passive or both",
+            "x.yaml:11: BGPPeer default/tor: spec.ebgpMultihop: there is no such field; did you mean ebgpMultiHop?",
+            "x.yaml:12: BGPPeer default/tor: spec.holdTime: is the number 90, and must be text; put it in quotes",
+        ]
+    );
+}
+
+#[test]
+fn a_slip_of_indentation_is_named_where_it_is() {
+    says(
+        "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\nspec:\naddresses:\n- 192.0.2.0/24\n",
+        "x.yaml:5: IPAddressPool default/a: addresses: there is no such field here; indent it below spec",
+    );
+    says(
+        "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\nspec:\n",
+        "x.yaml:4: IPAddressPool default/a: spec: is missing; add it",
+    );
+    says(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: LoadBalancer}\nports: [{port: 80}]\n",
+        "x.yaml:5: Service default/a: ports: there is no such field here; indent it below spec",
+    );
+}
+
+#[test]
+fn a_field_of_kubernetes_that_is_written_in_another_case_is_refused_and_one_that_is_not_read_is_not() {
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  type: LoadBalancer\n  ports: [{port: 80}]\n";
+    says(
+        &format!("{service}  LoadBalancerIP: 192.0.2.1\n"),
+        "x.yaml:7: Service default/a: spec.LoadBalancerIP: there is no such field; did you mean loadBalancerIP?",
+    );
+    says(
+        &service.replace("port: 80", "Port: 80, port: 81"),
+        "x.yaml:6: Service default/a: spec.ports[0].Port: there is no such field; did you mean port?",
+    );
+    says(
+        &service.replace("metadata: {name: a}", "metadata: {name: a, Annotations: {a: b}}"),
+        "x.yaml:3: Service default/a: metadata.Annotations: there is no such field; did you mean annotations?",
+    );
+    assert_eq!(
+        faults(&load(&format!("{service}  sessionAffinity: None\n  trafficDistribution: PreferClose\n"))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn an_annotation_that_no_api_server_takes_says_what_kubernetes_reads() {
+    for (value, found) in [
+        ("yes", "the boolean true, and must be text; put it in quotes, for yes, no, on, off, y and n are booleans too"),
+        ("010", "the number 8, and must be text; put it in quotes"),
+        ("1_0", "the number 10, and must be text; put it in quotes"),
+    ] {
+        says(
+            &format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: a, annotations: {{metallb.io/allow-shared-ip: {value}}}}}\nspec: {{ports: [{{port: 80}}]}}\n"
+            ),
+            &format!("x.yaml:3: Service default/a: metadata.annotations[\"metallb.io/allow-shared-ip\"]: is {found}"),
+        );
+    }
+    let pool = load(
+        "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\nspec: {addresses: [192.0.2.0/24], autoAssign: no, avoidBuggyIPs: On}\n",
+    );
+    let Object::IpAddressPool(pool) = &*manifest(&pool, Kind::IpAddressPool).object else { panic!("a pool") };
+    assert_eq!((pool.spec.auto_assign, pool.spec.avoid_buggy_ips), (Some(false), Some(true)));
+}
+
+#[test]
+fn kinds_of_our_group_are_others_unless_they_are_almost_ours() {
+    says(
+        "apiVersion: metallb.io/v1beta1\nkind: IPAdressPool\nmetadata: {name: a}\n",
+        "x.yaml:2: IPAdressPool: kind: is not a kind of metallb.io; did you mean IPAddressPool?",
+    );
+    let loaded =
+        load("apiVersion: metallb.io/v1beta1\nkind: MetalLB\nmetadata: {name: metallb}\nspec: {logLevel: info}\n");
+    assert_eq!((faults(&loaded), loaded.ignored.get("MetalLB")), (Vec::new(), Some(&1)));
+}
+
+#[test]
+fn the_configmap_of_old_versions_is_named_and_any_other_is_not() {
+    says(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata:\n  config: |\n    address-pools:\n    - name: default\n",
+        "x.yaml:5: ConfigMap: data.config: is configuration of MetalLB before 0.13, which is not read; write an IPAddressPool and an L2Advertisement or a BGPAdvertisement, with a BGPPeer for each router",
+    );
+    let loaded = load("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {config: 'pools: []'}\n");
+    assert_eq!((faults(&loaded), loaded.ignored.get("ConfigMap")), (Vec::new(), Some(&1)));
 }
 
 #[test]

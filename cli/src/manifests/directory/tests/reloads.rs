@@ -82,7 +82,7 @@ fn an_object_that_became_wrong_stays_as_it_was_and_the_rest_of_its_file_moves_on
     assert_eq!(
         faults(&loaded),
         [
-            "a.yaml:8: Service default/one: spec.ports[0].port: invalid type: string \"x\", expected a nonzero u16; correct the field; still used as last read: Service default/one"
+            "a.yaml:8: Service default/one: spec.ports[0].port: is the text \"x\", and must be a whole number from 1 to 65535; still used as last read: Service default/one"
         ]
     );
 }
