@@ -24,6 +24,7 @@ mod preference;
 mod range;
 mod references;
 mod sessions;
+mod special;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub use password::{Password, PasswordSource, password_of};
 pub use peer::{Peer, RemoteAsn, Router, Timers};
 pub use pool::{Pool, ServiceAllocation};
 pub use range::{AddressRange, Family};
+pub use special::{SPECIAL_BLOCKS, Special};
 
 use crate::fault::{FieldPath, Findings, Problem};
 

@@ -22,6 +22,11 @@ impl Password {
         if (1..=LONGEST).contains(&length) { Ok(Self(bytes)) } else { Err(Problem::PasswordLength { length }) }
     }
 
+    /// Says whether the last byte is a line break, as `echo` leaves one behind and nobody types one.
+    pub fn ends_with_line_break(&self) -> bool {
+        self.0.ends_with(b"\n")
+    }
+
     /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{BfdProfile, Password, PasswordSource, bounded, parse_duration};
+use super::{BfdProfile, Password, PasswordSource, Special, bounded, parse_duration};
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem};
 use crate::kinds::{self, ConnectionMode, DynamicAsn, Role};
 use crate::selector::{self, Selector};
@@ -198,7 +198,13 @@ fn check_asn(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Remot
 
 fn check_router(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Router> {
     match (written(&spec.peer_address), written(&spec.peer_prefix), written(&spec.interface)) {
-        (Some(text), None, None) => check_address(text, "peerAddress", findings).map(Router::Address),
+        (Some(text), None, None) => {
+            let address = check_address(text, "peerAddress", findings)?;
+            if let Some(special) = no_peer(address) {
+                findings.add(field("peerAddress"), Problem::PeerUnreachable { text: address.to_string(), special });
+            }
+            Some(Router::Address(address))
+        }
         (None, Some(text), None) => check_prefix(text, findings).map(Router::Prefix),
         (None, None, Some(name)) => Some(Router::Interface(name.to_owned())),
         (Some(_), None, Some(_)) | (_, Some(_), Some(_)) => {
@@ -224,6 +230,10 @@ fn check_prefix(text: &str, findings: &mut Findings) -> Option<IpNet> {
     let network = prefix.trunc();
     if network != prefix {
         findings.add(field("peerPrefix"), Problem::PrefixBits { text: text.to_owned(), network });
+    }
+    let (first, last) = (no_peer(network.network()), no_peer(network.broadcast()));
+    if let Some(special) = first.filter(|_| first == last) {
+        findings.add(field("peerPrefix"), Problem::PeerUnreachable { text: text.to_owned(), special });
     }
     Some(network)
 }
@@ -257,7 +267,7 @@ fn check_next_hops(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> (Optio
             findings.add(field, Problem::NotAnAddress { text: text.clone() });
             continue;
         };
-        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+        if no_peer(address).is_some() || address.to_canonical().is_loopback() {
             findings.add(field, Problem::NextHop { address });
             continue;
         }
@@ -274,6 +284,9 @@ fn check_next_hops(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> (Optio
 
 fn check_source(spec: &kinds::BgpPeerSpec, router: Option<&Router>, findings: &mut Findings) -> Option<IpAddr> {
     let source_address = check_address(written(&spec.source_address)?, "sourceAddress", findings)?;
+    if let Some(special) = no_peer(source_address) {
+        findings.add(field("sourceAddress"), Problem::SourceUnusable { address: source_address, special });
+    }
     let router = match router {
         Some(Router::Address(address)) => Some(*address),
         Some(Router::Prefix(network)) => Some(network.addr()),
@@ -284,6 +297,19 @@ fn check_source(spec: &kinds::BgpPeerSpec, router: Option<&Router>, findings: &m
         findings.add(field("sourceAddress"), problem);
     }
     Some(source_address)
+}
+
+/// Says what keeps an address from being an end of a session.
+///
+/// A router may run on the node itself, so loopback is one. An IPv6 link-local address means nothing without its link, while IPv4
+/// ones are numbers of links like others: clouds put their routers there.
+fn no_peer(address: IpAddr) -> Option<Special> {
+    let special = Special::of(address)?;
+    match special {
+        Special::Unspecified | Special::Multicast | Special::Broadcast => Some(special),
+        Special::LinkLocal => address.to_canonical().is_ipv6().then_some(special),
+        Special::Loopback => None,
+    }
 }
 
 fn check_address(text: &str, name: &str, findings: &mut Findings) -> Option<IpAddr> {
@@ -355,7 +381,12 @@ fn check_password(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<
         (None, None) => None,
         (None, Some(name)) => Some(PasswordSource::Secret(name.to_owned())),
         (Some(text), None) => match Password::new(text) {
-            Ok(password) => Some(PasswordSource::Inline(password)),
+            Ok(password) => {
+                if password.ends_with_line_break() {
+                    findings.add(field("password"), Problem::PasswordLineBreak);
+                }
+                Some(PasswordSource::Inline(password))
+            }
             Err(problem) => {
                 findings.add(field("password"), problem);
                 None

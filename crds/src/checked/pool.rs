@@ -100,12 +100,25 @@ fn check_addresses(addresses: &[String], field: &FieldPath, findings: &mut Findi
                     let problem = Problem::OverlapInside { own: range.to_string(), other: other.to_string() };
                     findings.add(field.index(index), problem);
                 }
+                note_special(&range, text, &field.index(index), findings);
                 ranges.push(range);
             }
             Err(problem) => findings.add(field.index(index), problem),
         }
     }
     ranges
+}
+
+/// Says which addresses of an entry are never handed out because no host can have them.
+fn note_special(range: &AddressRange, text: &str, field: &FieldPath, findings: &mut Findings) {
+    let text = text.to_owned();
+    if let Some(special) = range.wholly_special() {
+        findings.add(field.clone(), Problem::NotForHosts { text, special });
+        return;
+    }
+    for special in range.special() {
+        findings.add(field.clone(), Problem::PartlyNotForHosts { text: text.clone(), special });
+    }
 }
 
 fn check_allocation(

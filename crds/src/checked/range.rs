@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
+use super::{SPECIAL_BLOCKS, Special};
 use crate::fault::Problem;
 
 #[cfg(test)]
@@ -29,6 +31,8 @@ impl Family {
 pub struct AddressRange {
     bounds: Bounds,
     source: usize,
+    /// Whether it is written as a prefix.
+    is_prefix: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +48,7 @@ impl AddressRange {
             Some((first, last)) => parse_range(text, first, last)?,
             None => parse_prefix(text)?,
         };
-        Ok(Self { bounds, source })
+        Ok(Self { bounds, source, is_prefix: !text.contains('-') })
     }
 
     /// Returns the lowest address.
@@ -74,6 +78,28 @@ impl AddressRange {
     /// Returns which entry of `spec.addresses` this is, from 0.
     pub fn source(&self) -> usize {
         self.source
+    }
+
+    /// Returns the subnet-router anycast address, which every router of a subnet answers for (RFC 4291 §2.6.1): the first one of
+    /// an IPv6 prefix.
+    ///
+    /// Prefixes of one or two addresses are no subnets (RFC 6164), and a range between two addresses is meant as it is written.
+    pub fn anycast(&self) -> Option<IpAddr> {
+        let Bounds::V6(first, last) = self.bounds else { return None };
+        (self.is_prefix && last.to_bits() - first.to_bits() > 1).then_some(first.into())
+    }
+
+    /// Returns the blocks in the range of which no address can be a Service's.
+    pub fn special(&self) -> BTreeSet<Special> {
+        let inside = |(first, last, _): &&(IpAddr, IpAddr, Special)| {
+            Family::of(*first) == self.family() && *first <= self.last() && self.first() <= *last
+        };
+        SPECIAL_BLOCKS.iter().filter(inside).map(|(_, _, special)| *special).collect()
+    }
+
+    /// Returns the block that the whole range lies in, if no address in it can be a Service's.
+    pub fn wholly_special(&self) -> Option<Special> {
+        Special::of(self.first()).filter(|special| Special::of(self.last()) == Some(*special))
     }
 
     /// Says whether an address lies in the range.

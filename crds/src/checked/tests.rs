@@ -155,8 +155,8 @@ fn objects_in_other_namespaces_and_second_ones_of_a_name_are_left_out() {
     assert_eq!(
         world.losses(),
         [
-            "IPAddressPool default/a: metadata.namespace: the object is in namespace \"default\", but only \
-             \"metallb-system\" is read; move it to namespace \"metallb-system\"",
+            "IPAddressPool default/a: metadata.namespace: the object is in namespace \"default\", as every object without metadata.namespace is, but only \
+             \"metallb-system\" is read; set metadata.namespace to \"metallb-system\"",
             "IPAddressPool metallb-system/b: metadata.name: an older object has the same kind and name; \
              remove one of the two or rename it",
         ]

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use super::Problem;
+use crate::checked::Special;
 
 impl Problem {
     /// Returns what a person should do, as an instruction.
@@ -8,7 +9,7 @@ impl Problem {
         match self {
             Self::Unreadable { .. } => "compare the field with `kubectl explain`".into(),
             Self::UnknownField => "check its spelling and indentation, or remove it".into(),
-            Self::Namespace { expected, .. } => format!("move it to namespace {expected:?}"),
+            Self::Namespace { expected, .. } => format!("set metadata.namespace to {expected:?}"),
             Self::DuplicateObject => "remove one of the two or rename it".into(),
             Self::NoName => "set metadata.name".into(),
             Self::Empty => "write a value or remove the field".into(),
@@ -32,6 +33,13 @@ impl Problem {
             Self::OverlapInside { .. } => "remove the common addresses from one entry".into(),
             Self::Overlap { .. } => "remove the common addresses from one of the pools".into(),
             Self::NotAdvertised => "name it in an L2Advertisement or a BGPAdvertisement".into(),
+            Self::NotForHosts { .. } => "write addresses of a network that clients can reach".into(),
+            Self::PartlyNotForHosts { .. } => "write an entry without them".into(),
+            Self::PeerUnreachable { special: Special::LinkLocal, .. } => {
+                "write the name of the link in interface instead, where the router is then found by itself".into()
+            }
+            Self::PeerUnreachable { .. } => "write the address of the router itself".into(),
+            Self::SourceUnusable { .. } => "write an address of the node, or remove the field".into(),
             Self::Missing { kind, .. } => format!("create the {kind} or correct the name"),
             Self::Invalid { kind, .. } => format!("correct that {kind} first"),
             Self::NoProfile { .. } => "create or correct that BFDProfile, or correct the name".into(),
@@ -72,6 +80,9 @@ impl Problem {
             Self::Keepalive { .. } => "shorten it to a third of the hold time".into(),
             Self::ConnectTime { .. } => "write one like 10s".into(),
             Self::PasswordLength { .. } => "use 1 to 80 bytes, as TCP MD5 demands".into(),
+            Self::PasswordLineBreak => {
+                "write it without one, such as by printf in place of echo, unless the router has it as well".into()
+            }
             Self::SecretType { .. } => "create it with type kubernetes.io/basic-auth".into(),
             Self::SecretKey { .. } => "put the password under that key".into(),
             Self::InternalMultiHop => "remove ebgpMultiHop".into(),

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use thiserror::Error;
 
 use super::ObjectRef;
+use crate::checked::Special;
 
 /// What a fault costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,16 @@ fn words(value: &Option<u32>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
+/// Explains the namespace that nobody wrote.
+fn unwritten(namespace: &str) -> &'static str {
+    if namespace == "default" { ", as every object without metadata.namespace is" } else { "" }
+}
+
+fn article(special: Special) -> String {
+    let article = if special == Special::Unspecified { "an" } else { "a" };
+    format!("{article} {special} address")
+}
+
 /// What is wrong with a field.
 ///
 /// The text says only what is wrong; [`Problem::next_step`] says what to do, and the fault says where.
@@ -81,7 +92,7 @@ pub enum Problem {
     Unreadable { message: String },
     #[error("field is not known")]
     UnknownField,
-    #[error("the object is in namespace {found:?}, but only {expected:?} is read")]
+    #[error("the object is in namespace {found:?}{}, but only {expected:?} is read", unwritten(found))]
     Namespace { found: String, expected: String },
     #[error("an older object has the same kind and name")]
     DuplicateObject,
@@ -131,6 +142,10 @@ pub enum Problem {
     OverlapInside { own: String, other: String },
     #[error("{own} overlaps {other} of {pool}")]
     Overlap { own: String, other: String, pool: ObjectRef },
+    #[error("{text} has {special} addresses only, which no Service can be reached at and none gets")]
+    NotForHosts { text: String, special: Special },
+    #[error("{text} contains {special} addresses, which no Service can be reached at and none gets")]
+    PartlyNotForHosts { text: String, special: Special },
     #[error("no advertisement covers the pool, so nobody announces its addresses")]
     NotAdvertised,
 
@@ -177,6 +192,10 @@ pub enum Problem {
     NoRouter,
     #[error("more than one of peerAddress, peerPrefix and interface is set")]
     TwoRouters,
+    #[error("{text} is {}, where no router can be reached", article(*special))]
+    PeerUnreachable { text: String, special: Special },
+    #[error("{address} is {}, which no connection can come from", article(*special))]
+    SourceUnusable { address: IpAddr, special: Special },
     #[error("{text:?} is not a prefix")]
     NotAPrefix { text: String },
     #[error("{text} has bits beyond its prefix length")]
@@ -207,6 +226,8 @@ pub enum Problem {
     TwoPasswords,
     #[error("the password has {length} bytes")]
     PasswordLength { length: usize },
+    #[error("the password ends with a line break, which is a part of it")]
+    PasswordLineBreak,
     #[error("secret {name:?} has type {found:?}")]
     SecretType { name: String, found: String },
     #[error("secret {name:?} has no readable key \"password\"")]
@@ -232,10 +253,16 @@ impl Problem {
                 | Self::SameSpecification { .. }
                 | Self::DisableMp
                 | Self::NeverNoticed { .. }
+                | Self::PartlyNotForHosts { .. }
+                | Self::PasswordLineBreak
         );
         let warning = matches!(
             self,
-            Self::UnknownField | Self::NoProfile { .. } | Self::EchoOverIpv6 { .. } | Self::AggregationTooWide { .. }
+            Self::UnknownField
+                | Self::NotForHosts { .. }
+                | Self::NoProfile { .. }
+                | Self::EchoOverIpv6 { .. }
+                | Self::AggregationTooWide { .. }
         );
         match (note, warning) {
             (true, _) => Severity::Note,

@@ -240,3 +240,54 @@ fn the_deprecated_switch_is_noted_and_hides_nothing() {
     assert_eq!(faults, [("spec.disableMP".to_owned(), Problem::DisableMp)]);
     assert_eq!(check(json!({ "disableMP": true, "myASN": 0 })).0, None);
 }
+
+#[test]
+fn addresses_that_no_router_can_be_reached_at_are_refused_with_the_field() {
+    let unreachable = |field: &'static str, text: &str, special| {
+        Some((field, Problem::PeerUnreachable { text: text.to_owned(), special }))
+    };
+    let source = |text: &str, special| {
+        Some(("spec.sourceAddress", Problem::SourceUnusable { address: text.parse().unwrap(), special }))
+    };
+    let next_hop = |text: &str| Some(("spec.nextHops[0]", Problem::NextHop { address: text.parse().unwrap() }));
+    for (fields, expected) in [
+        (json!({ "peerAddress": "fe80::1" }), unreachable("spec.peerAddress", "fe80::1", Special::LinkLocal)),
+        (json!({ "peerAddress": "0.0.0.0" }), unreachable("spec.peerAddress", "0.0.0.0", Special::Unspecified)),
+        (json!({ "peerAddress": "::" }), unreachable("spec.peerAddress", "::", Special::Unspecified)),
+        (json!({ "peerAddress": "224.0.0.5" }), unreachable("spec.peerAddress", "224.0.0.5", Special::Multicast)),
+        (json!({ "peerAddress": "ff02::5" }), unreachable("spec.peerAddress", "ff02::5", Special::Multicast)),
+        (
+            json!({ "peerAddress": "::ffff:255.255.255.255" }),
+            unreachable("spec.peerAddress", "255.255.255.255", Special::Broadcast),
+        ),
+        (json!({ "peerPrefix": "224.0.0.0/24" }), unreachable("spec.peerPrefix", "224.0.0.0/24", Special::Multicast)),
+        (json!({ "peerPrefix": "fe80::/64" }), unreachable("spec.peerPrefix", "fe80::/64", Special::LinkLocal)),
+        (json!({ "peerAddress": "192.0.2.1", "sourceAddress": "0.0.0.0" }), source("0.0.0.0", Special::Unspecified)),
+        (json!({ "peerAddress": "2001:db8::1", "sourceAddress": "fe80::1" }), source("fe80::1", Special::LinkLocal)),
+        (json!({ "peerAddress": "192.0.2.1", "nextHops": ["127.0.0.1"] }), next_hop("127.0.0.1")),
+        (json!({ "peerAddress": "192.0.2.1", "nextHops": ["fe80::1"] }), next_hop("fe80::1")),
+        (json!({ "peerAddress": "192.0.2.1", "nextHops": ["255.255.255.255"] }), next_hop("255.255.255.255")),
+        (json!({ "peerAddress": "127.0.0.1" }), None),
+        (json!({ "peerAddress": "::1", "sourceAddress": "::1" }), None),
+        (json!({ "peerAddress": "169.254.10.1", "sourceAddress": "169.254.10.2" }), None),
+        (json!({ "peerPrefix": "0.0.0.0/0" }), None),
+        (json!({ "interface": "eth0" }), None),
+    ] {
+        let mut spec = json!({ "myASN": 64512, "peerASN": 64513 });
+        spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let (peer, faults) = Peer::check(&named("tor", spec));
+        assert_eq!(problems(&faults), Vec::from_iter(expected.clone()), "{fields}");
+        assert_eq!(peer.is_some(), expected.is_none(), "{fields}");
+    }
+}
+
+#[test]
+fn a_password_with_a_line_break_at_its_end_is_noted_and_kept() {
+    for (password, noted) in [("s3cret\n", true), ("s3cret\r\n", true), ("s3\ncret", false), ("s3cret", false)] {
+        let spec = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1", "password": password });
+        let (peer, faults) = Peer::check(&named("tor", spec));
+        let expected = noted.then_some(("spec.password", Problem::PasswordLineBreak));
+        assert_eq!(problems(&faults), Vec::from_iter(expected), "{password:?}");
+        assert!(peer.is_some() && faults.iter().all(|fault| fault.severity() == Severity::Note));
+    }
+}

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::checked::Special;
 use crate::checked::tests::{named, problems};
 
 #[test]
@@ -85,4 +86,37 @@ fn an_allocation_with_only_a_priority_restricts_nobody() {
         Pool::check(&named("lan", json!({ "addresses": ["10.0.0.0/24"], "serviceAllocation": { "priority": 7 } })));
     let expected = ServiceAllocation { priority: 7, ..ServiceAllocation::default() };
     assert_eq!(pool.unwrap().allocation, Some(expected));
+}
+
+#[test]
+fn entries_that_no_host_can_have_addresses_of_are_named_and_the_rest_of_the_pool_stays() {
+    let whole = |text: &str, special| ("whole", Problem::NotForHosts { text: text.to_owned(), special });
+    let part = |text: &str, special| ("part", Problem::PartlyNotForHosts { text: text.to_owned(), special });
+    for (entry, expected) in [
+        ("127.0.0.1/32", vec![whole("127.0.0.1/32", Special::Loopback)]),
+        ("224.0.0.0/24", vec![whole("224.0.0.0/24", Special::Multicast)]),
+        ("0.0.0.0/32", vec![whole("0.0.0.0/32", Special::Unspecified)]),
+        ("255.255.255.255/32", vec![whole("255.255.255.255/32", Special::Broadcast)]),
+        ("169.254.1.1-169.254.1.9", vec![whole("169.254.1.1-169.254.1.9", Special::LinkLocal)]),
+        ("fe80::100/120", vec![whole("fe80::100/120", Special::LinkLocal)]),
+        ("ff02::/120", vec![whole("ff02::/120", Special::Multicast)]),
+        ("::1/128", vec![whole("::1/128", Special::Loopback)]),
+        ("126.255.255.0-127.0.0.9", vec![part("126.255.255.0-127.0.0.9", Special::Loopback)]),
+        ("::/96", vec![part("::/96", Special::Unspecified), part("::/96", Special::Loopback)]),
+        ("240.0.0.0/24", vec![]),
+        ("192.0.2.0/24", vec![]),
+        ("2001:db8::/120", vec![]),
+    ] {
+        let (pool, faults) = Pool::check(&named("lan", json!({ "addresses": ["203.0.113.0/24", entry] })));
+        let found: Vec<(&str, Problem)> = faults
+            .iter()
+            .map(|fault| {
+                assert_eq!(fault.field.as_str(), "spec.addresses[1]");
+                let is_whole = fault.severity() == crate::fault::Severity::Warning;
+                (if is_whole { "whole" } else { "part" }, fault.problem.clone())
+            })
+            .collect();
+        assert_eq!(found, expected, "{entry}");
+        assert!(pool.is_some(), "{entry}");
+    }
 }

@@ -83,6 +83,22 @@ fn a_range_prints_as_a_cidr_where_it_is_one() {
     }
 }
 
+#[test]
+fn the_first_address_of_an_ipv6_prefix_is_its_routers_and_a_range_is_meant_as_written() {
+    for (text, anycast) in [
+        ("2001:db8::/120", Some("2001:db8::")),
+        ("2001:db8::77/126", Some("2001:db8::74")),
+        ("2001:db8::/127", None),
+        ("2001:db8::/128", None),
+        ("2001:db8::-2001:db8::ff", None),
+        ("192.0.2.0/24", None),
+        ("192.0.2.0/31", None),
+        ("::ffff:192.0.2.0/120", None),
+    ] {
+        assert_eq!(AddressRange::parse(text, 0).unwrap().anycast(), anycast.map(ip), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "[0-9a-f:./ -]{0,40}|.*") {
