@@ -111,12 +111,16 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectFailed(error @ io::ErrorKind::HostUnreachable) => {
-                write!(f, "cannot connect: {error}; further away than the link it needs multihop")
+                write!(
+                    f,
+                    "cannot connect: {error}; a router further away than the link needs ebgpMultiHop: true or ttlSecurityHops"
+                )
             }
             Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimedOut(time) => write!(
                 f,
-                "no answer within {time:?}: wrong address, a firewall, or a password or TTL security at one end only"
+                "no answer within {time:?}: a wrong address, a firewall, TTL security at one end only, or a password at one end only or \
+                 other than the peer's"
             ),
             Self::Closed { state: State::OpenSent, error: None | Some(io::ErrorKind::ConnectionReset) } => {
                 f.write_str("peer closes the connection before its OPEN: it may not be configured for our address")

@@ -167,12 +167,16 @@ fn a_connection_that_never_comes_or_vanishes_is_explained() {
     );
     assert_eq!(
         failed(Input::ConnectFailed { conn, error: ErrorKind::HostUnreachable }),
-        "cannot connect: host unreachable; further away than the link it needs multihop"
+        "cannot connect: host unreachable; a router further away than the link needs ebgpMultiHop: true or ttlSecurityHops"
     );
     let mut silent = Solo::new(config());
     silent.input(Input::Start);
     assert_eq!(silent.expire()[0], Seen::Close(conn));
-    assert!(silent.last_error().starts_with("no answer within 10s: wrong address, a firewall, or a password"));
+    assert!(
+        silent.last_error().starts_with(
+            "no answer within 10s: a wrong address, a firewall, TTL security at one end only, or a password"
+        )
+    );
     let (mut mute, conn) = Solo::open_sent(config());
     mute.input(Input::Closed { conn, error: None });
     assert_eq!(
