@@ -48,7 +48,9 @@ pub fn pool<'a>(
         .map(|range| Range::new(range.first(), range.last()))
         .collect::<Result<_, _>>()
         .map_err(|source| BadPool::Range { pool: name.clone(), source })?;
+    let anycast = checked.ranges.iter().filter_map(checked::AddressRange::anycast).collect();
     let mut pool = Pool::new(PoolName::from(name.as_str()), ranges)?;
+    pool.anycast = anycast;
     pool.auto_assign = *auto_assign;
     pool.avoid_buggy_ips = *avoid_buggy_ips;
     pool.allocation = allocation.as_ref().map(|allocation| service_allocation(allocation, namespaces, services));
@@ -72,6 +74,11 @@ pub fn refused_pools<'a>(
     let refused = errors.map(|fault| &fault.object).filter(|object| object.kind == "IPAddressPool");
     let refused = refused.filter(|object| !compiled.config.pools.contains_key(&object.name));
     refused.map(|object| (PoolName::from(object.name.as_str()), broken_pool(written.get(object).copied()))).collect()
+}
+
+/// Returns the addresses that no host can have, for [`ipam::Policy::excluded`].
+pub fn excluded() -> Vec<Range> {
+    checked::SPECIAL_BLOCKS.iter().filter_map(|(first, last, _)| Range::new(*first, *last).ok()).collect()
 }
 
 fn service_allocation<'a>(
@@ -139,6 +146,7 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
         pool_annotation: annotations::allocated_from(&metadata.annotations).map(Into::into),
         condition: None,
         deprecated_annotations: legacy,
+        unread_annotations: annotations::unread(&metadata.annotations),
         labels: metadata.labels.clone(),
     }
 }

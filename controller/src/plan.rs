@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipam::{Decision, Demand, Outcome, Placed, PoolName, Released, Request, ServiceId, Usage, allocate};
 
-use self::change::{Next, change};
+use self::change::{Next, change, held_only};
 use crate::book::Hold;
 use crate::events::ServiceEvent;
 use crate::ledger::StatusWrite;
@@ -26,6 +26,13 @@ pub struct Plan {
     pub usage: BTreeMap<PoolName, Usage>,
     /// The addresses of every service that has any, those frozen by a broken pool left out.
     pub allocations: BTreeMap<ServiceId, Vec<Placed>>,
+}
+
+impl Plan {
+    /// Says which addresses of a service would not be given to it again, and why.
+    pub fn held_only(&self, service: &ServiceId) -> Option<String> {
+        held_only(self.allocations.get(service)?)
+    }
 }
 
 /// One write to the status of a service, and what to say about it once it is carried out.

@@ -109,7 +109,7 @@ fn reason(refusal: &ipam::Refusal) -> AllocatedReason {
         ipam::Refusal::RequestedFamilies { .. } => AllocatedReason::InvalidRequest,
         ipam::Refusal::RequestedAddress { unfit, .. } => match unfit {
             Unfit::OutsideEveryPool => AllocatedReason::RequestedAddressOutside,
-            Unfit::Avoided { .. } | Unfit::Reserved => AllocatedReason::RequestedAddressReserved,
+            Unfit::Avoided { .. } | Unfit::Reserved(_) => AllocatedReason::RequestedAddressReserved,
             Unfit::NotAdmitted { .. } => AllocatedReason::PoolNotAdmitted,
             Unfit::InUse(conflict) => match conflict.kind {
                 ConflictKind::HolderHasNoKey => AllocatedReason::RequestedAddressInUse,

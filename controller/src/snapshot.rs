@@ -74,6 +74,8 @@ pub struct ServiceView {
     pub condition: Option<Condition>,
     /// The annotation keys it uses with the deprecated prefix.
     pub deprecated_annotations: Vec<String>,
+    /// What is to be said of annotations under our prefixes that nobody reads.
+    pub unread_annotations: Vec<String>,
     /// `metadata.labels`, which pools select by.
     pub labels: BTreeMap<String, String>,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::spelling;
+
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,25 @@ pub const LEGACY_ALLOCATED_FROM: &str = "metallb.universe.tf/ip-allocated-from-p
 /// Returns the pool that the addresses of a Service came from; the current prefix wins over the legacy one.
 pub fn allocated_from(annotations: &BTreeMap<String, String>) -> Option<&str> {
     [ALLOCATED_FROM, LEGACY_ALLOCATED_FROM].iter().find_map(|key| annotations.get(*key)).map(String::as_str)
+}
+
+/// The annotations of a Service that are read or written; under the legacy prefix the same.
+const KNOWN: [&str; 4] = [ADDRESS_POOL, LOAD_BALANCER_IPS, ALLOW_SHARED_IP, ALLOCATED_FROM];
+
+/// Says which annotations under our prefixes nobody reads, such as misspelt ones.
+pub fn unread(annotations: &BTreeMap<String, String>) -> Vec<String> {
+    let names = || KNOWN.into_iter().filter_map(|key| key.strip_prefix(PREFIX));
+    let unread = |key: &String| {
+        let name = key.strip_prefix(PREFIX).or_else(|| key.strip_prefix(LEGACY_PREFIX))?;
+        if names().any(|known| known == name) {
+            return None;
+        }
+        Some(match spelling::nearest(name, names().filter(|name| !ALLOCATED_FROM.ends_with(name))) {
+            Some(meant) => format!("annotation {key} is read by nobody; did you mean {PREFIX}{meant}?"),
+            None => format!("annotation {key} is read by nobody; correct its name or remove it"),
+        })
+    };
+    annotations.keys().filter_map(unread).collect()
 }
 
 /// What a Service asks for by annotation.

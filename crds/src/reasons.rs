@@ -277,6 +277,8 @@ pub enum EventReason {
     InternalError,
     /// A Service uses an annotation under the legacy prefix.
     DeprecatedAnnotation,
+    /// A Service has an annotation under one of our prefixes that nobody reads.
+    UnknownAnnotation,
     /// A node took over a Service.
     NodeAssigned,
     /// A node should announce a Service and cannot.
@@ -303,6 +305,7 @@ impl EventReason {
             Self::NoClusterIpsFamily => "noclusterIPsIPFamily",
             Self::InternalError => "InternalError",
             Self::DeprecatedAnnotation => "deprecatedAnnotation",
+            Self::UnknownAnnotation => "unknownAnnotation",
             Self::NodeAssigned => "nodeAssigned",
             Self::AnnounceFailed => "announceFailed",
             Self::InvalidConfiguration => "InvalidConfiguration",
@@ -324,6 +327,7 @@ impl EventReason {
             | Self::NoClusterIpsFamily
             | Self::InternalError
             | Self::DeprecatedAnnotation
+            | Self::UnknownAnnotation
             | Self::AnnounceFailed
             | Self::InvalidConfiguration
             | Self::Contended

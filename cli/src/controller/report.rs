@@ -25,7 +25,7 @@ pub(super) fn status(Observed { standing, listed, plan, lost, faults, notes }: &
             pool: placed.first().map(|placed| placed.pool.as_str().to_owned()),
             peers: Vec::new(),
             state: if placed.is_empty() { "pending" } else { "allocated" }.to_owned(),
-            reason: plan.refusals.get(id).map(ToString::to_string),
+            reason: plan.refusals.get(id).map(ToString::to_string).or_else(|| plan.held_only(id)),
         }
     };
     Status {

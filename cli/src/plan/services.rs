@@ -169,7 +169,7 @@ fn reason(id: &ServiceId, after: Option<&ServiceView>, plan: &Plan, change: Chan
         None => return Some("the manifests do not have it any more".to_owned()),
         Some(view) if !view.class_is_ours => return Some("its loadBalancerClass is for another program".to_owned()),
         Some(view) if !view.is_load_balancer => return Some("its type is not LoadBalancer".to_owned()),
-        Some(_) if !change.disrupts() => return None,
+        Some(_) if !change.disrupts() => return plan.held_only(id),
         Some(_) => {}
     }
     let released = plan.changes.iter().filter(|change| change.service == *id).flat_map(|change| &change.released);

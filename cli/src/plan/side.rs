@@ -36,6 +36,7 @@ impl Side {
         faults.extend(wrong.into_iter().map(|fault| configuration::placed(fault, &compiled, &loaded)));
         let mut notes: Vec<String> =
             noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &loaded)).collect();
+        notes.extend(configuration::notes(&loaded, &compiled));
         if !loaded.skipped.is_empty() {
             let skipped = loaded.skipped.join(", ");
             notes

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::*;
 
+mod readings;
+
 /// A pool; `rest` is what more its specification has.
 fn pool(name: &str, range: &str) -> String {
     format!(

@@ -1,5 +1,6 @@
 //! Gives Services their addresses, and remembers them in the state directory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
@@ -8,6 +9,7 @@ use controller::{BrokenPool, Condition, Ingress, Plan, Refusal, ServiceView, Sna
 use crds::checked::Compiled;
 use crds::core::{IpFamily, IpFamilyPolicy, Service, ServiceSpec};
 use ipam::{Placed, Policy, PoolName, ServiceId};
+use ipnet::IpNet;
 
 use super::configuration::Cluster;
 use super::state::{Addresses, Held, State, StateError};
@@ -20,6 +22,8 @@ pub(super) struct Allocator {
     conditions: BTreeMap<ServiceId, Condition>,
     /// The terms under which addresses are shared.
     terms: Terms,
+    /// The subnets this node is on, whose own addresses nobody gets.
+    pub(super) subnets: BTreeSet<IpNet>,
 }
 
 /// What was decided.
@@ -37,7 +41,12 @@ impl Allocator {
     /// # Errors
     /// Fails when the state is there and cannot be used.
     pub(super) fn load(directory: &Path) -> Result<Self, StateError> {
-        Ok(Self { state: State::load(directory)?, conditions: BTreeMap::new(), terms: Terms::default() })
+        Ok(Self {
+            state: State::load(directory)?,
+            conditions: BTreeMap::new(),
+            terms: Terms::default(),
+            subnets: BTreeSet::new(),
+        })
     }
 
     /// Plans and puts the plan into effect.
@@ -47,6 +56,7 @@ impl Allocator {
         self.conditions.retain(|id, _| services.contains_key(id));
         let (mut snapshot, mut faults) = snapshot(compiled, cluster, services);
         snapshot.terms = std::mem::take(&mut self.terms);
+        snapshot.policy.subnets.clone_from(&self.subnets);
         let mut plan = controller::plan(&snapshot);
         snapshot.remember(&plan);
         self.terms = snapshot.terms;
@@ -108,7 +118,7 @@ pub(crate) fn snapshot(
     let mut pools = Vec::new();
     let mut broken_pools = convert::refused_pools(compiled, cluster.pools.iter().copied());
     for checked in compiled.config.pools.values() {
-        match convert::pool(checked, cluster.namespaces.iter().copied(), services.values()) {
+        match convert::pool(checked, cluster.namespaces.iter().map(Cow::as_ref), services.values()) {
             Ok(pool) => pools.push(pool),
             Err(error) => {
                 broken_pools.insert(PoolName::from(checked.name.as_str()), BrokenPool::of(checked));
@@ -116,7 +126,7 @@ pub(crate) fn snapshot(
             }
         }
     }
-    let policy = Policy { reserved: node_addresses(cluster), ..Policy::default() };
+    let policy = Policy { reserved: node_addresses(cluster), excluded: convert::excluded(), ..Policy::default() };
     (Snapshot { pools, broken_pools, services, policy, ..Snapshot::default() }, faults)
 }
 

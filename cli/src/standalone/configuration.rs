@@ -1,13 +1,14 @@
 //! The manifests, sorted into configuration and the state of the cluster.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crds::checked::{self, Compiled, Nodes, Written};
-use crds::core;
-use crds::fault::{Fault, ObjectRef};
-use crds::kinds;
+use crds::checked::{self, Compiled, Nodes, PasswordSource, Written};
+use crds::fault::{Fault, ObjectRef, Problem};
+use crds::{annotations, core, kinds};
 
-use crate::manifests::{Kind, Loaded, Object, ObjectId};
+use crate::manifests::{Kind, Loaded, Manifest, Object, ObjectId};
 
 /// Kubernetes' own objects, sorted by kind.
 #[derive(Debug, Default)]
@@ -18,8 +19,8 @@ pub(crate) struct Cluster<'a> {
     pub slices: Vec<&'a core::EndpointSlice>,
     /// Nodes.
     pub nodes: Vec<&'a core::Node>,
-    /// Namespaces.
-    pub namespaces: Vec<&'a core::Namespace>,
+    /// Namespaces, also those that are only named by an object in them.
+    pub namespaces: Vec<Cow<'a, core::Namespace>>,
     /// Secrets.
     pub secrets: Vec<&'a core::Secret>,
     /// The pools as they are written, right or not.
@@ -35,7 +36,7 @@ impl<'a> Cluster<'a> {
                 Object::Service(service) => cluster.services.push(service),
                 Object::EndpointSlice(slice) => cluster.slices.push(slice),
                 Object::Node(node) => cluster.nodes.push(node),
-                Object::Namespace(namespace) => cluster.namespaces.push(namespace),
+                Object::Namespace(namespace) => cluster.namespaces.push(Cow::Borrowed(namespace)),
                 Object::Secret(secret) => cluster.secrets.push(secret),
                 Object::IpAddressPool(pool) => cluster.pools.push(pool),
                 Object::L2Advertisement(_)
@@ -45,6 +46,7 @@ impl<'a> Cluster<'a> {
                 | Object::Community(_) => {}
             }
         }
+        cluster.namespaces.extend(unwritten_namespaces(&cluster));
         cluster
     }
 
@@ -59,6 +61,14 @@ impl<'a> Cluster<'a> {
         let internal = addresses.filter(|address| address.kind == "InternalIP");
         internal.filter_map(|address| address.address.parse().ok()).collect()
     }
+}
+
+/// Returns the namespaces of Services that no manifest describes: in a cluster they exist, or the Services could not.
+fn unwritten_namespaces<'a>(cluster: &Cluster<'a>) -> Vec<Cow<'a, core::Namespace>> {
+    let written: BTreeSet<&str> = cluster.namespaces.iter().map(|namespace| namespace.metadata.name.as_str()).collect();
+    let named: BTreeSet<&str> =
+        cluster.services.iter().filter_map(|service| service.metadata.namespace.as_deref()).collect();
+    named.difference(&written).map(|name| Cow::Owned(core::Namespace::named(name))).collect()
 }
 
 /// Returns the configuration objects among the manifests.
@@ -89,6 +99,42 @@ pub(crate) fn placed(fault: &Fault, compiled: &Compiled, loaded: &Loaded) -> Str
     match loaded.objects.get(&id) {
         Some(manifest) => format!("{}: {fault}{kept}", manifest.place_of(fault.field.as_str())),
         None => format!("{fault}{kept}"),
+    }
+}
+
+/// Returns what somebody may have meant otherwise in Kubernetes' own objects, with file and line.
+pub(crate) fn notes(loaded: &Loaded, compiled: &Compiled) -> Vec<String> {
+    let secrets: BTreeSet<&str> = compiled.config.peers.values().filter_map(secret_of).collect();
+    let note = |(id, manifest): (&ObjectId, &Manifest)| -> Vec<String> {
+        let found = match &*manifest.object {
+            Object::Service(service) => annotations::unread(&service.metadata.annotations),
+            Object::Secret(secret) if secrets.contains(id.name.as_str()) => {
+                let ends = secret.value("password").is_some_and(|password| password.ends_with(b"\n"));
+                let text =
+                    || format!("password: {}; {}", Problem::PasswordLineBreak, Problem::PasswordLineBreak.next_step());
+                ends.then(text).into_iter().collect()
+            }
+            Object::Secret(_)
+            | Object::EndpointSlice(_)
+            | Object::Node(_)
+            | Object::Namespace(_)
+            | Object::IpAddressPool(_)
+            | Object::L2Advertisement(_)
+            | Object::BgpAdvertisement(_)
+            | Object::BgpPeer(_)
+            | Object::BfdProfile(_)
+            | Object::Community(_) => Vec::new(),
+        };
+        found.into_iter().map(|text| format!("{}: {id}: {text}", manifest.place)).collect()
+    };
+    loaded.objects.iter().flat_map(note).collect()
+}
+
+/// Returns the Secret that has the password of a peer.
+fn secret_of(peer: &checked::Peer) -> Option<&str> {
+    match peer.password.as_ref()? {
+        PasswordSource::Secret(name) => Some(name),
+        PasswordSource::Inline(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::Context as _;
 use crds::checked::Compiler;
 use crds::fault::Severity;
+use ipnet::IpNet;
 use speaker::drivers::routing::{self, Routing};
 use speaker::exclusion::Exclusion;
 use speaker::keys::KeysInUse;
@@ -160,6 +161,7 @@ impl Program {
         let (written, nodes) = (configuration::written(&self.loaded), cluster.labels());
         let compiled = self.compiler.compile(&written, Some(&nodes), &self.options.namespace);
         let lb_class = self.options.lb_class.as_deref().unwrap_or_default();
+        self.allocator.subnets = links.values().flat_map(|link| &link.addresses).map(IpNet::trunc).collect();
         let allocated = self.allocator.allocate(&compiled, &cluster, lb_class);
         let addresses = self.allocator.addresses();
         let Self { policy, exclusion, .. } = self;
@@ -191,6 +193,7 @@ impl Program {
         let internal = cluster.internal_addresses();
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
+        notes.extend(configuration::notes(&self.loaded, &compiled));
         self.tell(&faults);
         let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
         let node = orders::NodeOrders { keys, ready: true, draining: false, unicast };

@@ -81,7 +81,7 @@ impl Decided {
                 peers: peers_of(&advertised, &id),
                 state: if ips.is_empty() { "pending" } else { "allocated" }.to_owned(),
                 ips,
-                reason: refusal.or_else(|| verdict.map(ToString::to_string)),
+                reason: refusal.or_else(|| verdict.map(ToString::to_string)).or_else(|| plan.held_only(&ipam_id)),
             }
         };
         ids.into_iter().map(service).collect()

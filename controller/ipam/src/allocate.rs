@@ -7,6 +7,7 @@ use crate::name::{PoolName, ServiceId};
 use crate::pool::Pool;
 use crate::refusal::{Refusal, Unfit};
 use crate::request::{Demand, FamilyPolicy, Policy, Request};
+use crate::reservation::Reservation;
 use crate::space::{Space, Usage};
 
 /// The answer to all requests.
@@ -56,8 +57,8 @@ pub struct Placed {
     pub pool: PoolName,
     /// Whether the service did not hold it before.
     pub new: bool,
-    /// Whether it is reserved: it would not be handed out again, and is kept only because it is held.
-    pub reserved: bool,
+    /// Why it would not be handed out again, and is kept only because it is held.
+    pub reserved: Option<Reservation>,
 }
 
 /// A held address that is given up.
@@ -168,7 +169,7 @@ fn conclude(space: &Space<'_>, draft: Draft<'_>) -> Outcome {
         address,
         pool: space.pool(pool).name().clone(),
         new,
-        reserved: space.is_reserved(address),
+        reserved: space.reservation(address),
     };
     let addresses = kept.into_iter().map(|(address, pool)| (address, pool, false)).chain(new).map(place).collect();
     Outcome { decision: decision(Placement { addresses, missing }), released }

@@ -34,8 +34,8 @@ pub(crate) fn requested(
 ) -> Result<Vec<IpAddr>, Refusal> {
     let fits = |address: IpAddr| {
         owner(space, request, address)?;
-        if space.is_reserved(address) {
-            return Err(Unfit::Reserved);
+        if let Some(reservation) = space.reservation(address) {
+            return Err(Unfit::Reserved(reservation));
         }
         space.conflict(address, request).map_or(Ok(address), |conflict| Err(Unfit::InUse(conflict)))
     };

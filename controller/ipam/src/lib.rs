@@ -21,6 +21,8 @@
 //!   refused as a whole. MetalLB clears both and starts again.
 //! * Of more than one held address per family the first legal one is kept; MetalLB clears all of them.
 //! * A list of requested addresses whose families differ from the service's takes nothing away; MetalLB clears first.
+//! * An address that a subnet keeps for itself, such as the first one of an IPv6 subnet, is not handed out; MetalLB does. One that
+//!   is held already stays, and says so.
 //! * When two holders of one shared address come into conflict the older service keeps it. MetalLB moves the one that
 //!   changed, which takes a memory that a restart loses.
 //!
@@ -40,6 +42,7 @@ mod pool;
 mod range;
 mod refusal;
 mod request;
+mod reservation;
 mod segments;
 mod sharing;
 mod space;
@@ -51,5 +54,6 @@ pub use pool::{Pool, PoolError, Priority, Scope, ScopeMiss, ServiceAllocation};
 pub use range::{Range, RangeError};
 pub use refusal::{Candidate, PoolRefusal, Refusal, Unfit};
 pub use request::{Created, Demand, FamilyPolicy, Policy, Port, Protocol, Request, Requested, RequestedError, Sharing};
+pub use reservation::Reservation;
 pub use sharing::{Conflict, ConflictKind};
 pub use space::{FamilyUsage, Usage};

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use thiserror::Error;
 
@@ -14,6 +15,8 @@ pub struct Pool {
     pub auto_assign: bool,
     /// Whether IPv4 addresses ending in .0 or .255 are never handed out; defaults to false.
     pub avoid_buggy_ips: bool,
+    /// Its addresses that routers of an IPv6 subnet answer for; not handed out, and counted as reserved. Empty by default.
+    pub anycast: BTreeSet<IpAddr>,
     /// Whom the pool serves; `None` (the default) serves everyone and joins the general group that is tried last.
     pub allocation: Option<ServiceAllocation>,
 }
@@ -88,7 +91,7 @@ impl Pool {
                 return Err(PoolError::Overlap { pool: name, first, second });
             }
         }
-        Ok(Self { name, ranges, auto_assign: true, avoid_buggy_ips: false, allocation: None })
+        Ok(Self { name, ranges, auto_assign: true, avoid_buggy_ips: false, anycast: BTreeSet::new(), allocation: None })
     }
 
     /// Returns the name.

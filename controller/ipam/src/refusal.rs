@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use crate::family::{Families, Family};
 use crate::name::PoolName;
 use crate::pool::ScopeMiss;
+use crate::reservation::Reservation;
 use crate::sharing::Conflict;
 
 /// An event has room for 1024 bytes, which is about this many pools with their reasons.
@@ -113,8 +114,8 @@ pub enum Unfit {
         /// The pool that was asked for.
         requested: PoolName,
     },
-    /// It is reserved.
-    Reserved,
+    /// It is not handed out to anybody.
+    Reserved(Reservation),
     /// It is in use and cannot be shared.
     InUse(Conflict),
 }
@@ -213,7 +214,7 @@ impl fmt::Display for Unfit {
             Self::Avoided { pool } => write!(f, "pool \"{pool}\" avoids addresses ending in .0 and .255"),
             Self::NotAdmitted { pool, miss } => write!(f, "pool \"{pool}\" {miss}"),
             Self::OtherPool { pool, requested } => write!(f, "it lies in pool \"{pool}\", not in \"{requested}\""),
-            Self::Reserved => f.write_str("it is reserved, as the addresses of nodes are"),
+            Self::Reserved(reservation) => write!(f, "{reservation}"),
             Self::InUse(conflict) => write!(f, "{conflict}"),
         }
     }
@@ -229,7 +230,7 @@ impl Unfit {
             Self::Avoided { .. } => "request another one or turn avoidBuggyIPs off",
             Self::NotAdmitted { .. } => "request another one or widen the pool's serviceAllocation",
             Self::OtherPool { .. } => "make the two requests agree",
-            Self::Reserved => "request another one",
+            Self::Reserved(_) => "request another one",
             Self::InUse(_) => {
                 "request another one, or give both services one sharing key, disjoint ports and the same backends"
             }

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::family::{Families, Family};
 use crate::name::{PoolName, ServiceId};
+use crate::range::Range;
 
 /// What one service wants and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +126,11 @@ pub struct Policy {
     pub sharing: Sharing,
     /// Addresses that are never handed out, such as those of nodes and gateways; one that is held already stays and is reported.
     pub reserved: BTreeSet<IpAddr>,
+    /// The subnets that nodes are on, whose network, broadcast and subnet-router anycast addresses are no host's; treated as
+    /// `reserved`.
+    pub subnets: BTreeSet<IpNet>,
+    /// What no host can have, such as loopback addresses: not handed out, and counted nowhere; one that is held already stays.
+    pub excluded: Vec<Range>,
 }
 
 /// How far a sharing key reaches.

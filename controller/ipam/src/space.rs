@@ -5,7 +5,9 @@ use crate::family::{Family, PerFamily, join, split};
 use crate::free::{Free, Position, is_buggy, usable};
 use crate::name::PoolName;
 use crate::pool::Pool;
+use crate::range::Range;
 use crate::request::{Policy, Port, Request, Sharing};
+use crate::reservation::{Reservation, reservations};
 use crate::segments::{Segments, Spot};
 use crate::sharing::{Conflict, Group, Occupied};
 
@@ -18,7 +20,7 @@ pub struct Usage {
     pub v6: FamilyUsage,
 }
 
-/// How full one family of a pool is; addresses the pool avoids as buggy count nowhere.
+/// How full one family of a pool is; addresses the pool avoids as buggy, and those that no host can have, count nowhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FamilyUsage {
     /// Addresses in use; a shared one counts once.
@@ -37,7 +39,8 @@ pub(crate) struct Space<'a> {
     automatic: Vec<usize>,
     segments: PerFamily<Segments>,
     occupied: BTreeMap<IpAddr, Occupied<'a>>,
-    reserved: BTreeSet<IpAddr>,
+    reserved: BTreeMap<IpAddr, Reservation>,
+    excluded: &'a [Range],
     sharing: Sharing,
 }
 
@@ -64,7 +67,7 @@ struct Meeting {
 }
 
 impl<'a> Space<'a> {
-    pub(crate) fn new(pools: &'a [Pool], policy: &Policy) -> Self {
+    pub(crate) fn new(pools: &'a [Pool], policy: &'a Policy) -> Self {
         let mut sorted: Vec<&Pool> = pools.iter().collect();
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name() == earlier.name());
@@ -76,12 +79,13 @@ impl<'a> Space<'a> {
         let mut space = Self {
             automatic,
             segments: PerFamily::new(|family| Segments::new(family, &sorted)),
-            pools: sorted.into_iter().map(PoolSpace::new).collect(),
+            reserved: reservations(&sorted, policy),
+            pools: sorted.into_iter().map(|pool| PoolSpace::new(pool, &policy.excluded)).collect(),
             occupied: BTreeMap::new(),
-            reserved: policy.reserved.iter().map(IpAddr::to_canonical).collect(),
+            excluded: &policy.excluded,
             sharing: policy.sharing,
         };
-        for address in space.reserved.clone() {
+        for address in space.reserved.keys().copied().collect::<Vec<_>>() {
             space.withdraw(address, |family, _| family.reserved += 1);
         }
         space
@@ -114,8 +118,13 @@ impl<'a> Space<'a> {
         self.segments[family].spots(value).iter().map(|spot| spot.pool)
     }
 
-    pub(crate) fn is_reserved(&self, address: IpAddr) -> bool {
-        self.reserved.contains(&address)
+    /// Returns why the address is not handed out, if it is not.
+    pub(crate) fn reservation(&self, address: IpAddr) -> Option<Reservation> {
+        self.reserved.get(&address).copied().or_else(|| self.excludes(address).then_some(Reservation::Excluded))
+    }
+
+    fn excludes(&self, address: IpAddr) -> bool {
+        self.excluded.iter().any(|range| range.contains(address))
     }
 
     pub(crate) fn conflict(&self, address: IpAddr, request: &Request) -> Option<Conflict> {
@@ -151,7 +160,7 @@ impl<'a> Space<'a> {
     /// Records a holder of an address; the caller has made sure that nothing stands against it.
     pub(crate) fn occupy(&mut self, address: IpAddr, request: &'a Request) {
         let group = Group::of(request, self.sharing);
-        let reserved = self.is_reserved(address);
+        let reserved = self.reserved.contains_key(&address);
         let founded = match self.occupied.get_mut(&address) {
             Some(occupied) => {
                 occupied.join(request);
@@ -202,6 +211,9 @@ impl<'a> Space<'a> {
     }
 
     fn at_each_spot(&mut self, address: IpAddr, mut act: impl FnMut(&mut FamilySpace<'a>, Position)) {
+        if self.excludes(address) {
+            return;
+        }
         let (family, value) = split(address);
         for Spot { pool, range } in self.segments[family].spots(value) {
             let space = &mut self.pools[*pool];
@@ -213,19 +225,41 @@ impl<'a> Space<'a> {
 }
 
 impl<'a> PoolSpace<'a> {
-    fn new(pool: &'a Pool) -> Self {
+    fn new(pool: &'a Pool, excluded: &[Range]) -> Self {
         let families = PerFamily::new(|family| {
             let avoid = pool.avoid_buggy_ips && family == Family::V4;
             let mut space = FamilySpace { free: Free::new(avoid), ..FamilySpace::default() };
             for (index, range) in pool.ranges().iter().enumerate().filter(|(_, range)| range.family() == family) {
-                let (first, last) = range.bounds();
-                space.free.insert(index, first, last);
-                space.size += usable(first, last, avoid);
+                for (first, last) in included(range, excluded) {
+                    space.free.insert(index, first, last);
+                    space.size += usable(first, last, avoid);
+                }
             }
             space
         });
         Self { pool, families }
     }
+}
+
+/// Returns what is left of a range without the excluded ones.
+fn included(range: &Range, excluded: &[Range]) -> Vec<(u128, u128)> {
+    let mut excluded: Vec<(u128, u128)> =
+        excluded.iter().filter(|other| other.overlaps(range)).map(Range::bounds).collect();
+    excluded.sort_unstable();
+    let (mut first, last) = range.bounds();
+    let mut left = Vec::new();
+    for (from, to) in excluded {
+        if from > first {
+            left.push((first, from - 1));
+        }
+        // An IPv6 range that ends at the last address of all has nothing after it.
+        let Some(next) = to.checked_add(1) else { return left };
+        first = first.max(next);
+    }
+    if first <= last {
+        left.push((first, last));
+    }
+    left
 }
 
 /// Returns whether the pool never hands the address out although it contains it.

@@ -237,6 +237,7 @@ impl Cluster {
         let reserved = addresses.filter_map(|address| address.address.parse().ok()).collect();
         self.stale.plan |= self.snapshot.policy.reserved != reserved;
         self.snapshot.policy.reserved = reserved;
+        self.snapshot.policy.excluded = convert::excluded();
     }
 
     fn resolve_pools(&mut self) {

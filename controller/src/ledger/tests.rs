@@ -27,6 +27,7 @@ fn view(version: u64, address: Option<&str>) -> ServiceView {
         pool_annotation: address.map(|_| "lan".into()),
         condition: None,
         deprecated_annotations: Vec::new(),
+        unread_annotations: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

@@ -94,7 +94,11 @@ fn condition(next: &Next<'_>) -> Condition {
         None => Condition {
             met: true,
             reason: AllocatedReason::Allocated.as_str().to_owned(),
-            message: sources(next.placed.iter()),
+            message: [Some(sources(next.placed.iter())), held_only(next.placed)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
         },
     }
 }
@@ -112,6 +116,17 @@ fn sources<'a>(placed: impl Iterator<Item = &'a Placed>) -> String {
     named.join(" and ")
 }
 
+/// Says which addresses stay only because they are held.
+pub(super) fn held_only(placed: &[Placed]) -> Option<String> {
+    let note = |Placed { address, reserved, .. }: &Placed| {
+        let reservation = (*reserved)?;
+        Some(format!("{address} is kept because the service holds it, and is given to nobody else: {reservation}"))
+    };
+    let notes: Vec<String> = placed.iter().filter_map(note).collect();
+    (!notes.is_empty())
+        .then(|| format!("{}; request another address when a change of address is convenient", notes.join("; ")))
+}
+
 /// Returns what to report next to a write.
 fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventReason, String)> {
     let released = next.outcome.map_or(&[] as &[Released], |outcome| &outcome.released);
@@ -126,6 +141,7 @@ fn change_notes(view: &ServiceView, next: &Next<'_>) -> Vec<(EventReason, String
         let keys = view.deprecated_annotations.join(", ");
         notes.push((EventReason::DeprecatedAnnotation, format!("{keys}: the prefix is deprecated; write metallb.io/")));
     }
+    notes.extend(view.unread_annotations.iter().map(|note| (EventReason::UnknownAnnotation, note.clone())));
     notes
 }
 
@@ -135,7 +151,7 @@ fn loss(unfit: &Unfit) -> Option<EventReason> {
         Unfit::OutsideEveryPool
         | Unfit::Avoided { .. }
         | Unfit::NotAdmitted { .. }
-        | Unfit::Reserved
+        | Unfit::Reserved(_)
         | Unfit::InUse(_) => Some(EventReason::ClearAssignment),
         Unfit::SecondOfFamily { .. } => Some(EventReason::NoLbIpsFamily),
         Unfit::FamilyNotServed(_) | Unfit::NotRequested | Unfit::OtherPool { .. } => None,

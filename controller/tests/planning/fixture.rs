@@ -40,6 +40,7 @@ pub(crate) fn service(name: &str) -> ServiceView {
         pool_annotation: None,
         condition: None,
         deprecated_annotations: Vec::new(),
+        unread_annotations: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

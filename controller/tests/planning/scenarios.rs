@@ -167,6 +167,16 @@ fn each_situation_leads_to_its_actions_and_events() {
             &["set s 10.0.0.1 from lan", "event s IPAllocated", "event s deprecatedAnnotation"],
         ),
         (
+            "unknown annotation, change",
+            ServiceView { unread_annotations: vec!["nobody reads it".into()], ..service("s") },
+            &["set s 10.0.0.1 from lan", "event s IPAllocated", "event s unknownAnnotation"],
+        ),
+        (
+            "unknown annotation, no change",
+            ServiceView { unread_annotations: vec!["nobody reads it".into()], ..held("s") },
+            &[],
+        ),
+        (
             "deprecated annotation, no change",
             ServiceView { deprecated_annotations: vec!["metallb.universe.tf/address-pool".into()], ..held("s") },
             &[],
@@ -266,7 +276,7 @@ fn held_reserved_addresses_stay_and_are_marked() {
     world.policy.reserved.insert(ip("10.0.0.1"));
     let result = plan(&world);
     assert_eq!(lines(&result), [""; 0]);
-    assert!(result.allocations[&id("s")][0].reserved);
+    assert!(result.allocations[&id("s")][0].reserved.is_some());
 }
 
 #[test]

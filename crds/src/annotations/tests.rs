@@ -37,3 +37,22 @@ fn an_empty_sharing_key_is_kept_and_other_empty_values_are_not() {
     assert_eq!(empty, ServiceAnnotations { allow_shared_ip: Some(String::new()), ..ServiceAnnotations::default() });
     assert_eq!(read(&[]).allow_shared_ip, None);
 }
+
+#[test]
+fn an_annotation_that_nobody_reads_is_named_with_the_one_that_was_meant() {
+    let of = |keys: &[&str]| unread(&keys.iter().map(|key| ((*key).to_owned(), String::new())).collect());
+    for (key, meant) in [
+        ("metallb.universe.tf/allow-shared", "did you mean metallb.io/allow-shared-ip?"),
+        ("metallb.universe.tf/loadBalancerIP", "did you mean metallb.io/loadBalancerIPs?"),
+        ("metallb.io/load-balancer-ips", "did you mean metallb.io/loadBalancerIPs?"),
+        ("metallb.io/adress-pool", "did you mean metallb.io/address-pool?"),
+        ("metallb.universe.tf/pool-name", "correct its name or remove it"),
+    ] {
+        assert_eq!(of(&[key]), [format!("annotation {key} is read by nobody; {meant}")]);
+    }
+    let known = ["address-pool", "loadBalancerIPs", "allow-shared-ip", "ip-allocated-from-pool"];
+    for prefix in [PREFIX, LEGACY_PREFIX, "example.org/"] {
+        assert_eq!(of(&known.map(|name| format!("{prefix}{name}")).each_ref().map(String::as_str)), [""; 0]);
+    }
+    assert_eq!(of(&["example.org/allow-shared", "metallb"]), [""; 0]);
+}

@@ -13,6 +13,7 @@ fn events_keep_the_spelling_and_level_of_metallb() {
         (EventReason::NoClusterIpsFamily, "noclusterIPsIPFamily", "Warning"),
         (EventReason::InternalError, "InternalError", "Warning"),
         (EventReason::DeprecatedAnnotation, "deprecatedAnnotation", "Warning"),
+        (EventReason::UnknownAnnotation, "unknownAnnotation", "Warning"),
         (EventReason::NodeAssigned, "nodeAssigned", "Normal"),
         (EventReason::AnnounceFailed, "announceFailed", "Warning"),
         (EventReason::InvalidConfiguration, "InvalidConfiguration", "Warning"),

@@ -18,7 +18,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub const FOUR: &str = "192.0.2.128";
 
 /// The first IPv6 address of the pool.
-pub const SIX: &str = "2001:db8:0:1::1:0";
+pub const SIX: &str = "2001:db8:0:1::1:1";
 
 /// Nodes in AS 65001 and a router in AS 65000 on one switch, and manifests that tell routers of every Service.
 #[derive(Debug)]

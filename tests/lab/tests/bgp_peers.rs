@@ -8,7 +8,7 @@ use lab::{
 
 /// The addresses of the first Service, as routers see them.
 const PREFIX: &str = "192.0.2.128/32";
-const PREFIX_V6: &str = "2001:db8:0:1::1:0/128";
+const PREFIX_V6: &str = "2001:db8:0:1::1:1/128";
 
 const BOTH: Service<'_> =
     Service { name: "web", families: "[IPv4, IPv6]", traffic_policy: "Cluster", endpoints: &["n1"], annotations: "{}" };

@@ -127,7 +127,7 @@ fn traffic_for_others_does_not_wake_the_wire_thread() {
 
     // To see that the measure can fail: questions for others must be looked at.
     let solicitor = Solicitor { mac: cluster.client.link.mac, address: own, names_mac: true };
-    let question = multicast_solicitation(solicitor, "2001:db8:0:1::1:0".parse().unwrap());
+    let question = multicast_solicitation(solicitor, "2001:db8:0:1::1:1".parse().unwrap());
     let asked = wakings(node, Duration::from_secs(2), || {
         tap.send(&question);
         thread::sleep(Duration::from_millis(1));

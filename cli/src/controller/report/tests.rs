@@ -10,7 +10,7 @@ fn the_status_has_what_was_given_and_what_was_refused() {
     let refusal = Refusal::ClusterFamilies { cluster_ips: vec!["nonsense".to_owned()] };
     let address = "192.0.2.1".parse().unwrap();
     let plan = Plan {
-        allocations: [(web, vec![ipam::Placed { address, pool: "lan".into(), new: false, reserved: false }])].into(),
+        allocations: [(web, vec![ipam::Placed { address, pool: "lan".into(), new: false, reserved: None }])].into(),
         refusals: [(api, refusal.clone())].into(),
         usage: [("lan".into(), ipam::Usage::default())].into(),
         ..Plan::default()

@@ -103,3 +103,19 @@ fn the_addresses_of_nodes_are_not_given_out() {
     allocator.allocate(&compiled(), &cluster, "");
     assert_eq!(ips(&allocator, "web"), ["192.0.2.1"]);
 }
+
+#[test]
+fn the_addresses_that_the_subnets_of_this_node_keep_for_themselves_go_to_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut allocator = Allocator::load(directory.path()).unwrap();
+    let services = ["a", "b", "c", "d"].map(|name| service(name, json!({}), json!({})));
+    allocator.subnets = ["192.0.2.0/30".parse().unwrap()].into();
+    allocator.allocate(&compiled(), &cluster(&services), "");
+    let all: Vec<String> = ["a", "b", "c", "d"].iter().flat_map(|name| ips(&allocator, name)).collect();
+    assert_eq!(all, ["192.0.2.1", "192.0.2.2", "192.0.2.4", "192.0.2.5"]);
+
+    allocator.subnets = ["192.0.2.0/29".parse().unwrap(), "192.0.2.4/31".parse().unwrap()].into();
+    allocator.allocate(&compiled(), &cluster(&services), "");
+    let kept: Vec<String> = ["a", "b", "c", "d"].iter().flat_map(|name| ips(&allocator, name)).collect();
+    assert_eq!(kept, all, "what is held stays");
+}

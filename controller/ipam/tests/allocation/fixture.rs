@@ -183,7 +183,7 @@ fn unfit_word(unfit: &Unfit) -> &'static str {
         Unfit::Avoided { .. } => "RequestedIPAvoided",
         Unfit::NotAdmitted { miss, .. } => miss_word(*miss),
         Unfit::OtherPool { .. } => "RequestedIPOtherPool",
-        Unfit::Reserved => "RequestedIPReserved",
+        Unfit::Reserved(_) => "RequestedIPReserved",
         Unfit::InUse(conflict) => match conflict.kind {
             ConflictKind::HolderHasNoKey => "RequestedIPInUse",
             ConflictKind::ServiceHasNoKey

@@ -1,6 +1,6 @@
 //! What is held stays, through every change that leaves it legal.
 
-use ipam::{Decision, Demand, Policy, Request, Unfit, allocate};
+use ipam::{Decision, Demand, Families, Policy, Request, Reservation, Unfit, allocate};
 
 use crate::fixture::*;
 
@@ -116,9 +116,57 @@ fn a_held_reserved_address_stays_and_is_reported() {
     let policy = Policy { reserved: [ip("10.0.0.1")].into(), ..Policy::default() };
     let allocation = allocate(&pools, &[service("s").holding(&["10.0.0.1"])], &policy);
     let Decision::Keep(placement) = &allocation.outcomes[&id("s")].decision else { panic!("the address moved") };
-    assert!(placement.addresses[0].reserved);
+    assert_eq!(placement.addresses[0].reserved, Some(Reservation::Node));
     let usage = allocation.usage[&"lan".into()].v4;
     assert_eq!((usage.assigned, usage.available, usage.reserved), (1, 1, 0));
+}
+
+/// One pool of every kind of address that is not handed out, each held by somebody.
+#[test]
+fn addresses_that_are_no_hosts_are_passed_over_and_stay_where_they_are_held() {
+    let mut six = pool("six", &["2001:db8::/126"]);
+    six.anycast = [ip("2001:db8::")].into();
+    let special = pool("special", &["126.255.255.254-127.0.0.1"]);
+    let loopback = Policy { excluded: vec![range("127.0.0.0/8")], ..Policy::default() };
+    let lan = Policy { subnets: ["10.0.0.0/30".parse().expect("a subnet")].into(), ..Policy::default() };
+    let edge = |last: &str| (pool("lan", &["10.0.0.0/29"]), lan.clone(), ip(last));
+    let none = Policy::default;
+    let network = Reservation::Network("10.0.0.0/30".parse().expect("a subnet"));
+    let broadcast = Reservation::Broadcast("10.0.0.0/30".parse().expect("a subnet"));
+    for ((pool, policy, held), next, why) in [
+        ((six.clone(), none(), ip("2001:db8::")), "2001:db8::1", Reservation::SubnetRouterAnycast),
+        ((special, loopback, ip("127.0.0.1")), "126.255.255.254", Reservation::Excluded),
+        (edge("10.0.0.0"), "10.0.0.1", network),
+        (edge("10.0.0.3"), "10.0.0.1", broadcast),
+    ] {
+        let families = if held.is_ipv4() { Families::V4 } else { Families::V6 };
+        let holder = Request { held: vec![held], ..service("holder").of(families) };
+        let newcomer = service("newcomer").of(families);
+        let allocation = allocate(std::slice::from_ref(&pool), &[holder, newcomer.clone()], &policy);
+        let Decision::Keep(placement) = &allocation.outcomes[&id("holder")].decision else { panic!("{held} moved") };
+        assert_eq!((placement.addresses[0].address, placement.addresses[0].reserved), (held, Some(why)));
+        assert_eq!(got(&allocation, "newcomer"), next);
+
+        let asking = newcomer.asking(&[&held.to_string()]);
+        let refused = allocate(std::slice::from_ref(&pool), &[asking], &policy);
+        assert_eq!(reason(&refused, "newcomer"), "RequestedIPReserved", "{held}");
+    }
+}
+
+#[test]
+fn a_link_between_two_nodes_has_no_address_of_its_own() {
+    let pools = [pool("lan", &["10.0.0.0/31", "2001:db8::/127"])];
+    let subnets = ["10.0.0.0/31", "2001:db8::/127"].map(|net| net.parse().expect("a subnet")).into();
+    let policy = Policy { subnets, ..Policy::default() };
+    assert_eq!(got(&allocate(&pools, &[require("s")], &policy), "s"), "10.0.0.0,2001:db8::");
+}
+
+#[test]
+fn what_no_host_can_have_counts_neither_as_free_nor_as_reserved() {
+    let lan = pool("lan", &["126.255.255.250-127.0.0.9"]);
+    let excluded = vec![range("127.0.0.0/8"), range("126.255.255.252/32")];
+    let usage = allocate(&[lan], &[], &Policy { excluded, ..Policy::default() }).usage[&"lan".into()].v4;
+    assert_eq!((usage.assigned, usage.available, usage.reserved), (0, 5, 0));
 }
 
 #[test]

@@ -134,8 +134,20 @@ impl<'a> Naive<'a> {
     }
 
     fn may_get(&self, request: &Request, address: IpAddr) -> bool {
-        !self.world.policy.reserved.contains(&address) && self.compatible(request, address)
+        !is_reserved(self.world, address) && self.compatible(request, address)
     }
+}
+
+/// Says whether an address is nobody's to get: each rule in its plainest words.
+pub(crate) fn is_reserved(world: &World, address: IpAddr) -> bool {
+    let on_edge = |subnet: &ipnet::IpNet| match address {
+        IpAddr::V4(_) => subnet.prefix_len() <= 30 && (address == subnet.network() || address == subnet.broadcast()),
+        IpAddr::V6(_) => subnet.prefix_len() <= 126 && address == subnet.network(),
+    };
+    world.policy.reserved.contains(&address)
+        || world.policy.subnets.iter().any(on_edge)
+        || world.policy.excluded.iter().any(|range| range.contains(address))
+        || world.pools.iter().any(|pool| pool.anycast.contains(&address))
 }
 
 fn serves(families: Families, address: IpAddr) -> bool {

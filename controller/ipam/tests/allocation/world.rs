@@ -7,6 +7,7 @@ use ipam::{
     Created, Demand, Families, FamilyPolicy, Namespace, Policy, Pool, PoolName, Port, Priority, Protocol, Range,
     Request, Requested, Scope, ServiceAllocation, ServiceId, Sharing,
 };
+use ipnet::IpNet;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -29,17 +30,21 @@ pub(crate) fn universe() -> Vec<IpAddr> {
 
 pub(crate) fn worlds() -> impl Strategy<Value = World> {
     let reserved = prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(address(), 0..4)];
+    let subnets = prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(subnet(), 0..3)];
+    let excluded = prop_oneof![3 => Just(Vec::new()), 1 => vec(range(), 0..3)];
     let sharing = prop_oneof![3 => Just(Sharing::AcrossNamespaces), 1 => Just(Sharing::WithinNamespace)];
-    (vec(pool(), 0..4), vec(request(), 0..8), reserved, sharing).prop_map(|(pools, requests, reserved, sharing)| {
-        let name = |index: usize| PoolName::from(["pool-c", "pool-a", "pool-d", "pool-b"][index]);
-        let pools = pools.into_iter().enumerate().filter_map(|(index, draft)| draft.named(name(index))).collect();
-        let named = |(index, request): (usize, Request)| {
-            let namespace = if index % 3 == 2 { "tenant" } else { "default" };
-            Request { service: ServiceId::new(namespace, &format!("s{}", 9 - index)), ..request }
-        };
-        let requests = requests.into_iter().enumerate().map(named).collect();
-        World { pools, requests, policy: Policy { sharing, reserved } }
-    })
+    (vec(pool(), 0..4), vec(request(), 0..8), reserved, (subnets, excluded), sharing).prop_map(
+        |(pools, requests, reserved, (subnets, excluded), sharing)| {
+            let name = |index: usize| PoolName::from(["pool-c", "pool-a", "pool-d", "pool-b"][index]);
+            let pools = pools.into_iter().enumerate().filter_map(|(index, draft)| draft.named(name(index))).collect();
+            let named = |(index, request): (usize, Request)| {
+                let namespace = if index % 3 == 2 { "tenant" } else { "default" };
+                Request { service: ServiceId::new(namespace, &format!("s{}", 9 - index)), ..request }
+            };
+            let requests = requests.into_iter().enumerate().map(named).collect();
+            World { pools, requests, policy: Policy { sharing, reserved, subnets, excluded } }
+        },
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +52,7 @@ struct Draft {
     ranges: Vec<Range>,
     auto_assign: bool,
     avoid_buggy_ips: bool,
+    anycast: BTreeSet<IpAddr>,
     allocation: Option<ServiceAllocation>,
 }
 
@@ -62,6 +68,11 @@ impl Draft {
         let mut pool = Pool::new(name, ranges).ok()?;
         pool.auto_assign = self.auto_assign;
         pool.avoid_buggy_ips = self.avoid_buggy_ips;
+        pool.anycast = self
+            .anycast
+            .into_iter()
+            .filter(|address| pool.ranges().iter().any(|range| range.contains(*address)))
+            .collect();
         pool.allocation = self.allocation;
         Some(pool)
     }
@@ -79,13 +90,28 @@ fn range() -> impl Strategy<Value = Range> {
     })
 }
 
+fn subnet() -> impl Strategy<Value = IpNet> + Clone {
+    (address(), 0..8_u8).prop_map(|(address, hosts)| {
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        IpNet::new(address, all - hosts).expect("a length of the family").trunc()
+    })
+}
+
 fn pool() -> impl Strategy<Value = Draft> {
     let allocation = option::weighted(0.4, (0..3_i64, namespaces(), services())).prop_map(|parts| {
         let (priority, namespaces, services) = parts?;
         Some(ServiceAllocation { priority: Priority(priority), namespaces, services })
     });
-    (vec(range(), 1..4), prop::bool::weighted(0.8), prop::bool::weighted(0.3), allocation).prop_map(
-        |(ranges, auto_assign, avoid_buggy_ips, allocation)| Draft { ranges, auto_assign, avoid_buggy_ips, allocation },
+    let six = address().prop_filter("IPv6", IpAddr::is_ipv6);
+    let anycast = prop_oneof![2 => Just(BTreeSet::new()), 1 => btree_set(six, 0..2)];
+    (vec(range(), 1..4), prop::bool::weighted(0.8), prop::bool::weighted(0.3), anycast, allocation).prop_map(
+        |(ranges, auto_assign, avoid_buggy_ips, anycast, allocation)| Draft {
+            ranges,
+            auto_assign,
+            avoid_buggy_ips,
+            anycast,
+            allocation,
+        },
     )
 }
 
