@@ -20,6 +20,12 @@ pub enum Input<'a> {
         /// The datagram as received.
         bytes: &'a [u8],
     },
+    /// How many frames of any kind the interface has received so far; asked for by [`Output::CheckReception`], and wanted with
+    /// every frame while [`Segment::awaits_frames`](crate::Segment::awaits_frames).
+    Reception {
+        /// The interface's counter.
+        frames: u64,
+    },
     /// The full desired state; the machine finds the differences.
     Want(BTreeMap<IpAddr, Candidacy>),
     /// Whether this node may own anything: datapath ready, cluster listed. False until first said otherwise.
@@ -94,6 +100,8 @@ pub enum Output {
         /// The address.
         vip: IpAddr,
     },
+    /// Give [`Input::Reception`] at once; a driver that cannot count leaves it out, and the machine takes itself for hearing.
+    CheckReception,
     /// A fact for status and logs.
     Event(Event),
     /// Nothing is owned and nothing will be sent any more.
@@ -143,6 +151,8 @@ pub enum Released {
     Leaving,
     /// Another machine with the name of this node takes part.
     Duplicate,
+    /// The interface has received nothing for a while, so no question arrives that could be answered.
+    Deaf,
 }
 
 /// A fact for status and logs.
@@ -223,6 +233,11 @@ pub enum Event {
         /// Where it speaks from, or who told of it.
         from: SocketAddr,
     },
+    /// Everybody is lost, and the interface has received no frame since; nothing is taken over, and what is owned is given up
+    /// after a while.
+    Deaf,
+    /// Frames are received again.
+    Hearing,
     /// The other machine with the name of this node is not heard any more.
     DuplicateGone,
 }
@@ -250,6 +265,7 @@ impl fmt::Display for Released {
             Self::LinkDown => "link_down",
             Self::Leaving => "leaving",
             Self::Duplicate => "duplicate",
+            Self::Deaf => "deaf",
         })
     }
 }

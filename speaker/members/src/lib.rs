@@ -42,6 +42,9 @@
 //! * A rival that goes on answering does not hear this member; after the loss time and a stagger the one that hears
 //!   both gives way, so one-way loss leaves one lasting owner. While a lost peer is remembered every beat recites a few
 //!   claims, since a peer that hears us without being heard cannot ask; with many VIPs this takes a beat per 18 of them.
+//! * When all others fall silent at once, the driver is asked for the frames that the interface has received since. If there
+//!   are none, this member is deaf: its beats say so, its claims are the weakest, nobody gives way to it, others take over what
+//!   it owns, and it takes nothing over from two peers or more until a frame arrives.
 //! * A newcomer listens for the loss time. While a whole wire starts, VIPs whose best candidate still listens wait for it.
 //!
 //! # Wire

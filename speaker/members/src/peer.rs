@@ -106,8 +106,8 @@ impl Peer {
 
     /// Reports whether the peer may own what its node is a candidate for.
     pub(crate) fn is_electable(&self, with_listeners: bool) -> bool {
-        let Flags { ready, listening, leaving, left, solicits: _, damped: _, settled: _, duplicate } = self.flags;
-        self.is_live() && ready && !duplicate && !leaving && !left && (with_listeners || !listening)
+        let Flags { ready, listening, leaving, left, solicits: _, damped: _, settled: _, duplicate, deaf } = self.flags;
+        self.is_live() && ready && !duplicate && !deaf && !leaving && !left && (with_listeners || !listening)
     }
 
     /// Reports whether a datagram of a lost peer is one that it can have sent just now: it went on counting while it was not

@@ -8,6 +8,7 @@ mod liveness;
 mod ownership;
 mod phase;
 mod receive;
+mod reception;
 mod send;
 mod view;
 
@@ -31,6 +32,7 @@ use crate::strangers::Strangers;
 use crate::table::{Epoch, OwnTable};
 use duplicate::Twin;
 use phase::Phase;
+use reception::Reception;
 use send::Sending;
 pub use view::{DuplicateView, MemberState, MemberView, PhaseView, View};
 
@@ -80,6 +82,7 @@ pub struct Segment {
     /// Earlier starts of the peers.
     retired: BTreeMap<MemberTag, VecDeque<BootId>>,
     twin: Option<Twin>,
+    reception: Reception,
     claims: Claims,
     /// The greatest epoch ever seen of each VIP.
     seen: BTreeMap<IpAddr, Epoch>,
@@ -141,6 +144,7 @@ impl Segment {
             newcomers: Newcomers::default(),
             retired: BTreeMap::new(),
             twin: None,
+            reception: Reception::Good,
             claims: Claims::default(),
             seen: BTreeMap::new(),
             vacancies: BTreeMap::new(),
@@ -171,7 +175,11 @@ impl Segment {
         self.notice_pause(now);
         self.run_damping(now);
         match input {
-            Input::Datagram { from, bytes } => self.on_datagram(now, from, bytes),
+            Input::Datagram { from, bytes } => {
+                self.on_frame(now);
+                self.on_datagram(now, from, bytes);
+            }
+            Input::Reception { frames } => self.on_reception(now, frames),
             Input::Want(want) => self.on_want(now, want),
             Input::Ready(ready) => self.on_ready(now, ready),
             Input::Keys(ring) => self.on_keys(now, ring),
@@ -180,6 +188,7 @@ impl Segment {
             Input::Timeout => {}
         }
         self.run_liveness(now);
+        self.run_reception(now);
         self.run_contests(now);
         self.run_graces(now);
         self.run_phase(now);
@@ -205,6 +214,7 @@ impl Segment {
             self.contests.first().map(|due| self.not_while_looking(due)),
             self.graces.first(),
             self.damping.until(),
+            self.reception_due(),
             self.phase_due(),
             self.election_due(),
             self.leave_by,

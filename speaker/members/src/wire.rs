@@ -41,6 +41,8 @@ pub(crate) struct Flags {
     pub(crate) settled: bool,
     /// Is silent, because another machine of its name takes part.
     pub(crate) duplicate: bool,
+    /// Receives no frame at all, so it cannot answer for what it claims.
+    pub(crate) deaf: bool,
 }
 
 /// Proves that the sender lives and hears: it has read datagram `sequence` of the start `boot` of some member.
@@ -109,6 +111,7 @@ const SOLICITS: u32 = 1 << 4;
 const DAMPED: u32 = 1 << 5;
 const SETTLED: u32 = 1 << 6;
 const DUPLICATE: u32 = 1 << 7;
+const DEAF: u32 = 1 << 8;
 
 const ECHOES: u8 = 1;
 const ASK: u8 = 2;
@@ -247,7 +250,7 @@ impl Body {
 
 impl Flags {
     fn bits(self) -> u32 {
-        let Self { ready, listening, leaving, left, solicits, damped, settled, duplicate } = self;
+        let Self { ready, listening, leaving, left, solicits, damped, settled, duplicate, deaf } = self;
         [
             (ready, READY),
             (listening, LISTENING),
@@ -257,6 +260,7 @@ impl Flags {
             (damped, DAMPED),
             (settled, SETTLED),
             (duplicate, DUPLICATE),
+            (deaf, DEAF),
         ]
         .into_iter()
         .fold(0, |bits, (set, bit)| if set { bits | bit } else { bits })
@@ -273,6 +277,7 @@ impl Flags {
             damped: is(DAMPED),
             settled: is(SETTLED),
             duplicate: is(DUPLICATE),
+            deaf: is(DEAF),
         }
     }
 }

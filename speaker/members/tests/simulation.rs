@@ -7,6 +7,8 @@
 mod calm;
 #[path = "simulation/checks.rs"]
 mod checks;
+#[path = "simulation/deaf.rs"]
+mod deaf;
 #[path = "simulation/flapping.rs"]
 mod flapping;
 #[path = "simulation/identity.rs"]

@@ -27,9 +27,12 @@ impl Segment {
             // Others took over while this process stood still.
             Released::Conflict => !self.answering.contains(&vip),
             Released::HandedOver | Released::Ineligible => !self.ready && self.leave_by.is_none(),
-            Released::Unwanted | Released::Unheard | Released::Paused | Released::Leaving | Released::Duplicate => {
-                false
-            }
+            Released::Deaf
+            | Released::Unwanted
+            | Released::Unheard
+            | Released::Paused
+            | Released::Leaving
+            | Released::Duplicate => false,
         }
     }
 

@@ -24,7 +24,7 @@ impl Segment {
     }
 
     pub(super) fn election_due(&self) -> Option<Instant> {
-        if !self.is_active() {
+        if !self.is_active() || self.is_holding() {
             return None;
         }
         let claim = self.claim_due();
@@ -34,7 +34,7 @@ impl Segment {
     }
 
     pub(super) fn run_election(&mut self, now: Instant) {
-        if !self.is_active() || self.is_looking() {
+        if !self.is_active() || self.is_looking() || self.is_holding() {
             return;
         }
         if self.starting_until.is_some_and(|until| until <= now) {

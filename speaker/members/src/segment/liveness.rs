@@ -37,6 +37,10 @@ impl Segment {
         }
         ask.dedup();
         ask.into_iter().for_each(|tag| self.solicit(tag));
+        self.watch_reception();
+        if !lost.is_empty() {
+            self.suspect_reception(now);
+        }
         lost.into_iter().for_each(|tag| self.lose(now, tag));
     }
 

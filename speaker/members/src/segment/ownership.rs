@@ -106,7 +106,7 @@ impl Segment {
         }
         match claim {
             Some(claim) => {
-                let suspended = self.peers.get(&member).is_some_and(|peer| peer.flags.listening);
+                let suspended = self.peers.get(&member).is_some_and(|peer| peer.flags.listening || peer.flags.deaf);
                 self.claims.set(vip, Claimant { member, claim, suspended });
             }
             None => {
@@ -159,9 +159,11 @@ impl Segment {
                 return;
             }
         }
+        // It cannot answer, so there is nothing to give way to.
+        let is_deaf = self.is_deaf_peer(rival.member);
         let patience = self.config.timing.lost_after + self.config.timing.stagger;
         let starts = self.contests.start(vip, now + patience);
-        if starts && !gives_way {
+        if starts && !gives_way && !is_deaf {
             self.stats.conflicts += 1;
             self.record(vip, mine);
             if self.answering.contains(&vip) {
@@ -185,6 +187,9 @@ impl Segment {
         }
         while let Some(vip) = self.contests.pop(now) {
             let Some(rival) = self.claims.best(vip) else { continue };
+            if self.is_deaf_peer(rival.member) {
+                continue;
+            }
             self.deferred.insert(vip, rival.member);
             self.release(now, vip, Released::Unheard);
             self.resolved(vip, rival.member);
@@ -201,7 +206,8 @@ impl Segment {
 
     fn update_vacancy(&mut self, vip: IpAddr, rival: Option<Claimant>) {
         let deferred = self.deferred.get(&vip).copied();
-        let is_open = rival.is_none_or(|rival| rival.claim.yielding && deferred != Some(rival.member));
+        let gives = |rival: Claimant| rival.claim.yielding && deferred != Some(rival.member);
+        let is_open = rival.is_none_or(|rival| gives(rival) || self.is_deaf_peer(rival.member));
         if self.want.contains_key(&vip) && self.own.get(vip).is_none() && is_open {
             self.vacancies.entry(vip).or_insert_with(|| {
                 self.replan = true;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::reception::Reception;
 use super::{Keys, Segment};
 use crate::contract::{Acquired, Event, LinkFacts, Output, Released};
 use crate::peer::{Life, Peer, Silence};
@@ -90,6 +91,7 @@ impl Segment {
         }
         self.release_all(now, Released::LinkDown);
         self.phase = Phase::Down;
+        self.reception = Reception::Good;
         self.twin = None;
         let live: Vec<_> = self.peers.values().filter(|peer| peer.is_live()).map(|peer| peer.tag).collect();
         live.into_iter().for_each(|tag| self.lose(now, tag));

@@ -12,7 +12,7 @@ use crate::peer::{Life, Peer};
 use crate::seal::Opener;
 use crate::stats::DropReason;
 use crate::strangers::Stranger;
-use crate::wire::Body;
+use crate::wire::{Body, Flags};
 
 /// An authentic datagram, with the key if it was derived for it.
 pub(super) struct Opened {
@@ -130,7 +130,8 @@ impl Segment {
         let standing = |peer: &Peer| (peer.is_electable(false), peer.is_electable(true), peer.flags.damped);
         let stood = standing(peer);
         // Whether a member answers counts for all its claims.
-        let turned = peer.flags.listening != body.flags.listening;
+        let is_silent = |flags: &Flags| flags.listening || flags.deaf;
+        let turned = is_silent(&peer.flags) != is_silent(&body.flags);
         if peer.mac != body.mac {
             peer.mac = body.mac;
             let changed = Event::MemberChanged { member: peer.member.clone() };

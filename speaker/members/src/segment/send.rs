@@ -328,6 +328,7 @@ impl Segment {
                 damped: self.is_damped(),
                 settled: matches!(self.phase, Phase::Active | Phase::Revalidating { .. }),
                 duplicate: self.is_duplicate(),
+                deaf: self.is_deaf(),
             },
             interval: self.sending.stated[0],
             summary: self.own.summary(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::table::Summary;
 use crate::{Acquired, BootId, ClusterId, DropReason, LinkName, Mac, MemberId, Mine, NodeName, Released, Timing, To};
 
 mod versions;
@@ -56,9 +57,12 @@ fn outputs(segment: &mut Segment) -> Vec<Output> {
 fn datagrams(segment: &mut Segment) -> Vec<Vec<u8>> {
     let sent = |output| match output {
         Output::Send { bytes, .. } => Some(bytes),
-        Output::Acquire { .. } | Output::Release { .. } | Output::Reassert { .. } | Output::Event(_) | Output::Left => {
-            None
-        }
+        Output::Acquire { .. }
+        | Output::Release { .. }
+        | Output::Reassert { .. }
+        | Output::CheckReception
+        | Output::Event(_)
+        | Output::Left => None,
     };
     outputs(segment).into_iter().filter_map(sent).collect()
 }
@@ -449,6 +453,58 @@ fn only_an_answer_to_a_question_asked_after_the_pause_ends_it() {
     questions.iter().for_each(|bytes| receive(&mut b, later + ms(100), bytes));
     datagrams(&mut b).iter().for_each(|bytes| receive(&mut a, later + ms(100), bytes));
     assert_eq!(a.phase(), PhaseView::Active);
+}
+
+/// Runs `a` alone until its peer is lost, and returns what came out.
+fn lose_peer(a: &mut Segment, now: Instant) -> (Instant, Vec<Output>) {
+    let (now, all) = run(a, now, ms(320));
+    assert!(all.contains(&Output::Event(Event::MemberLost { member: id("b") })));
+    (now, all)
+}
+
+#[test]
+fn a_lost_peer_is_shown_for_ten_minutes_and_then_forgotten() {
+    let (now, mut a, _) = settled_pair();
+    let (now, _) = lose_peer(&mut a, now);
+    let lost = |a: &Segment| a.view().members.iter().filter(|member| member.state == MemberState::Lost).count();
+    let (now, _) = run(&mut a, now, Duration::from_secs(599));
+    assert_eq!(lost(&a), 1);
+    run(&mut a, now, Duration::from_secs(2));
+    assert_eq!(lost(&a), 0);
+    assert!(a.view().members.is_empty() && a.retired.is_empty());
+}
+
+#[test]
+fn an_owner_announces_again_when_a_peer_is_lost_whose_claims_were_not_all_known() {
+    for is_complete in [true, false] {
+        let (now, mut a, _) = settled_pair();
+        outputs(&mut a);
+        let peer = a.peers.values_mut().next().unwrap();
+        if !is_complete {
+            let sequence = peer.table.sequence() + 1;
+            peer.table.apply(sequence, Summary { version: 9, count: 1, digest: 1 }, None);
+        }
+        let (_, all) = lose_peer(&mut a, now);
+        assert_eq!(all.contains(&Output::Reassert { vip: VIP }), !is_complete, "it may have answered for any of them");
+    }
+}
+
+#[test]
+fn a_silent_peer_is_asked_twice_before_it_is_lost_and_once_at_a_time() {
+    let (now, mut a, _) = settled_pair();
+    outputs(&mut a);
+    let before = a.stats().solicitations;
+    let (_, all) = lose_peer(&mut a, now);
+    assert_eq!(a.stats().solicitations - before, 2, "after the time of suspicion, and in the last look");
+    let asked = all.iter().filter(|output| matches!(output, Output::Send { to: To::Peer(_), .. }));
+    assert_eq!(asked.count(), 2);
+    // A late call finds both due at once, and one question serves for both.
+    let (now, mut a, _) = settled_pair();
+    outputs(&mut a);
+    a.sending.last_beat = now + ms(290);
+    let before = a.stats().solicitations;
+    a.handle(now + ms(296), Input::Timeout);
+    assert_eq!(a.stats().solicitations - before, 1);
 }
 
 proptest! {

@@ -18,6 +18,8 @@ pub struct View<'a> {
     pub damped_until: Option<Instant>,
     /// The other members, gone ones included until they are forgotten.
     pub members: Vec<MemberView<'a>>,
+    /// Whether everybody is lost and the interface has received no frame since.
+    pub deaf: bool,
     /// The other machine with the name of this node, if one is heard.
     pub duplicate: Option<DuplicateView>,
     /// Who else speaks on the wire without being understood, at most 8 of a kind, until they are forgotten.
@@ -124,6 +126,7 @@ impl Segment {
             phase: self.phase(),
             damped_until: self.damping.until(),
             members: members.collect(),
+            deaf: self.is_deaf(),
             duplicate: self.twin.map(|twin| DuplicateView { mac: twin.mac, address: twin.address }),
             strangers: self.strangers.view().collect(),
         }

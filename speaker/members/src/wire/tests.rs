@@ -14,7 +14,7 @@ fn span(limit: u64) -> impl Strategy<Value = Span> {
 }
 
 fn flags() -> impl Strategy<Value = Flags> {
-    any::<[bool; 8]>().prop_map(|[ready, listening, leaving, left, solicits, damped, settled, duplicate]| Flags {
+    any::<[bool; 9]>().prop_map(|[ready, listening, leaving, left, solicits, damped, settled, duplicate, deaf]| Flags {
         ready,
         listening,
         leaving,
@@ -23,6 +23,7 @@ fn flags() -> impl Strategy<Value = Flags> {
         damped,
         settled,
         duplicate,
+        deaf,
     })
 }
 
@@ -79,7 +80,7 @@ proptest! {
     fn what_a_later_version_adds_is_passed_over(body in body(), flags in any::<u32>(), kind in 5u8.., more in prop::collection::vec(any::<u8>(), 0..40)) {
         let mut bytes = body.encode();
         let known = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let unknown = flags & !(DUPLICATE * 2 - 1);
+        let unknown = flags & !(DEAF * 2 - 1);
         bytes[..4].copy_from_slice(&(known | unknown).to_be_bytes());
         section(kind, &mut bytes, |out| out.extend_from_slice(&more));
         prop_assert_eq!(Body::decode(&bytes), Ok(body));

@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) released: Vec<(Instant, IpAddr, Released)>,
     pub(crate) reasserted: BTreeMap<IpAddr, Instant>,
     pub(crate) events: Vec<Event>,
+    /// The frames that its interface has counted.
+    pub(crate) frames: u64,
 }
 
 impl Node {
@@ -43,6 +45,7 @@ impl Node {
             released: Vec::new(),
             reasserted: BTreeMap::new(),
             events: Vec::new(),
+            frames: 0,
         }
     }
 

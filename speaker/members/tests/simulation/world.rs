@@ -69,6 +69,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) vips: Vec<IpAddr>,
     pub(crate) leaving: BTreeSet<usize>,
+    /// Nodes that send and receive nothing.
+    pub(crate) rx_dead: BTreeSet<usize>,
     /// Nodes that have the name of another one.
     pub(crate) alias: BTreeMap<usize, usize>,
     /// What was sent to the group while something is recorded, with the time and the sender.
@@ -96,6 +98,7 @@ impl World {
             nodes: (0..nodes).map(|_| Node::new(now)).collect(),
             vips: (0..vips).map(vip).collect(),
             leaving: BTreeSet::new(),
+            rx_dead: BTreeSet::new(),
             alias: BTreeMap::new(),
             tape: None,
             checks: Checks::default(),
@@ -286,6 +289,14 @@ impl World {
                 Output::Reassert { vip } => {
                     state.reasserted.insert(vip, now);
                 }
+                Output::CheckReception => {
+                    // Others use the wire as well.
+                    state.frames += u64::from(!self.rx_dead.contains(&node));
+                    let frames = state.frames;
+                    if let Some(segment) = &mut state.segment {
+                        segment.handle(now, Input::Reception { frames });
+                    }
+                }
                 Output::Event(event) => state.events.push(event),
                 Output::Left => left = true,
             }
@@ -347,7 +358,11 @@ impl World {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { to, from, bytes } = delivery;
-        if self.cut.contains(&(from, to)) || !self.nodes[to].link_up || self.nodes[to].segment.is_none() {
+        if self.rx_dead.contains(&to)
+            || self.cut.contains(&(from, to))
+            || !self.nodes[to].link_up
+            || self.nodes[to].segment.is_none()
+        {
             return;
         }
         if self.nodes[to].paused_until.is_some() {
