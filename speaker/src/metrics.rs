@@ -71,6 +71,11 @@ const DUPLICATE: Family = gauge(
     &["link"],
     "Whether another machine runs under the name of this node on the link; one of the two announces nothing there",
 );
+const DEAF: Family = gauge(
+    "clarion_members_deaf",
+    &["link"],
+    "Whether all other speakers fell silent at once and the link has received no frame since",
+);
 const MOVES: Family =
     counter("clarion_members_moves_total", &["link"], "IPs that got another owner, as seen from here");
 const SENT: Family = counter("clarion_heartbeats_sent_total", &["link"], "Datagrams sent to other speakers");
@@ -101,7 +106,7 @@ const PANICS: Family =
     counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 53] = [
+pub const FAMILIES: [Family; 54] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     PANICS,
@@ -114,6 +119,7 @@ pub const FAMILIES: [Family; 53] = [
     SEND_ERRORS,
     MEMBERS,
     DUPLICATE,
+    DEAF,
     SPLIT,
     MOVES,
     DUELS,
@@ -227,7 +233,7 @@ fn collect_layer2(registry: &Registry, links: &[LinkObserved]) -> prometheus::Re
 fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::Result<()> {
     let (members, damped) = (gauges(registry, MEMBERS)?, gauges(registry, DAMPED)?);
     let split = gauges(registry, SPLIT)?;
-    let duplicate = gauges(registry, DUPLICATE)?;
+    let (duplicate, deaf) = (gauges(registry, DUPLICATE)?, gauges(registry, DEAF)?);
     let (moves, duels, pauses) = (counters(registry, MOVES)?, counters(registry, DUELS)?, counters(registry, PAUSES)?);
     let (sent, received) = (counters(registry, SENT)?, counters(registry, RECEIVED)?);
     let (refused, duplicates) = (counters(registry, REFUSED)?, counters(registry, DUPLICATES)?);
@@ -239,6 +245,7 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         }
         let one_way = link.members.iter().filter(|member| member.is_one_way()).count();
         members.with_label_values(&[&*link.name, "one_way"]).set(one_way as f64);
+        deaf.with_label_values(&[&link.name]).set(if link.deaf { 1.0 } else { 0.0 });
         duplicate.with_label_values(&[&link.name]).set(if link.duplicate.is_some() { 1.0 } else { 0.0 });
         split.with_label_values(&[&link.name]).set(link.splits.len() as f64);
         moves.with_label_values(&[&link.name]).inc_by(link.counters.moves);

@@ -20,8 +20,7 @@ pub enum Input<'a> {
         /// The datagram as received.
         bytes: &'a [u8],
     },
-    /// How many frames of any kind the interface has received so far; asked for by [`Output::CheckReception`], and wanted with
-    /// every frame while [`Segment::awaits_frames`](crate::Segment::awaits_frames).
+    /// How many frames of any kind the interface has received so far; asked for by [`Output::CheckReception`].
     Reception {
         /// The interface's counter.
         frames: u64,

@@ -38,7 +38,31 @@ impl LinkObserved {
             Stranger::Key(_) | Stranger::Version(_) => true,
         };
         let strangers = self.strangers.iter().filter(is_fault).map(|view| self.say(view));
-        self.duplicate_fault().into_iter().chain(strangers).collect()
+        let deaf = self.deaf.then(|| {
+            format!(
+                "{}: all other speakers fell silent at once and this link has received no frame since, so this node takes nothing \
+                 over there; look at the cable, the port and its VLAN",
+                self.name
+            )
+        });
+        deaf.into_iter().chain(self.duplicate_fault()).chain(self.one_way_fault()).chain(strangers).collect()
+    }
+
+    fn one_way_fault(&self) -> Option<String> {
+        let nodes: Vec<&str> = self
+            .members
+            .iter()
+            .filter(|member| member.is_one_way())
+            .map(|member| member.member.node.as_str())
+            .collect();
+        (!nodes.is_empty()).then(|| {
+            format!(
+                "{}: {} do not hear this node, which hears them; look at what drops its frames on the way to them: a filter of \
+                 UDP, a port, a cable",
+                self.name,
+                nodes.join(", ")
+            )
+        })
     }
 
     /// Returns what there is to know of others on the link and does no harm, in words.

@@ -20,6 +20,7 @@ use super::company;
 use super::observed::{Counters, LinkObserved, MemberObserved};
 use super::turns::{Turns, sleep_until};
 use super::wire::{Config, LinkDesired};
+use crate::net::counters::frames_received;
 use crate::net::groups::Groups;
 use crate::net::heartbeat::HeartbeatSockets;
 use crate::net::links::LinkIndex;
@@ -271,6 +272,11 @@ impl Driver {
                     self.responder.handle(now, l2::Input::Withdraw { vip });
                 }
                 members::Output::Reassert { vip } => self.responder.handle(now, l2::Input::Reassert { vip }),
+                members::Output::CheckReception => {
+                    if let Some(frames) = frames_received(&self.name) {
+                        self.segment.handle(now, members::Input::Reception { frames });
+                    }
+                }
                 members::Output::Event(event) => self.on_event(now, &event),
                 members::Output::Left => self.left = true,
             }
@@ -347,6 +353,14 @@ impl Driver {
                      name of its own"
                 );
             }
+            members::Event::Deaf => {
+                tracing::error!(
+                    link = self.name,
+                    "all other speakers fell silent at once and this link has received no frame since, so this node takes \
+                     nothing over; look at the cable, the port and its VLAN"
+                );
+            }
+            members::Event::Hearing => tracing::info!(link = self.name, "frames are received again"),
             members::Event::DuplicateGone => {
                 tracing::info!(link = self.name, "the other machine with the name of this node is gone");
             }
@@ -374,6 +388,7 @@ impl Driver {
             answering: self.segment.answering().collect(),
             heartbeats: self.segment.stats().clone(),
             l2: self.responder.stats().clone(),
+            deaf: view.deaf,
             duplicate: view.duplicate,
             strangers: view.strangers,
             conflicts: self.claims.strangers().clone(),

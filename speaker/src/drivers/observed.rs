@@ -23,6 +23,8 @@ pub struct LinkObserved {
     pub damped_for: Option<Duration>,
     /// The other members of the wire.
     pub members: Vec<MemberObserved>,
+    /// All other members were lost at once, and the link has received no frame since.
+    pub deaf: bool,
     /// The other machine that runs under the name of this node, if one is heard.
     pub duplicate: Option<DuplicateView>,
     /// Who else sends heartbeats here without being understood.

@@ -203,6 +203,10 @@ impl Strangers {
     /// Takes in who is Ready and who is heard now.
     pub(super) fn update(&mut self, ready: &Arc<BTreeSet<Arc<str>>>, links: &[LinkObserved]) {
         self.ready = ready.clone();
+        // Only the word of a node that is Ready is ever judged, and only of links that there are.
+        let served: BTreeSet<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        self.heard.retain(|link, _| served.contains(&**link));
+        self.heard.values_mut().for_each(|nodes| nodes.retain(|node| ready.contains(node)));
         for link in links {
             let names = link.members.iter().map(|member| member.member.node.to_string());
             self.heard.entry(link.name.as_str().into()).or_default().extend(names.map(Arc::from));

@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "the kernel's interfaces that have no safe wrapper; each use says why it is sound")]
 
+pub mod counters;
 pub mod datagram;
 pub mod groups;
 pub mod heartbeat;

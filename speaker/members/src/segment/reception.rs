@@ -38,11 +38,6 @@ pub(super) enum Reception {
 }
 
 impl Segment {
-    /// Reports whether the driver should tell of the next frame at once, by [`Input::Reception`](crate::Input::Reception).
-    pub fn awaits_frames(&self) -> bool {
-        matches!(self.reception, Reception::Deaf { .. })
-    }
-
     pub(super) fn is_deaf(&self) -> bool {
         matches!(self.reception, Reception::Deaf { is_certain: true, .. })
     }
