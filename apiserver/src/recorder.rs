@@ -5,6 +5,7 @@ use kube::core::Request;
 use kube::core::params::PostParams;
 use serde_json::json;
 
+use crds::printable::Printable;
 use crds::reasons::EventReason;
 
 use crate::collection::Collection;
@@ -100,7 +101,7 @@ impl Recorder {
             "metadata": { "name": format!("{name}.{suffix}"), "namespace": namespace },
             "involvedObject": { "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid },
             "reason": reason.as_str(),
-            "message": message,
+            "message": Printable::message_lines(message).to_string(),
             "type": reason.level().as_str(),
             "source": { "component": self.component, "host": self.host },
             "reportingComponent": self.component,

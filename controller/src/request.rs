@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use crds::printable::Printable;
 use ipam::{Demand, Families, Family, PoolName, Requested, RequestedError};
 use thiserror::Error;
 
@@ -70,14 +71,17 @@ pub fn demand(
     field: Option<&str>,
 ) -> Result<Demand, RequestFault> {
     let present = |text: Option<&'_ str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let pool = present(address_pool).map(|name| PoolName::from(name.as_str()));
+    // No pool has a name that has to be cut or escaped, so none is found by it either way.
+    let pool = present(address_pool).map(|name| PoolName::from(Printable::value(name).to_string().as_str()));
     let (source_of, texts) = match (present(annotation), present(field)) {
         (None, None) => return Ok(pool.map_or(Demand::Any, Demand::Pool)),
         (Some(_), Some(_)) => return Err(RequestFault::Both),
         (Some(list), None) => (RequestSource::Annotation, list.split(',').map(|text| text.trim().to_owned()).collect()),
         (None, Some(text)) => (RequestSource::Field, vec![text]),
     };
-    let read = |text: String| text.parse().map_err(|_| RequestFault::Unreadable { source_of, text });
+    let read = |text: String| {
+        text.parse().map_err(|_| RequestFault::Unreadable { source_of, text: Printable::value(text).to_string() })
+    };
     let addresses = texts.into_iter().map(read).collect::<Result<Vec<IpAddr>, RequestFault>>()?;
     let wanted = Requested::new(&addresses).map_err(|list| RequestFault::List { list })?;
     Ok(Demand::Addresses { wanted, pool })

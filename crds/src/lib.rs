@@ -5,6 +5,7 @@
 //! * [`fault`]: what is wrong with an object, where, and what to do about it.
 //! * [`annotations`], [`reasons`], [`load_balancer_class`]: the words used on Services, in conditions and in events.
 //! * [`core`], [`decode`]: Kubernetes' own kinds as far as they are read, and how any object is read.
+//! * [`printable`]: text of others, made fit for terminals, logs, labels and events.
 //! * [`definitions`]: the CustomResourceDefinitions, as the YAML files of `deploy/crds`.
 //!
 //! # Versions of BGPPeer
@@ -35,6 +36,7 @@ pub mod definitions;
 pub mod fault;
 pub mod kinds;
 pub mod load_balancer_class;
+pub mod printable;
 pub mod reasons;
 mod schema;
 pub mod selector;
