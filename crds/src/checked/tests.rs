@@ -224,8 +224,8 @@ fn references_to_nothing_are_ignored_and_noted() {
     assert_eq!(
         world.notes(),
         [
-            "BGPAdvertisement metallb-system/core: spec.ipAddressPools[1]: IPAddressPool \"bad\" is itself at fault and is \
-             left out; correct that IPAddressPool first",
+            "BGPAdvertisement metallb-system/core: spec.ipAddressPools[1]: IPAddressPool \"bad\" is itself at fault; \
+             correct that IPAddressPool first",
             "BGPAdvertisement metallb-system/core: spec.ipAddressPools[2]: there is no IPAddressPool \"gone\"; \
              create the IPAddressPool or correct the name",
             "BGPAdvertisement metallb-system/core: spec.peers[0]: there is no BGPPeer \"gone\"; \

@@ -152,7 +152,7 @@ pub enum Problem {
     // References.
     #[error("there is no {kind} {name:?}")]
     Missing { kind: &'static str, name: String },
-    #[error("{kind} {name:?} is itself at fault and is left out")]
+    #[error("{kind} {name:?} is itself at fault")]
     Invalid { kind: &'static str, name: String },
     #[error("there is no usable BFDProfile {name:?}, so the session runs without BFD")]
     NoProfile { name: String },
