@@ -1,13 +1,15 @@
 //! The `clarion` binary.
 
+mod log;
 mod log_level;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use clarion::{client, controller, demo, plan, speaker, standalone};
-use tracing_subscriber::EnvFilter;
+use clap::{Parser, Subcommand};
+use clarion::{client, controller, demo, output, plan, speaker, standalone};
+
+use log::LogFormat;
 
 /// A load balancer for Kubernetes on your own hardware
 #[derive(Debug, Parser)]
@@ -21,12 +23,6 @@ struct Arguments {
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,10 +46,7 @@ fn main() -> ExitCode {
         }
     };
     run(arguments).unwrap_or_else(|error| {
-        #[expect(clippy::print_stderr, reason = "the one place where the program speaks about its own failure")]
-        {
-            eprintln!("clarion: {error:#}");
-        }
+        output::print_failure(&error);
         ExitCode::FAILURE
     })
 }
@@ -62,14 +55,28 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { log_level, log_format, command } = arguments;
     match command {
         // The demo makes namespaces, for which the process must still have one thread only.
-        Command::Demo(options) => demo::run(options),
-        Command::Controller(options) => log(&log_level, log_format).and_then(|()| block_on(controller::run(options))),
-        Command::Speaker(options) => log(&log_level, log_format).and_then(|()| block_on(speaker::run(options))),
-        Command::Standalone(options) => log(&log_level, log_format).and_then(|()| block_on(standalone::run(options))),
-        Command::Plan(options) => {
-            return Ok(plan::run(&options, io::stdin().lock(), &mut io::stdout().lock())?.into());
+        Command::Demo(options) => match demo::run(options) {
+            Err(error) if output::is_unread(&error) => Ok(()),
+            ended => ended,
+        },
+        Command::Controller(options) => {
+            log::start(&log_level, log_format).and_then(|()| block_on(controller::run(options)))
         }
-        Command::Status(options) => block_on(async move { client::run(&options, &mut io::stdout().lock()).await }),
+        Command::Speaker(options) => log::start(&log_level, log_format).and_then(|()| block_on(speaker::run(options))),
+        Command::Standalone(options) => {
+            log::start(&log_level, log_format).and_then(|()| block_on(standalone::run(options)))
+        }
+        Command::Plan(options) => {
+            let mut text = Vec::new();
+            let verdict = plan::run(&options, io::stdin().lock(), &mut text)?;
+            output::print(&text)?;
+            return Ok(verdict.into());
+        }
+        Command::Status(options) => {
+            let mut text = Vec::new();
+            block_on(client::run(&options, &mut text))?;
+            Ok(output::print(&text)?)
+        }
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -77,13 +84,4 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// One thread is enough for everything but the wire, which has its own; more would only cost memory.
 fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
-}
-
-fn log(level: &str, format: LogFormat) -> anyhow::Result<()> {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub struct WireOptions {
     /// UDP port of the heartbeats between the speakers on one link
-    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT)]
+    #[arg(long, value_name = "PORT", default_value_t = speaker::DEFAULT_HEARTBEAT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     pub heartbeat_port: u16,
     /// Time between two heartbeats in milliseconds; a silent speaker is asked after two and lost after three of them
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]

@@ -24,7 +24,7 @@ fn the_table_of_metrics_is_the_programs() {
     let own = [clarion::controller::LEADER];
     // The faults of a speaker have the same name as those of manifests.
     let of_speakers = clarion::speaker::FAMILIES.iter().filter(|family| family.name != standalone::FAULTS.name);
-    let faults = [standalone::FAULTS];
+    let faults = [standalone::FAULTS, clarion::http::DROPPED];
     let rest = own.iter().chain(speaker::metrics::FAMILIES.iter()).chain(of_speakers).chain(&faults);
     let rows: Vec<String> = controller
         .chain(counted)

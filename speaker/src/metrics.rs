@@ -2,12 +2,17 @@
 
 mod routing;
 
-use announce::Desired;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use announce::{Desired, ServiceId};
 use members::{DropReason, MemberState};
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
+use crate::drivers::routing::PeerObserved;
+use crate::unannounced::unannounced;
 pub use routing::{collect as collect_routing, path_label, session_label};
 
 /// One metric family, as the README lists it.
@@ -39,7 +44,7 @@ const ANNOUNCED: Family = gauge(
 const NOT_ANNOUNCED: Family = gauge(
     "clarion_speaker_not_announced",
     &["service", "reason"],
-    "Services with an IP that this node may not announce, with the reason",
+    "Services of ours with an IP that this node does not announce and sees nobody announce, or may not announce, with the reason",
 );
 const REQUESTS: Family =
     counter("metallb_layer2_requests_received", &["ip"], "ARP requests and neighbour solicitations for owned IPs");
@@ -163,7 +168,7 @@ pub const FAMILIES: [Family; 54] = [
     routing::DISCARDS,
 ];
 
-/// Adds the metrics of the node called `node` to a registry that is made for one scrape.
+/// Adds the metrics of the node called `node` to a registry that is made for one scrape; `addresses` are what Services hold.
 ///
 /// # Errors
 /// Fails only when a family is there already.
@@ -171,13 +176,16 @@ pub fn collect(
     registry: &Registry,
     node: &str,
     desired: &Desired,
+    addresses: &BTreeMap<&ServiceId, &[IpAddr]>,
     links: &[LinkObserved],
+    peers: &[PeerObserved],
     advertised: &Advertised,
 ) -> prometheus::Result<()> {
     let announced = gauges(registry, ANNOUNCED)?;
     let not_announced = gauges(registry, NOT_ANNOUNCED)?;
     for (service, verdict) in &desired.services {
-        if let Some(why) = verdict.why() {
+        let ips = addresses.get(service).copied().unwrap_or_default();
+        if let Some(why) = unannounced(verdict, ips, links, peers, advertised.contains_key(service)) {
             not_announced.with_label_values(&[&*service.to_string(), why.reason()]).set(1.0);
         }
     }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{Desired, L2Vip, LinkName, Mine, Standing};
+use announce::{Desired, L2Vip, LinkName, Mine, NotAnnounced, Standing};
 use members::{Candidacy, KeyRing};
 
 use crate::drivers::wire::{self, LinkDesired};
@@ -65,6 +65,16 @@ impl Sequence {
         self.candidates.forget_unused();
         wire::Desired { links: orders, keys: node.keys, ready: node.ready, leave: false }
     }
+}
+
+/// Returns why a node may announce nothing, in words, as far as the objects say: it has no Node object, or there is no key for the
+/// heartbeats of its links.
+pub fn closed(node: &str, is_known: bool, desired: &Desired, keyless: Option<&str>) -> Option<String> {
+    if !is_known {
+        return Some(NotAnnounced::UnknownNode { node: node.into() }.to_string());
+    }
+    // Without links for ARP and NDP, no heartbeat is sent.
+    keyless.filter(|_| !desired.links.is_empty()).map(str::to_owned)
 }
 
 /// Returns the addresses that lie in the link's subnets and are not its own.

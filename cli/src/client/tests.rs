@@ -1,3 +1,5 @@
+use tokio::io::AsyncWriteExt as _;
+
 use super::*;
 use crate::status::{Member, Peer, Pool, Service};
 
@@ -113,10 +115,64 @@ fn a_session_that_is_down_shows_its_latest_failure_and_one_that_is_up_does_not()
 async fn without_an_address_both_usual_ports_are_asked_and_every_failure_is_told() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (open, shut) = (listener.local_addr().unwrap(), "127.0.0.1:1".parse().unwrap());
-    let status = axum::Router::new().route("/status", axum::routing::get(|| async { "{\"node\":\"n1\"}" }));
-    let server = tokio::spawn(axum::serve(listener, status).into_future());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let body = "{\"node\":\"n1\"}";
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+    });
     assert_eq!(ask_at(&[shut, open]).await.unwrap(), "{\"node\":\"n1\"}");
     let error = ask_at(&[shut, shut]).await.unwrap_err().to_string();
     assert_eq!(error.matches("nobody answers at 127.0.0.1:1").count(), 2, "{error}");
     server.abort();
+}
+
+#[test]
+fn half_an_address_is_asked_at_the_usual_other_half() {
+    let addresses = |text: &str| -> Vec<String> {
+        addresses(Some(text.parse().unwrap())).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(addresses("9200"), ["127.0.0.1:9200"]);
+    assert_eq!(addresses("192.0.2.1"), ["192.0.2.1:9120", "192.0.2.1:17472"]);
+    assert_eq!(addresses("[::1]:9200"), ["[::1]:9200"]);
+}
+
+fn vip(link: &str, owner: Option<&str>) -> Vip {
+    Vip {
+        ip: "192.0.2.1".parse().unwrap(),
+        link: Some(link.to_owned()),
+        state: "backup".to_owned(),
+        owner: owner.map(str::to_owned),
+        mac: owner.map(|owner| format!("mac-of-{owner}")),
+        conflict: None,
+        reason: None,
+    }
+}
+
+#[test]
+fn owners_that_differ_by_link_are_all_shown_the_one_on_the_subnet_of_the_ip_first() {
+    let owners = |vips: Vec<Vip>| {
+        let text = printed(&Status { services: vec![service("web", &["192.0.2.1"], None)], vips, ..Status::default() });
+        line(&text, "shop/web")[3..].join(" ")
+    };
+    assert_eq!(owners(vec![vip("eth1", Some("n1")), vip("eth0", Some("n3"))]), "n1 on eth1; n3 on eth0 mac-of-n1");
+    assert_eq!(owners(vec![vip("eth1", None), vip("eth0", Some("n3"))]), "n3 on eth0 mac-of-n3");
+    assert_eq!(owners(vec![vip("eth1", Some("n1")), vip("eth0", Some("n1"))]), "n1 mac-of-n1");
+    assert_eq!(owners(vec![vip("eth1", Some("n1"))]), "n1 mac-of-n1");
+}
+
+#[test]
+fn an_ip_of_nobody_always_has_a_reason() {
+    let dual = Status {
+        services: vec![service("web", &["192.0.2.1", "2001:db8::1"], None)],
+        vips: vec![vip("eth0", Some("n1"))],
+        ..Status::default()
+    };
+    let text = printed(&dual);
+    let row = text.lines().find(|line| line.contains("2001:db8::1")).unwrap();
+    assert!(row.contains("nobody") && row.ends_with("no speaker answers for it yet"), "{text}");
+    let refused = Vip { owner: None, reason: Some("node n1: eth0 is down".to_owned()), ..vip("eth0", None) };
+    let text = printed(&Status { services: vec![service("web", &["192.0.2.1"], None)], vips: vec![refused], ..dual });
+    assert!(text.lines().any(|line| line.ends_with("node n1: eth0 is down")), "{text}");
 }

@@ -10,6 +10,7 @@ use controller::kubernetes;
 use controller::leader::Timing;
 
 use crate::environment::from_environment;
+use crate::http::address::Endpoint;
 
 /// The cluster-wide program: gives addresses to Services.
 #[derive(Debug, Clone, Args)]
@@ -27,10 +28,14 @@ pub struct Options {
     /// Serve only Services of this loadBalancerClass; without it, only Services without a class
     #[arg(long, value_name = "CLASS", default_value = "")]
     pub lb_class: String,
-    /// Port of /metrics, on every address; 0 turns it off
+    /// Port of /metrics; 0 turns it off
     #[arg(long, value_name = "PORT", default_value_t = 9120)]
     pub port: u16,
-    /// Port of /healthz, /readyz and /status, on every address
+    /// Where to serve /metrics: an IP address of this pod, with or without a port, which goes before --port. Without it, every
+    /// address
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_address: Option<Endpoint>,
+    /// Port of /healthz and /readyz, on every address, and of /status, on 127.0.0.1 and ::1 alone
     #[arg(long, value_name = "PORT", default_value_t = 17472)]
     pub health_probe_port: u16,
     /// Let several replicas agree on one that works; without it there must be one replica only

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use crds::printable::Printable;
+
 use super::services::{self, ServiceChange};
 use super::sessions::{self, SessionChange};
 use super::{CostlyEdit, Report, Verdict};
-use crate::client::{PENDING, table};
+use crate::client::PENDING;
+use crate::output::Table;
 
 /// How many nodes are named at most in one row.
 const NAMED: usize = 5;
@@ -15,23 +18,23 @@ const NAMED: usize = 5;
 pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Report { verdict, faults, notes, services, sessions, edits_that_end_sessions } = report;
     for fault in faults {
-        writeln!(out, "fault: {fault}\n")?;
+        writeln!(out, "fault: {}\n", Printable::message(fault))?;
     }
     if !services.is_empty() {
-        let mut table = table(["SERVICE", "IP", "POOL", "CHANGE", "REASON"]);
-        table.add_rows(services.iter().map(service));
+        let mut table = Table::new(["SERVICE", "IP", "POOL", "CHANGE", "REASON"]);
+        services.iter().map(service).for_each(|row| table.row(row));
         writeln!(out, "{table}\n")?;
     }
     if let Some(sessions) = sessions.as_ref().filter(|sessions| !sessions.is_empty()) {
-        let mut table = table(["PEER", "NODES", "SESSION"]);
-        table.add_rows(sessions.iter().map(session));
+        let mut table = Table::new(["PEER", "NODES", "SESSION"]);
+        sessions.iter().map(session).for_each(|row| table.row(row));
         writeln!(out, "{table}\n")?;
     }
     if let Some(edits) = edits_that_end_sessions {
         writeln!(out, "{}", costly(edits))?;
     }
     for note in notes {
-        writeln!(out, "note: {note}\n")?;
+        writeln!(out, "note: {}\n", Printable::message(note))?;
     }
     writeln!(out, "{}", summary(*verdict, services, sessions.as_deref().unwrap_or_default()))
 }

@@ -1,20 +1,19 @@
-//! The HTTP endpoints: `/metrics` for everybody, and `/healthz`, `/readyz` and `/status` for this node alone.
+//! What the speaker serves over HTTP.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use prometheus::Registry;
 use speaker::kubernetes::Planned;
-use speaker::{LinkObserved, Observer, RoutingObserver, WireObserved};
+use speaker::{Observer, RoutingObserved, RoutingObserver, WireObserved};
 use tokio::sync::watch;
 
 use super::report::{self, Decided};
+use crate::http;
+use crate::readiness::unready;
+use crate::status::Status;
 
-/// What the handlers answer from.
-#[derive(Debug, Clone)]
+/// What the answers are made from.
+#[derive(Debug)]
 pub(super) struct Source {
     /// Name of this node.
     pub node: String,
@@ -28,56 +27,34 @@ pub(super) struct Source {
     pub routing: RoutingObserver,
 }
 
-impl Source {
-    fn decided(&self) -> Decided {
+/// What was decided, and what comes of it.
+pub(super) struct Snapshot {
+    decided: Decided,
+    wire: WireObserved,
+    routing: RoutingObserved,
+}
+
+impl http::Source for Source {
+    type Snapshot = Snapshot;
+
+    async fn observe(&self) -> Snapshot {
+        let (wire, routing) = tokio::join!(self.wire.observe_all(), self.routing.observe_all());
         let (planned, lost) = (self.planned.borrow().clone(), self.lost.borrow().clone());
-        Decided { node: self.node.clone(), planned, lost }
+        Snapshot { decided: Decided { node: self.node.clone(), planned, lost }, wire, routing }
     }
-}
 
-/// Returns what everybody may see.
-pub(super) fn public(source: Source) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(source)
-}
-
-/// Returns what the kubelet and `clarion status` ask for.
-pub(super) fn local(source: Source) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/status", get(status))
-        .with_state(source)
-}
-
-async fn status(State(source): State<Source>) -> Response {
-    let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
-    let mut status = source.decided().status(&wire.links, &peers);
-    status.faults.extend(wire.faults);
-    status.scheduling = wire.scheduling.as_str().to_owned();
-    axum::Json(status).into_response()
-}
-
-/// Ready means that everything is known, every wire was heard long enough to own addresses, and the node was able to forward once.
-///
-/// A rollout waits for it: a new version, or a flag, with which a node would announce nothing goes no further than that node.
-async fn ready(State(source): State<Source>) -> Response {
-    let WireObserved { links, faults, .. } = source.wire.observe_all().await;
-    // One odd link among others holds up no rollout.
-    let unserved = (links.is_empty() && !faults.is_empty()).then(|| faults.join("\n"));
-    let waiting: Vec<String> = links.iter().filter_map(LinkObserved::unready).collect();
-    let unready = source.decided().unready();
-    let waiting = (!waiting.is_empty()).then(|| waiting.join("\n"));
-    match unready.or(unserved).or(waiting) {
-        None => "ok\n".into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    fn metrics(Snapshot { decided, wire, routing }: &Snapshot, registry: &Registry) -> prometheus::Result<()> {
+        report::metrics(registry, decided, wire, routing)
     }
-}
 
-async fn metrics(State(source): State<Source>) -> Response {
-    let (wire, routing) = tokio::join!(source.wire.observe_all(), source.routing.observe_all());
-    let decided = source.decided();
-    match report::render(&decided, &wire, &routing) {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    fn status(Snapshot { decided, wire, routing }: &Snapshot) -> Status {
+        decided.status(wire, &routing.peers)
+    }
+
+    /// Ready means that everything is known, every wire was heard long enough to own addresses, and the node was able to forward once.
+    ///
+    /// A rollout waits for it: a new version, or a flag, with which a node would announce nothing goes no further than that node.
+    fn unready(Snapshot { decided, wire, .. }: &Snapshot) -> Option<String> {
+        unready(decided.unready(), wire)
     }
 }

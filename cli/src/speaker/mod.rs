@@ -8,6 +8,7 @@ mod http;
 mod options;
 mod report;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +24,8 @@ use tasks::Tasks;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::listen;
+use crate::http::address::metrics_address;
+use crate::http::{Port, Pulse, Server, Serves};
 use crate::standalone::policy;
 use http::Source;
 pub use options::{Datapath, Options};
@@ -41,6 +43,7 @@ const WAITING: usize = 256;
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;
     let connection = apiserver::connect(options.kubeconfig.as_deref()).await?;
     let settings = Settings {
         node: options.node()?,
@@ -78,7 +81,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         wire: wire.observer(),
         routing: routing.observer(),
     };
-    serve(&options, &source).await?;
+    let pulse = Pulse::start();
+    let mut server = Server::start(ports(&options)?, source, pulse.clone()).context("start the HTTP server")?;
     let identity = Identity { node: node.clone(), namespace: namespace.clone(), pod: options.pod() };
     let sources = Sources { wire: wire.observer(), routing: routing.observer() };
     let client = connection.client.clone();
@@ -112,6 +116,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         pace.planned(began, Instant::now());
         let mut due = None;
         loop {
+            pulse.beat();
             tokio::select! {
                 _ = changes.recv_many(&mut batch, WAITING) => {
                     // What comes while a plan is made, and while it rests from that, is one change; the first of a quiet time is
@@ -138,6 +143,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                 () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
                 () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
                 ended = endings.first() => return give_up(wire, routing, &ended.to_string()).await,
+                () = server.ended() => return give_up(wire, routing, "the HTTP server ended by a fault").await,
+                () = pulse.rest() => {}
+                _ = hangup.recv() => tracing::info!("SIGHUP is ignored: the configuration comes from the API server"),
                 _ = terminate.recv() => return leave(wire, routing).await,
                 _ = interrupt.recv() => return leave(wire, routing).await,
             }
@@ -173,13 +181,14 @@ pub(crate) async fn give_up(wire: Wire, routing: Routing, fault: &str) -> anyhow
     bail!("{fault}")
 }
 
-/// Opens the ports; each is served by a task that ends with the program.
-async fn serve(options: &Options, source: &Source) -> anyhow::Result<()> {
-    listen::locally("--health-probe-port", options.health_probe_port, http::local(source.clone())).await?;
-    if options.port != 0 {
-        listen::everywhere("--port", options.port, http::public(source.clone())).await?;
-    }
-    Ok(())
+/// Opens the ports.
+fn ports(options: &Options) -> anyhow::Result<Vec<Port>> {
+    let health = (Ipv4Addr::LOCALHOST, options.health_probe_port).into();
+    let health = Port::open("--health-probe-port", health, Serves::Health)?;
+    let metrics = metrics_address(options.metrics_address, options.port);
+    let metrics =
+        metrics.map(|address| Port::open("--metrics-address, --port", address, Serves::Metrics)).transpose()?;
+    Ok([health].into_iter().chain(metrics).collect())
 }
 
 /// What was logged already.

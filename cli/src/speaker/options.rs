@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use speaker::kubernetes::datapath::{Belief, Probe, url};
 
 use crate::environment::from_environment;
+use crate::http::address::Endpoint;
 use crate::standalone::Drain;
 use crate::wire::WireOptions;
 
@@ -22,7 +23,7 @@ const CILIUM_SETTLES: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Name of this node, as its Node object has it [env: CLARION_NODE_NAME, METALLB_NODE_NAME]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "node", value_name = "NAME")]
     pub node_name: Option<String>,
     /// Namespace whose custom resources and secrets count [env: CLARION_NAMESPACE, METALLB_NAMESPACE]; by default that of the
     /// service account
@@ -37,9 +38,13 @@ pub struct Options {
     /// Serve only Services of this loadBalancerClass; without it, only Services without a class
     #[arg(long, value_name = "CLASS", default_value = "")]
     pub lb_class: String,
-    /// Port of /metrics, on every address; 0 turns it off
+    /// Port of /metrics; 0 turns it off
     #[arg(long, value_name = "PORT", default_value_t = 9120)]
     pub port: u16,
+    /// Where to serve /metrics: an IP address of this node, with or without a port, which goes before --port. Without it, every
+    /// address
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_address: Option<Endpoint>,
     /// Port of /healthz, /readyz and /status, on 127.0.0.1
     #[arg(long, value_name = "PORT", default_value_t = 17472)]
     pub health_probe_port: u16,

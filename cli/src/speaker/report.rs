@@ -1,17 +1,21 @@
 //! What the node says of itself: the values behind `/status`, `/readyz` and `/metrics`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use announce::ServiceId;
-use prometheus::{Gauge, IntCounter, Opts, Registry, TextEncoder};
+use prometheus::{IntCounter, Opts, Registry};
 use speaker::advertised::{Advertised, advertised};
 use speaker::kubernetes::Planned;
 use speaker::metrics::Family;
-use speaker::{LinkObserved, PeerObserved, RoutingObserved, WireObserved, metrics};
+use speaker::{PeerObserved, RoutingObserved, WireObserved, metrics};
 
+use crate::http::gauge;
 use crate::standalone::FAULTS;
-use crate::standalone::report::{company_notes, damped, members_of, peer, peers_of, vips};
+use crate::standalone::report::{
+    company_notes, damped, draining, members_of, peer, peers_of, reason, vips, wire_faults,
+};
 use crate::status::{Service, Status};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
@@ -27,20 +31,26 @@ pub(super) struct Decided {
 
 impl Decided {
     /// Returns the status, given what is happening on the wire and with the routers.
-    pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
+    pub(super) fn status(&self, wire: &WireObserved, peers: &[PeerObserved]) -> Status {
+        let links = wire.links.as_slice();
         Status {
             node: self.node.clone(),
             controller: None,
-            services: self.services(peers),
+            services: self.services(wire, peers),
             // How full the pools are is the controller's to say.
             pools: Vec::new(),
             vips: vips(&self.planned.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            // Asked of the wire thread, like what it cannot serve.
-            scheduling: String::new(),
-            faults: self.faults().into_iter().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
-            notes: self.planned.notes().chain(links.iter().filter_map(damped)).chain(company_notes(links)).collect(),
+            scheduling: wire.scheduling.as_str().to_owned(),
+            faults: self.faults().into_iter().chain(wire_faults(wire)).collect(),
+            notes: self
+                .planned
+                .notes()
+                .chain(draining(&self.planned.desired))
+                .chain(links.iter().filter_map(damped))
+                .chain(company_notes(links))
+                .collect(),
         }
     }
 
@@ -69,48 +79,69 @@ impl Decided {
 
     /// Returns what the routers were told of Services.
     fn advertised(&self, peers: &[PeerObserved]) -> Advertised {
-        let Planned { desired, addresses, .. } = &*self.planned;
-        advertised(desired, addresses.iter().map(|(service, held)| (service, held.ips.as_slice())), peers)
+        advertised(&self.planned.desired, self.addresses(), peers)
     }
 
-    fn services(&self, peers: &[PeerObserved]) -> Vec<Service> {
+    /// Returns what Services hold.
+    fn addresses(&self) -> BTreeMap<&ServiceId, &[IpAddr]> {
+        self.planned.addresses.iter().map(|(service, held)| (service, held.ips.as_slice())).collect()
+    }
+
+    fn services(&self, wire: &WireObserved, peers: &[PeerObserved]) -> Vec<Service> {
         let advertised = self.advertised(peers);
+        let closed = self.unready();
         let Planned { desired, addresses, .. } = &*self.planned;
         let ids: BTreeSet<&ServiceId> = addresses.keys().chain(desired.services.keys()).collect();
         let service = |id: &ServiceId| {
             let held = addresses.get(id);
+            let ips = held.map(|held| held.ips.as_slice()).unwrap_or_default();
+            let reason = desired
+                .services
+                .get(id)
+                .and_then(|verdict| reason(verdict, ips, closed.as_deref(), wire, peers, advertised.contains_key(id)));
             Service {
                 namespace: id.namespace.to_string(),
                 name: id.name.to_string(),
-                ips: held.map(|held| held.ips.clone()).unwrap_or_default(),
+                ips: ips.to_vec(),
                 pool: held.map(|held| held.pool.to_string()),
                 peers: peers_of(&advertised, id),
                 state: if held.is_some() { "allocated" } else { "pending" }.to_owned(),
-                reason: desired.services.get(id).and_then(|verdict| verdict.why()).map(ToString::to_string),
+                reason,
             }
         };
         ids.into_iter().map(service).collect()
     }
 }
 
-/// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(decided: &Decided, wire: &WireObserved, routing: &RoutingObserved) -> prometheus::Result<String> {
-    let registry = Registry::new();
-    #[cfg(target_os = "linux")]
-    registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+/// Registers all metrics.
+pub(super) fn metrics(
+    registry: &Registry,
+    decided: &Decided,
+    wire: &WireObserved,
+    routing: &RoutingObserved,
+) -> prometheus::Result<()> {
     let WireObserved { links, faults: unserved, .. } = wire;
-    metrics::collect(&registry, &decided.node, &decided.planned.desired, links, &decided.advertised(&routing.peers))?;
-    metrics::collect_routing(&registry, routing)?;
-    metrics::collect_panics(&registry, decided.planned.panics)?;
+    let advertised = decided.advertised(&routing.peers);
+    let addresses = decided.addresses();
+    metrics::collect(
+        registry,
+        &decided.node,
+        &decided.planned.desired,
+        &addresses,
+        links,
+        &routing.peers,
+        &advertised,
+    )?;
+    metrics::collect_routing(registry, routing)?;
+    metrics::collect_panics(registry, decided.planned.panics)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
     let stale = !faults.is_empty() || !unreadable.is_empty();
     let flag = |condition: bool| if condition { 1.0 } else { 0.0 };
-    gauge(&registry, LOADED, flag(unlisted.is_empty()))?;
-    gauge(&registry, STALE, flag(stale))?;
-    gauge(&registry, FAULTS, (decided.troubles().len() + unserved.len()) as f64)?;
-    counter(&registry, UPDATES, updates.total)?;
-    counter(&registry, ERRORS, updates.errors)?;
-    TextEncoder::new().encode_to_string(&registry.gather())
+    gauge(registry, LOADED, flag(unlisted.is_empty()))?;
+    gauge(registry, STALE, flag(stale))?;
+    gauge(registry, FAULTS, (decided.troubles().len() + unserved.len()) as f64)?;
+    counter(registry, UPDATES, updates.total)?;
+    counter(registry, ERRORS, updates.errors)
 }
 
 /// Whether there is a configuration; also of the controller.
@@ -142,12 +173,6 @@ const ERRORS: Family = Family {
 
 /// The metrics that this program has beside those of every speaker.
 pub const FAMILIES: [Family; 5] = [LOADED, STALE, UPDATES, ERRORS, FAULTS];
-
-fn gauge(registry: &Registry, family: Family, value: f64) -> prometheus::Result<()> {
-    let gauge = Gauge::with_opts(Opts::new(family.name, family.help))?;
-    gauge.set(value);
-    registry.register(Box::new(gauge))
-}
 
 fn counter(registry: &Registry, family: Family, value: u64) -> prometheus::Result<()> {
     let counter = IntCounter::with_opts(Opts::new(family.name, family.help))?;

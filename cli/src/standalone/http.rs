@@ -1,20 +1,18 @@
-//! The HTTP endpoint: `/metrics`, `/status`, `/healthz` and `/readyz`.
+//! What `standalone` serves over HTTP.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
-use speaker::{LinkObserved, Observer, RoutingObserved, RoutingObserver, metrics};
+use prometheus::Registry;
+use speaker::{Observer, RoutingObserved, RoutingObserver, WireObserved, metrics};
 use tokio::sync::watch;
 
 use super::report::Decided;
+use crate::http::{self, gauge};
+use crate::readiness::unready;
+use crate::status::Status;
 
-/// What the handlers answer from.
-#[derive(Debug, Clone)]
+/// What the answers are made from.
+#[derive(Debug)]
 pub(super) struct Source {
     /// The latest decisions.
     pub decided: watch::Receiver<Arc<Decided>>,
@@ -24,60 +22,38 @@ pub(super) struct Source {
     pub routing: RoutingObserver,
 }
 
-/// Returns the routes.
-pub(super) fn router(source: Source) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/status", get(status))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(source)
+/// What was decided, and what comes of it.
+pub(super) struct Snapshot {
+    decided: Arc<Decided>,
+    wire: WireObserved,
+    routing: RoutingObserved,
 }
 
-async fn status(State(source): State<Source>) -> Response {
-    let (wire, peers) = tokio::join!(source.wire.observe_all(), source.routing.observe());
-    let mut status = source.decided.borrow().status(&wire.links, &peers);
-    status.faults.extend(wire.faults);
-    status.scheduling = wire.scheduling.as_str().to_owned();
-    axum::Json(status).into_response()
-}
+impl http::Source for Source {
+    type Snapshot = Snapshot;
 
-/// Ready means that the manifests are read and every wire was heard long enough to own addresses.
-async fn ready(State(source): State<Source>) -> Response {
-    let links = source.wire.observe().await;
-    let waiting: Vec<String> = links.iter().filter_map(LinkObserved::unready).collect();
-    match waiting.is_empty() {
-        true => "ok\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", waiting.join("\n"))).into_response(),
+    async fn observe(&self) -> Snapshot {
+        let (wire, routing) = tokio::join!(self.wire.observe_all(), self.routing.observe_all());
+        Snapshot { decided: self.decided.borrow().clone(), wire, routing }
     }
-}
 
-async fn metrics(State(source): State<Source>) -> Response {
-    let (links, routing) = tokio::join!(source.wire.observe(), source.routing.observe_all());
-    let decided = source.decided.borrow().clone();
-    match render(&decided, &links, &routing) {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    fn metrics(Snapshot { decided, wire, routing }: &Snapshot, registry: &Registry) -> prometheus::Result<()> {
+        let Decided { node, desired, faults, .. } = &**decided;
+        controller::metrics::collect(registry, &decided.allocated.plan)?;
+        let (addresses, advertised) = (decided.addresses(), decided.advertised(&routing.peers));
+        metrics::collect(registry, node, desired, &addresses, &wire.links, &routing.peers, &advertised)?;
+        metrics::collect_routing(registry, routing)?;
+        metrics::collect_panics(registry, decided.panics)?;
+        gauge(registry, FAULTS, (faults.len() + wire.faults.len()) as f64)
     }
-}
 
-/// Renders all metrics in the text format of Prometheus.
-pub(super) fn render(
-    decided: &Decided,
-    links: &[LinkObserved],
-    routing: &RoutingObserved,
-) -> prometheus::Result<String> {
-    let registry = Registry::new();
-    #[cfg(target_os = "linux")]
-    registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-    controller::metrics::collect(&registry, &decided.allocated.plan)?;
-    metrics::collect(&registry, &decided.node, &decided.desired, links, &decided.advertised(&routing.peers))?;
-    metrics::collect_routing(&registry, routing)?;
-    metrics::collect_panics(&registry, decided.panics)?;
-    let faults = GaugeVec::new(Opts::new(FAULTS.name, FAULTS.help), FAULTS.labels)?;
-    registry.register(Box::new(faults.clone()))?;
-    faults.with_label_values::<&str>(&[]).set(decided.faults.len() as f64);
-    TextEncoder::new().encode_to_string(&registry.gather())
+    fn status(Snapshot { decided, wire, routing }: &Snapshot) -> Status {
+        decided.status(wire, &routing.peers)
+    }
+
+    fn unready(Snapshot { decided, wire, .. }: &Snapshot) -> Option<String> {
+        unready(decided.closed.clone(), wire)
+    }
 }
 
 /// The one metric that is the standalone program's own.

@@ -22,16 +22,17 @@ use speaker::exclusion::Exclusion;
 use speaker::keys::KeysInUse;
 use speaker::net::links::{Links, watch_links};
 use speaker::{Wire, orders, peers, view};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::http::{Port, Pulse, Server, Serves};
 use crate::manifests::{Directory, Loaded, Watch};
 use crate::speaker::give_up;
 use allocation::Allocator;
 use configuration::Cluster;
 pub use http::FAULTS;
 use http::Source;
+pub(crate) use options::METRICS_ADDRESS;
 pub use options::{Drain, Options};
 use report::Decided;
 
@@ -45,6 +46,7 @@ const NO_PLAN: &str = "no plan could be made, so the one before stays in effect"
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;
     let mut program = Program::start(&options)?;
     let mut changes = Watch::start(&options.manifests);
     // What changed before the watch began is seen now.
@@ -56,16 +58,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 
     let wire = Wire::start(options.wire.config(&options.node)).context("start the wire thread")?;
     let routing = Routing::start(routing::Config::default()).context("start the sessions with routers")?;
-    let (decided, receiver) = watch::channel(Arc::new(Decided::default()));
-    let listener = TcpListener::bind(options.metrics_address)
-        .await
-        .with_context(|| format!("listen on --metrics-address {}", options.metrics_address))?;
+    let undecided = Decided { closed: Some("the manifests have not been read yet".to_owned()), ..Decided::default() };
+    let (decided, receiver) = watch::channel(Arc::new(undecided));
+    let address = options.metrics_address.or(METRICS_ADDRESS);
+    let port = Port::open("--metrics-address", address, Serves::Everything)?;
     let source = Source { decided: receiver, wire: wire.observer(), routing: routing.observer() };
-    let server = axum::serve(listener, http::router(source));
-    let server = tokio::spawn(server.into_future());
+    let pulse = Pulse::start();
+    let mut server = Server::start(vec![port], source, pulse.clone()).context("start the HTTP server")?;
 
     let mut panics = 0;
-    loop {
+    'decide: loop {
         let links = links_changed.borrow_and_update().clone();
         // What one odd object does to a plan must not end the announcements of the others.
         match tasks::caught_in(|| program.decide(&links)) {
@@ -87,19 +89,28 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         }
         // The sessions run on this thread too, and are to send what was decided before anything more is read.
         tokio::task::yield_now().await;
-        tokio::select! {
-            () = changes.changed() => program.reload(),
-            changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
-            ended = &mut watching => ended.context("watch the network links")??,
-            () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
-            () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+        loop {
+            pulse.beat();
+            tokio::select! {
+                () = changes.changed() => program.reload(),
+                _ = hangup.recv() => {
+                    tracing::info!("SIGHUP: reading the manifests again");
+                    program.reload();
+                }
+                changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
+                ended = &mut watching => ended.context("watch the network links")??,
+                () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
+                () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
+                () = server.ended() => return give_up(wire, routing, "the HTTP server ended by a fault").await,
+                () = pulse.rest() => continue,
+                _ = terminate.recv() => break 'decide,
+                _ = interrupt.recv() => break 'decide,
+            }
+            break;
         }
     }
     tracing::info!("handing over and leaving");
     tokio::join!(wire.leave(), routing.leave());
-    server.abort();
     Ok(())
 }
 
@@ -188,6 +199,9 @@ impl Program {
             compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
         faults.extend(wrong.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         faults.extend(allocated.faults.iter().cloned());
+        let node = self.options.node.as_str();
+        let closed = orders::closed(node, me.is_some(), &desired, keyless.as_deref().filter(|_| keys.is_none()));
+        faults.extend(closed.clone().filter(|_| me.is_none()));
         faults.extend(keyless);
         faults.extend(peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let internal = cluster.internal_addresses();
@@ -205,8 +219,8 @@ impl Program {
             links: Arc::new(links.clone()),
             ready: true,
         };
-        let decided =
-            Decided { node: self.options.node.clone(), allocated, addresses, desired, faults, notes, panics: 0 };
+        let node = self.options.node.clone();
+        let decided = Decided { node, closed, allocated, addresses, desired, faults, notes, panics: 0 };
         Decision { decided, wire, routing }
     }
 

@@ -1,11 +1,15 @@
 //! The command line of `clarion standalone`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::http::address::Endpoint;
 use crate::wire::WireOptions;
+
+/// Where the program answers unless configured otherwise.
+pub(crate) const METRICS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9120);
 
 /// Controller and speaker in one process, fed from a directory of Kubernetes manifests.
 #[derive(Debug, Clone, Args)]
@@ -14,7 +18,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub manifests: PathBuf,
     /// Name of this node, as its Node object has it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "node-name", value_name = "NAME")]
     pub node: String,
     /// Namespace whose custom resources and secrets count
     #[arg(long, value_name = "NAMESPACE", default_value = "metallb-system")]
@@ -26,15 +30,15 @@ pub struct Options {
     /// Replaces the default list of container and overlay interfaces
     #[arg(long, value_name = "REGEX")]
     pub interface_exclude: Vec<String>,
-    /// Where to serve /metrics, /status, /healthz and /readyz
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9120")]
-    pub metrics_address: SocketAddr,
+    /// Where to serve /metrics, /status, /healthz and /readyz: an IP address, a port, or both
+    #[arg(long, value_name = "ADDR", default_value_t = Endpoint::from(METRICS_ADDRESS), overrides_with = "metrics_address")]
+    pub metrics_address: Endpoint,
     /// Directory that keeps the addresses of Services over a restart
     #[arg(long, value_name = "DIR", default_value = "/var/lib/clarion")]
     pub state_dir: PathBuf,
-    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint (taint=KEY); repeat for several.
-    /// Nothing drains by default
-    #[arg(long, value_name = "WHEN", value_parser = Drain::parse)]
+    /// Hand VIPs over when this node is cordoned, shutting down, being deleted, or has a taint: cordon, shutdown, deletion,
+    /// taint=KEY, separated by commas. Nothing drains by default
+    #[arg(long, value_name = "WHEN", value_delimiter = ',', value_parser = Drain::parse)]
     pub drain_on: Vec<Drain>,
     /// Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers as well
     #[arg(long)]

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use announce::{Desired, Mine, PeerName, ServiceId};
+use announce::{Desired, LinkChoice, Mine, PeerName, ServiceId, Verdict};
 use ipam::{PoolName, Usage};
 use members::PhaseView;
 use speaker::advertised::{Advertised, advertised};
-use speaker::{LinkObserved, PathObserved, PeerObserved, metrics};
+use speaker::unannounced::{Unannounced, unannounced};
+use speaker::{LinkObserved, PathObserved, PeerObserved, WireObserved, metrics};
 
 use super::allocation::Allocated;
 use super::configuration::Cluster;
+use crate::readiness::unready;
 use crate::status::{BfdTiming, Member, Peer, Pool, Service, Status, Vip};
 
 /// What the node decided, as values; what it does at this moment is asked of the wire.
@@ -19,6 +21,8 @@ use crate::status::{BfdTiming, Member, Peer, Pool, Service, Status, Vip};
 pub(super) struct Decided {
     /// Name of this node.
     pub node: String,
+    /// Why the node may announce nothing, in words, as far as the manifests say.
+    pub closed: Option<String>,
     /// Who got which address.
     pub allocated: Allocated,
     /// The addresses that are in effect.
@@ -35,22 +39,23 @@ pub(super) struct Decided {
 
 impl Decided {
     /// Returns the status, given what is happening on the wire and with the routers.
-    pub(super) fn status(&self, links: &[LinkObserved], peers: &[PeerObserved]) -> Status {
+    pub(super) fn status(&self, wire: &WireObserved, peers: &[PeerObserved]) -> Status {
+        let links = wire.links.as_slice();
         Status {
             node: self.node.clone(),
             controller: None,
-            services: self.services(peers),
+            services: self.services(wire, peers),
             pools: self.allocated.plan.usage.iter().map(pool).collect(),
             vips: vips(&self.desired, links),
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
-            // Asked of the wire thread, like what it cannot serve.
-            scheduling: String::new(),
-            faults: self.faults.iter().cloned().chain(links.iter().flat_map(LinkObserved::faults)).collect(),
+            scheduling: wire.scheduling.as_str().to_owned(),
+            faults: self.faults.iter().cloned().chain(wire_faults(wire)).collect(),
             notes: self
                 .notes
                 .iter()
                 .cloned()
+                .chain(draining(&self.desired))
                 .chain(links.iter().filter_map(damped))
                 .chain(company_notes(links))
                 .collect(),
@@ -59,11 +64,15 @@ impl Decided {
 
     /// Returns what the routers were told of Services.
     pub(super) fn advertised(&self, peers: &[PeerObserved]) -> Advertised {
-        let addresses = self.addresses.iter().map(|(service, ips)| (service, ips.as_slice()));
-        advertised(&self.desired, addresses, peers)
+        advertised(&self.desired, self.addresses(), peers)
     }
 
-    fn services(&self, peers: &[PeerObserved]) -> Vec<Service> {
+    /// Returns what Services hold.
+    pub(super) fn addresses(&self) -> BTreeMap<&ServiceId, &[IpAddr]> {
+        self.addresses.iter().map(|(service, ips)| (service, ips.as_slice())).collect()
+    }
+
+    fn services(&self, wire: &WireObserved, peers: &[PeerObserved]) -> Vec<Service> {
         let advertised = self.advertised(peers);
         let plan = &self.allocated.plan;
         let refused = plan.refusals.keys().map(|id| ServiceId::new(id.namespace().as_str(), id.name()));
@@ -72,8 +81,11 @@ impl Decided {
             let ipam_id = ipam::ServiceId::new(&id.namespace, &id.name);
             let placed = plan.allocations.get(&ipam_id).map(Vec::as_slice).unwrap_or_default();
             let refusal = plan.refusals.get(&ipam_id).map(ToString::to_string);
-            let verdict = self.desired.services.get(&id).and_then(|verdict| verdict.why());
             let ips = self.addresses.get(&id).cloned().unwrap_or_default();
+            let told = advertised.contains_key(&id);
+            let verdict = self.desired.services.get(&id);
+            let unannounced =
+                verdict.and_then(|verdict| reason(verdict, &ips, self.closed.as_deref(), wire, peers, told));
             Service {
                 namespace: id.namespace.to_string(),
                 name: id.name.to_string(),
@@ -81,14 +93,49 @@ impl Decided {
                 peers: peers_of(&advertised, &id),
                 state: if ips.is_empty() { "pending" } else { "allocated" }.to_owned(),
                 ips,
-                reason: refusal.or_else(|| verdict.map(ToString::to_string)).or_else(|| plan.held_only(&ipam_id)),
+                reason: refusal.or(unannounced).or_else(|| plan.held_only(&ipam_id)),
             }
         };
         ids.into_iter().map(service).collect()
     }
 }
 
-/// Returns what this node is to every VIP, once per link that has to do with it.
+/// Returns why nobody announces a Service at this moment, or why this node may not; nothing if all is as it should be.
+pub(crate) fn reason(
+    verdict: &Verdict,
+    ips: &[IpAddr],
+    closed: Option<&str>,
+    wire: &WireObserved,
+    peers: &[PeerObserved],
+    is_advertised: bool,
+) -> Option<String> {
+    // Why a Service of another class is not announced is told as well, to those who wonder.
+    let Some(why) = unannounced(verdict, ips, &wire.links, peers, is_advertised) else {
+        return verdict.why().map(ToString::to_string);
+    };
+    Some(match why {
+        Unannounced::NoOwner => unready(closed.map(str::to_owned), wire).unwrap_or_else(|| why.to_string()),
+        Unannounced::Planned(_) | Unannounced::NoSession { .. } => why.to_string(),
+    })
+}
+
+/// Returns what is wrong on the wires.
+pub(crate) fn wire_faults(wire: &WireObserved) -> impl Iterator<Item = String> {
+    wire.faults.iter().cloned().chain(wire.links.iter().flat_map(LinkObserved::faults))
+}
+
+/// Returns that this node drains, if so.
+pub(crate) fn draining(desired: &Desired) -> Option<String> {
+    let on_links = desired.l2.values().map(|plan| &plan.mine);
+    let to_routers = desired.services.values().map(|verdict| &verdict.bgp.mine);
+    let trigger = on_links.chain(to_routers).find_map(|mine| match mine {
+        Mine::Draining(trigger) => Some(trigger),
+        Mine::Eligible | Mine::Ineligible(_) => None,
+    })?;
+    Some(format!("this node drains, because {trigger}: it hands over what another node can take, and takes nothing"))
+}
+
+/// Returns what this node is to every VIP, once per link that has to do with it; the link of its own subnet comes first.
 pub(crate) fn vips(desired: &Desired, links: &[LinkObserved]) -> Vec<Vip> {
     let mut vips = Vec::new();
     for (ip, plan) in &desired.l2 {
@@ -97,14 +144,14 @@ pub(crate) fn vips(desired: &Desired, links: &[LinkObserved]) -> Vec<Vip> {
             Mine::Draining(trigger) => Some(trigger.to_string()),
             Mine::Ineligible(why) => Some(why.to_string()),
         };
-        let mut seen = false;
-        for link in links {
-            if let Some(vip) = vip_on(*ip, link, reason.clone(), plan.links.names.contains(&(*link.name).into())) {
-                vips.push(vip);
-                seen = true;
-            }
+        let is_announced = |link: &LinkObserved| plan.links.names.contains(&(*link.name).into());
+        let is_connected = |link: &LinkObserved| plan.links.choice == LinkChoice::Connected && is_announced(link);
+        let (connected, others): (Vec<_>, Vec<_>) = links.iter().partition(|link| is_connected(link));
+        let seen = vips.len();
+        for link in connected.into_iter().chain(others) {
+            vips.extend(vip_on(*ip, link, reason.clone(), is_announced(link)));
         }
-        if !seen {
+        if vips.len() == seen {
             let state = "none".to_owned();
             vips.push(Vip { ip: *ip, link: None, state, owner: None, mac: None, conflict: None, reason });
         }

@@ -260,6 +260,17 @@ impl NotAnnounced {
         }
     }
 
+    /// Returns whether it is about a service of ours with an IP, which somebody should announce.
+    pub fn is_about_an_ip(&self) -> bool {
+        !matches!(
+            self,
+            Self::UnknownService { .. }
+                | Self::NotLoadBalancer { .. }
+                | Self::OtherClass { .. }
+                | Self::NoAddress { .. }
+        )
+    }
+
     /// Returns whether it says no more than that the pool is announced in the other way.
     pub(crate) fn is_of_the_other_protocol(&self) -> bool {
         matches!(self, Self::OtherProtocol { .. })

@@ -161,6 +161,8 @@ struct Supervisor {
     running: BTreeMap<LinkIndex, Running>,
     /// Links that could not be served.
     resting: BTreeMap<LinkIndex, Rest>,
+    /// Why the latest attempt to serve a link failed, as it was logged.
+    failed: BTreeMap<LinkIndex, String>,
     tasks: JoinSet<()>,
 }
 
@@ -189,6 +191,7 @@ async fn supervise(
         scheduling,
         running: BTreeMap::new(),
         resting: BTreeMap::new(),
+        failed: BTreeMap::new(),
         tasks: JoinSet::new(),
     };
     loop {
@@ -227,6 +230,7 @@ impl Supervisor {
         });
         let now = Instant::now();
         self.resting.retain(|index, rest| desired.links.contains_key(index) && rest.until > now);
+        self.failed.retain(|index, _| desired.links.contains_key(index));
         let Some(keys) = &desired.keys else { return };
         for (index, link) in &desired.links {
             let orders =
@@ -247,6 +251,9 @@ impl Supervisor {
         let name = orders.link.name.clone();
         match link::Driver::open(index, &self.config, &orders) {
             Ok(driver) => {
+                if self.failed.remove(&index).is_some() {
+                    tracing::info!(link = name, "ARP and NDP are served after all");
+                }
                 let (orders, receiver) = watch::channel(orders);
                 // The supervisor asks one question at a time and waits for the answer.
                 let (queries, questions) = mpsc::channel(1);
@@ -254,11 +261,11 @@ impl Supervisor {
                 self.running.insert(index, Running { task, name, orders, queries });
             }
             Err(error) => {
-                tracing::warn!(link = name, %error, "cannot open the link; trying again in {RETRY:?}");
-                let fault = format!(
-                    "cannot serve ARP and NDP on {name}: {error}; this program needs CAP_NET_RAW and UDP port {} for itself",
-                    self.config.heartbeat_port
-                );
+                let fault = unserved(&name, &error, self.config.heartbeat_port);
+                // It is tried again each second, and told again when it fails for another reason.
+                if self.failed.insert(index, fault.clone()).as_ref() != Some(&fault) {
+                    tracing::warn!("{fault}; trying again every {RETRY:?}");
+                }
                 self.resting.insert(index, Rest { until: Instant::now() + RETRY, fault: Some(fault) });
             }
         }
@@ -296,4 +303,16 @@ impl Supervisor {
             scheduling: self.scheduling,
         }
     }
+}
+
+/// Returns why a link cannot be served, with the next step.
+fn unserved(link: &str, error: &io::Error, port: u16) -> String {
+    let next = if error.kind() == io::ErrorKind::PermissionDenied {
+        "give this program the capability CAP_NET_RAW".to_owned()
+    } else if error.kind() == io::ErrorKind::AddrInUse {
+        format!("end the program that has UDP port {port}, or choose another --heartbeat-port")
+    } else {
+        format!("this program needs CAP_NET_RAW and UDP port {port} for itself")
+    };
+    format!("cannot serve ARP and NDP on {link}: {error}; {next}")
 }

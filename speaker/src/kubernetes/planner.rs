@@ -206,7 +206,11 @@ impl Planner {
         };
         let desired = desired.clone();
         let (keys, keyless) = self.keys(cluster);
-        let closed = closed.or_else(|| keyless.clone().filter(|_| keys.is_none() && !desired.links.is_empty()));
+        let node = &self.settings.node;
+        let is_known = cluster.node(node).is_some();
+        let of_objects = orders::closed(node, is_known, &desired, keyless.as_deref().filter(|_| keys.is_none()));
+        troubles.extend(of_objects.clone().filter(|_| !is_known));
+        let closed = closed.or(of_objects);
         unreadable.extend(keyless);
         let wire = self.wire(cluster, &desired, links, keys, readiness);
         let routing = self.routing(cluster, &desired, links, readiness);

@@ -191,6 +191,7 @@ fn values_that_cannot_work_are_refused_with_the_key_and_the_reason() {
         (r#"speaker.drainOn=["reboot"]"#, "at '/speaker/drainOn/0'"),
         (r#"controller.logLevel="loud""#, "at '/controller/logLevel'"),
         ("prometheus.metricsPort=70000", "at '/prometheus/metricsPort'"),
+        (r#"prometheus.metricsAddress="localhost""#, "at '/prometheus/metricsAddress'"),
         ("controller.replicas=0", "at '/controller/replicas'"),
         (r#"configInline={"address-pools": []}"#, "configInline is the configuration of MetalLB before 0.13"),
         (
@@ -261,6 +262,25 @@ fn the_probes_of_a_pod_ask_the_one_port_that_its_values_name() {
     let two = Release::standard().set("controller.livenessProbe.port=1").set("controller.readinessProbe.port=2");
     let refusal = two.objects().unwrap_err().to_string();
     assert!(refusal.contains("controller.yaml") && refusal.contains("name 1 and 2; leave one"), "{refusal}");
+}
+
+#[test]
+fn metrics_are_served_on_one_address_if_the_values_name_it() {
+    let served = |value: &str| {
+        let objects = Release::standard().set(value).objects().unwrap();
+        ["DaemonSet", "Deployment"].map(|kind| {
+            let workload = of_kind(&objects, kind).next().unwrap();
+            let arguments = workload.list("/spec/template/spec/containers/0/args");
+            arguments
+                .iter()
+                .filter(|it| it.as_str().is_some_and(|it| it.starts_with("--metrics-address")))
+                .cloned()
+                .collect()
+        })
+    };
+    let arguments: [Vec<serde_json::Value>; 2] = served(r#"prometheus.metricsAddress="127.0.0.1""#);
+    assert_eq!(arguments, [["--metrics-address=127.0.0.1"], ["--metrics-address=127.0.0.1"]]);
+    assert_eq!(served("prometheus.metricsPort=9120"), [Vec::<serde_json::Value>::new(), Vec::new()]);
 }
 
 #[test]

@@ -181,6 +181,12 @@ impl<'a> SpeakerStart<'a> {
         self
     }
 
+    /// Starts this program in place of the one under test.
+    pub fn binary(mut self, binary: PathBuf) -> Self {
+        self.settings.binary = binary;
+        self
+    }
+
     /// Starts the speaker, in place of one that ran before; its state directory stays.
     pub fn start(self) {
         self.node.speaker = None;
