@@ -17,6 +17,10 @@ pub(super) enum Kind {
     Announcing,
     /// It does so no longer.
     Silent,
+    /// Another speaker comes or goes.
+    Member,
+    /// This speaker begins to take part, stops, or goes on.
+    Phase,
     /// An address has another owner.
     Owner,
     /// Two speakers claimed an address.
@@ -33,6 +37,8 @@ impl Kind {
         match self {
             Self::Announcing => "more addresses are announced; clarion status lists them",
             Self::Silent => "more addresses are no longer announced; clarion status lists them",
+            Self::Member => "more times speakers came or went; look for a cable or port that flaps",
+            Self::Phase => "more times this speaker stopped to take part or began again",
             Self::Owner => "more changes of owners; clarion status lists the owners",
             Self::Duel => "more addresses were claimed by two speakers; the later claims stay",
             Self::Claimed => {
