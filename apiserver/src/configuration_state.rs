@@ -36,6 +36,8 @@ pub struct Reporter {
     namespace: String,
     program: Program,
     pod: Option<(String, String)>,
+    /// The ids of the keys of the heartbeats, first the one that is sent with.
+    heartbeat_keys: Vec<String>,
     /// What the object says; one row at most.
     shown: Table<Shown>,
     sent: Option<Sent>,
@@ -90,6 +92,7 @@ struct ShownOwner {
 struct ShownStatus {
     result: String,
     error_summary: Option<String>,
+    heartbeat_keys: Option<Vec<String>>,
     conditions: Vec<ShownCondition>,
 }
 
@@ -188,13 +191,22 @@ impl Reporter {
     /// The object belongs to the pod, given by name and uid, so that it goes when the pod does; outside a cluster there is none.
     pub fn new(namespace: &str, program: Program, pod: Option<(String, String)>) -> Self {
         let (shown, repairs) = (Table::default(), Repairs::default());
-        Self { namespace: namespace.to_owned(), program, pod, shown, sent: None, repairs }
+        Self { namespace: namespace.to_owned(), program, pod, heartbeat_keys: Vec::new(), shown, sent: None, repairs }
     }
 
     /// Returns the object to follow, whose changes [`Self::take`] wants.
     pub fn watch(&self, freshness: Freshness) -> Watch {
         let name = format!("metadata.name={}", self.program.object());
         Watch { collection: self.collection().fields(&name), freshness }
+    }
+
+    /// Sets the ids of the keys that heartbeats are sealed and opened with, which the object names with the next report.
+    pub fn name_heartbeat_keys(&mut self, ids: Vec<String>) {
+        if self.heartbeat_keys != ids {
+            self.heartbeat_keys = ids;
+            // What was written last says something else.
+            self.sent = None;
+        }
     }
 
     /// Takes in what the server tells of the object.
@@ -291,6 +303,7 @@ impl Reporter {
         };
         shown.status.result == status.result
             && shown.status.error_summary == status.error_summary
+            && shown.status.heartbeat_keys == status.heartbeat_keys
             && status.conditions.iter().all(said)
     }
 
@@ -318,6 +331,7 @@ impl Reporter {
         let status = json!({
             "result": verdict.result(),
             "errorSummary": (!summary.is_empty()).then_some(summary),
+            "heartbeatKeys": (!self.heartbeat_keys.is_empty()).then_some(&self.heartbeat_keys),
             "conditions": [{
                 "type": self.program.condition().as_str(),
                 "status": verdict.holds(),

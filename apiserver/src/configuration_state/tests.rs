@@ -51,6 +51,22 @@ fn the_state_of_a_speaker_names_its_node_and_goes_with_its_pod() {
 }
 
 #[test]
+fn the_keys_of_a_speaker_are_named_and_another_key_is_written_at_once() {
+    let now = Instant::now();
+    let mut reporter = sent(now);
+    let object = written(&reporter, &valid());
+    assert!(object["status"]["heartbeatKeys"].is_null());
+    show(&mut reporter, 5, object);
+    assert_eq!(reporter.wait(&valid(), now), Some(Reported::Shown));
+    reporter.name_heartbeat_keys(vec!["62be7c02".to_owned(), "00000001".to_owned()]);
+    assert_eq!(reporter.wait(&valid(), now), None, "it is written");
+    let object = written(&reporter, &valid());
+    assert_eq!(object["status"]["heartbeatKeys"], json!(["62be7c02", "00000001"]));
+    show(&mut reporter, 6, object);
+    assert_eq!(reporter.wait(&valid(), now), Some(Reported::Shown));
+}
+
+#[test]
 fn what_the_object_says_already_is_not_written_be_it_by_a_former_process() {
     let (mut reporter, now) = (reporter(), Instant::now());
     assert_eq!(reporter.wait(&valid(), now), Some(Reported::Later(ECHO)), "it is not known what the object says");

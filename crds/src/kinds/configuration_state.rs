@@ -31,6 +31,9 @@ pub struct ConfigurationStateStatus {
     /// Every fault on a line of its own; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_summary: Option<String>,
+    /// The ids of the keys that a speaker has for its heartbeats; the first is the one that it sends with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_keys: Option<Vec<String>>,
     /// One condition for each part of the program that reads configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

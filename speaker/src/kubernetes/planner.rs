@@ -89,6 +89,8 @@ pub struct Planned {
     pub closed: Option<String>,
     /// What should be announced, here or on other nodes.
     pub desired: Arc<Desired>,
+    /// The ids of the keys of the heartbeats, first the one that is sent with.
+    pub heartbeat_keys: Vec<String>,
     /// The nodes that the API server calls Ready.
     pub ready_nodes: Arc<BTreeSet<Arc<str>>>,
     /// The addresses of our pools that Services hold, with the pool of the first.
@@ -212,6 +214,7 @@ impl Planner {
         troubles.extend(of_objects.clone().filter(|_| !is_known));
         let closed = closed.or(of_objects);
         unreadable.extend(keyless);
+        let heartbeat_keys = keys.iter().flat_map(KeyRing::ids).map(|id| id.to_string()).collect();
         let wire = self.wire(cluster, &desired, links, keys, readiness);
         let routing = self.routing(cluster, &desired, links, readiness);
         unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
@@ -220,6 +223,7 @@ impl Planner {
         let (ready_nodes, addresses, updates) = (self.ready_nodes.clone(), self.addresses.clone(), cluster.updates());
         (
             Planned {
+                heartbeat_keys,
                 unlisted,
                 closed,
                 desired,

@@ -254,6 +254,7 @@ impl Reporter {
 
     async fn report_configuration(&mut self, plan: &Planned, why: &str) -> Result<(), WriteError> {
         let verdict = if plan.unlisted.is_empty() {
+            self.state.name_heartbeat_keys(plan.heartbeat_keys.clone());
             Verdict::of(&plan.faults, &plan.unreadable)
         } else if self.started.elapsed() >= LISTING {
             Verdict::unknown(why)

@@ -75,10 +75,12 @@ fn a_datapath_that_was_never_ready_lets_nothing_out() {
 #[test]
 fn a_key_that_is_lost_stays_in_use_and_a_node_without_any_is_not_ready() {
     let (mut cluster, mut kept) = (serving(), planner());
-    assert!(kept.plan(&mut cluster, &links(), &READY).1.wire.keys.is_some());
+    let (before, orders) = kept.plan(&mut cluster, &links(), &READY);
+    assert_eq!(before.heartbeat_keys, [orders.wire.keys.unwrap().primary().to_string()]);
     cluster.take(Change::Secret(deleted(NAMESPACE, "memberlist")));
     let (planned, orders) = kept.plan(&mut cluster, &links(), &READY);
     assert!(orders.wire.keys.is_some() && planned.closed.is_none());
+    assert_eq!(planned.heartbeat_keys, before.heartbeat_keys, "it is still sent with");
     assert!(planned.unreadable[0].contains("memberlist"), "{:?}", planned.unreadable);
 
     let mut keyless = serving();
