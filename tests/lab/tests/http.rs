@@ -83,7 +83,7 @@ fn a_speaker_without_the_right_to_raw_sockets_is_not_ready_and_logs_it_once() {
     let node = &cluster.nodes[0];
     let ready = || node.host.run(|| lab_answer("/readyz"));
     cluster.lab.eventually(SOON, "it says why", || ready().is_some_and(|answer| answer.contains("CAP_NET_RAW")));
-    assert!(ready().unwrap().starts_with("HTTP/1.1 503"), "{:?}", ready());
+    assert!(ready().is_some_and(|answer| answer.contains(" 503 ")), "{:?}", ready());
     // It is tried again each second meanwhile.
     std::thread::sleep(Duration::from_secs(4));
     let log = fs::read_to_string(node.speaker().log()).expect("the speaker logs");
