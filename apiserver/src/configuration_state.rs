@@ -1,11 +1,11 @@
-//! Telling whether one program can use the whole configuration.
+//! Reporting whether one program can use the whole configuration, and what a speaker serves and hears.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crds::fault::{Fault, Severity};
-use crds::kinds::{ConfigurationResult, GROUP};
-use crds::reasons::{ConditionType, ConfigurationReason};
+use crds::kinds::{ConfigurationResult, GROUP, SpeakerLink};
+use crds::reasons::{ConditionType, ConfigurationReason, HeardReason};
 use jiff::Timestamp;
 use kube::core::Request;
 use kube::core::params::{Patch, PatchParams};
@@ -30,6 +30,24 @@ pub struct Verdict {
     pub summary: String,
 }
 
+/// Everything that the object of one program says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether the configuration can be used.
+    pub verdict: Verdict,
+    /// The speakers that should be heard and are not, in words, empty if there are none; nothing as long as that is not known, which
+    /// leaves the condition as it is.
+    pub unheard: Option<String>,
+    /// The links that a speaker serves.
+    pub links: Vec<SpeakerLink>,
+}
+
+impl From<Verdict> for Report {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, unheard: None, links: Vec::new() }
+    }
+}
+
 /// Makes the object of one program say what the program says, whoever else writes or deletes it.
 #[derive(Debug)]
 pub struct Reporter {
@@ -44,10 +62,10 @@ pub struct Reporter {
     repairs: Repairs<()>,
 }
 
-/// The last verdict that was written.
+/// The last report that was written.
 #[derive(Debug)]
 struct Sent {
-    verdict: Verdict,
+    report: Report,
     version: Version,
     at: Instant,
     /// The watch has shown this write.
@@ -94,6 +112,7 @@ struct ShownStatus {
     error_summary: Option<String>,
     heartbeat_keys: Option<Vec<String>>,
     conditions: Vec<ShownCondition>,
+    links: Option<Vec<SpeakerLink>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -221,13 +240,13 @@ impl Reporter {
         }
     }
 
-    /// Makes the object say the verdict, unless it says so.
+    /// Makes the object say the report, unless it says so.
     ///
     /// # Errors
     /// Returns the writer's error.
-    pub async fn report(&mut self, writer: &Writer, verdict: &Verdict) -> Result<Reported, WriteError> {
+    pub async fn report(&mut self, writer: &Writer, report: &Report) -> Result<Reported, WriteError> {
         let now = Instant::now();
-        if let Some(wait) = self.wait(verdict, now) {
+        if let Some(wait) = self.wait(report, now) {
             return Ok(wait);
         }
         let parameters = PatchParams::apply(self.program.field_owner()).force();
@@ -236,25 +255,25 @@ impl Reporter {
             let object = request.patch(&name, &parameters, &Patch::Apply(self.object()));
             writer.send(object.map_err(unsendable)?).await?;
         }
-        let status = self.status(verdict, self.since(verdict, Timestamp::now()));
+        let status = self.status(report, Timestamp::now());
         // An apply would leave standing what another program has added.
         let parameters =
             PatchParams { field_manager: Some(self.program.field_owner().to_owned()), ..PatchParams::default() };
         let status = request.patch_subresource("status", &name, &parameters, &Patch::Merge(status));
         let version = writer.send(status.map_err(unsendable)?).await?.version;
-        self.sent = Some(Sent { verdict: verdict.clone(), version, at: now, seen: false });
+        self.sent = Some(Sent { report: report.clone(), version, at: now, seen: false });
         Ok(Reported::Written)
     }
 
     /// Returns what is to be waited for before anything is written; none if it is to be written at once.
-    fn wait(&mut self, verdict: &Verdict, now: Instant) -> Option<Reported> {
-        let sent = self.sent.as_ref().filter(|sent| sent.verdict == *verdict);
+    fn wait(&mut self, report: &Report, now: Instant) -> Option<Reported> {
+        let sent = self.sent.as_ref().filter(|sent| sent.report == *report);
         if !self.shown.is_listed() {
             // Where the object cannot be seen, be it that it may not, one write has to do.
             let blind = self.shown.lost().is_some() && sent.is_none();
             return (!blind).then_some(Reported::Later(ECHO));
         }
-        if self.shown().is_some_and(|shown| self.is_ours(shown) && self.says(shown, verdict)) {
+        if self.shown().is_some_and(|shown| self.is_ours(shown) && self.says(shown, report)) {
             return Some(Reported::Shown);
         }
         let sent = sent?;
@@ -292,8 +311,8 @@ impl Reporter {
         labels.as_object().is_some_and(|labels| labels.iter().all(labelled)) && self.pod.as_ref().is_none_or(owned)
     }
 
-    fn says(&self, shown: &Shown, verdict: &Verdict) -> bool {
-        let wanted = self.status(verdict, Timestamp::UNIX_EPOCH);
+    fn says(&self, shown: &Shown, report: &Report) -> bool {
+        let wanted = self.status(report, Timestamp::UNIX_EPOCH);
         let Ok(Shown { metadata: _, status }) = serde_json::from_value::<Shown>(wanted) else { return false };
         let said = |wanted: &ShownCondition| {
             let alike = |said: &&ShownCondition| {
@@ -304,14 +323,19 @@ impl Reporter {
         shown.status.result == status.result
             && shown.status.error_summary == status.error_summary
             && shown.status.heartbeat_keys == status.heartbeat_keys
+            && shown.status.links == status.links
             && status.conditions.iter().all(said)
     }
 
-    /// Returns since when the verdict is what it is: a condition that keeps its status keeps its time.
-    fn since(&self, verdict: &Verdict, now: Timestamp) -> Timestamp {
-        let kind = self.program.condition().as_str();
+    /// Returns a condition as the server has it.
+    fn condition(&self, kind: ConditionType) -> Option<&ShownCondition> {
         let conditions = self.shown().map(|shown| shown.status.conditions.as_slice()).unwrap_or_default();
-        let before = conditions.iter().find(|said| said.kind == kind && said.status == verdict.holds());
+        conditions.iter().find(|said| said.kind == kind.as_str())
+    }
+
+    /// Returns since when a condition has its status: one that keeps its status keeps its time.
+    fn since(&self, kind: ConditionType, status: &str, now: Timestamp) -> Timestamp {
+        let before = self.condition(kind).filter(|said| said.status == status);
         before.and_then(|said| said.last_transition_time).unwrap_or(now)
     }
 
@@ -326,19 +350,28 @@ impl Reporter {
         })
     }
 
-    fn status(&self, verdict: &Verdict, since: Timestamp) -> Value {
+    fn status(&self, report: &Report, now: Timestamp) -> Value {
+        let Report { verdict, unheard, links } = report;
         let Verdict { reason, summary } = verdict;
+        let condition = |kind: ConditionType, status: &str, reason: &str, message: &str| {
+            let since = self.since(kind, status, now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            json!({ "type": kind.as_str(), "status": status, "reason": reason, "message": message, "lastTransitionTime": since })
+        };
+        let mut conditions = vec![condition(self.program.condition(), verdict.holds(), reason.as_str(), summary)];
+        let kind = ConditionType::SpeakersHeard;
+        let heard = match unheard.as_deref() {
+            Some("") => Some(condition(kind, "True", HeardReason::AllHeard.as_str(), "")),
+            Some(unheard) => Some(condition(kind, "False", HeardReason::NotHeard.as_str(), unheard)),
+            // A former process of this node may have said something.
+            None => self.condition(kind).map(|said| condition(kind, &said.status, &said.reason, &said.message)),
+        };
+        conditions.extend(heard);
         let status = json!({
             "result": verdict.result(),
             "errorSummary": (!summary.is_empty()).then_some(summary),
             "heartbeatKeys": (!self.heartbeat_keys.is_empty()).then_some(&self.heartbeat_keys),
-            "conditions": [{
-                "type": self.program.condition().as_str(),
-                "status": verdict.holds(),
-                "reason": reason.as_str(),
-                "message": summary,
-                "lastTransitionTime": since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            }],
+            "conditions": conditions,
+            "links": (!links.is_empty()).then_some(links),
         });
         json!({ "status": status })
     }

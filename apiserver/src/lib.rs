@@ -22,7 +22,7 @@ mod writer;
 
 pub use collection::{Collection, ObjectName};
 pub use configuration::{Configuration, ConfigurationEvent, Quiet, follow_configuration};
-pub use configuration_state::{Program, Reported, Reporter, Shown, Verdict};
+pub use configuration_state::{Program, Report, Reported, Reporter, Shown, Verdict};
 pub use connect::{ConnectError, Connection, connect};
 pub use recorder::{Occurrence, Recorder, Regarding};
 pub use repairs::{Budget, Repairs};

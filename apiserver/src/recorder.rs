@@ -18,7 +18,7 @@ pub struct Regarding {
     pub api_version: String,
     /// Its kind.
     pub kind: String,
-    /// Its namespace.
+    /// Its namespace; empty for an object without one, whose events go where those of the kubelet do.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -95,10 +95,11 @@ impl Recorder {
     ) -> Result<(), WriteError> {
         let Occurrence { regarding, reason, message } = occurrence;
         let Regarding { api_version, kind, namespace, name, uid } = regarding;
+        let home = if namespace.is_empty() { "default" } else { namespace };
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": { "name": format!("{name}.{suffix}"), "namespace": namespace },
+            "metadata": { "name": format!("{name}.{suffix}"), "namespace": home },
             "involvedObject": { "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid },
             "reason": reason.as_str(),
             "message": Printable::message_lines(message).to_string(),
@@ -110,7 +111,7 @@ impl Recorder {
             "lastTimestamp": now.to_string(),
             "count": 1,
         });
-        let path = Collection::within(namespace, "v1", "events").path();
+        let path = Collection::within(home, "v1", "events").path();
         let request = Request::new(path).create(&PostParams::default(), body.to_string().into_bytes());
         let request = request.map_err(|error| WriteError::Unknown { cause: error.to_string() })?;
         writer.send(request).await.map(drop)

@@ -21,7 +21,7 @@ pub use bgp_advertisement::{BgpAdvertisement, BgpAdvertisementFields, BgpAdverti
 pub use bgp_peer::{BgpPeer, BgpPeerSpec, ConnectionMode, DynamicAsn, Role};
 pub use community::{Community, CommunityAlias, CommunityFields, CommunitySpec};
 pub use configuration_state::{
-    ConfigurationResult, ConfigurationState, ConfigurationStateFields, ConfigurationStateStatus,
+    ConfigurationResult, ConfigurationState, ConfigurationStateFields, ConfigurationStateStatus, SpeakerLink,
 };
 pub use ip_address_pool::{IpAddressPool, IpAddressPoolSpec, IpAddressPoolStatus, ServiceAllocation};
 pub use l2_advertisement::{L2Advertisement, L2AdvertisementFields, L2AdvertisementSpec, PreferredNodes};

@@ -18,6 +18,8 @@ pub enum ConditionType {
     PoolReconcilerValid,
     /// On the ConfigurationState of a speaker.
     ConfigReconcilerValid,
+    /// On the ConfigurationState of a speaker: whether it hears every other speaker on its links.
+    SpeakersHeard,
 }
 
 impl ConditionType {
@@ -29,6 +31,7 @@ impl ConditionType {
             Self::Announced => "metallb.io/Announced",
             Self::PoolReconcilerValid => "poolReconcilerValid",
             Self::ConfigReconcilerValid => "configReconcilerValid",
+            Self::SpeakersHeard => "speakersHeard",
         }
     }
 }
@@ -82,6 +85,25 @@ impl ConfigurationReason {
             Self::Reconciled => "Reconciled",
             Self::ConfigurationError => "ConfigurationError",
             Self::UnknownError => "UnknownError",
+        }
+    }
+}
+
+/// Why the ConfigurationState of a speaker has its condition `speakersHeard`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HeardReason {
+    /// The heartbeats of every speaker that should be heard arrive; so it is where there is no other speaker.
+    AllHeard,
+    /// Those of at least one do not.
+    NotHeard,
+}
+
+impl HeardReason {
+    /// Returns the reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AllHeard => "AllHeard",
+            Self::NotHeard => "NotHeard",
         }
     }
 }
@@ -289,6 +311,8 @@ pub enum EventReason {
     Contended,
     /// The key of the heartbeats is lost, or cannot be changed to the end.
     HeartbeatKey,
+    /// On a Node: the heartbeats of other speakers do not arrive there.
+    SpeakersNotHeard,
 }
 
 impl EventReason {
@@ -311,6 +335,7 @@ impl EventReason {
             Self::InvalidConfiguration => "InvalidConfiguration",
             Self::Contended => "Contended",
             Self::HeartbeatKey => "HeartbeatKey",
+            Self::SpeakersNotHeard => "SpeakersNotHeard",
         }
     }
 
@@ -331,7 +356,8 @@ impl EventReason {
             | Self::AnnounceFailed
             | Self::InvalidConfiguration
             | Self::Contended
-            | Self::HeartbeatKey => EventLevel::Warning,
+            | Self::HeartbeatKey
+            | Self::SpeakersNotHeard => EventLevel::Warning,
         }
     }
 }

@@ -7,14 +7,18 @@ fn reporter() -> Reporter {
     Reporter::new("lb", program, Some(("speaker-x".to_owned(), "uid-1".to_owned())))
 }
 
-fn valid() -> Verdict {
-    Verdict::of(&[], &[])
+fn valid() -> Report {
+    Verdict::of(&[], &[]).into()
+}
+
+fn unknown(why: &str) -> Report {
+    Verdict::unknown(why).into()
 }
 
 /// Returns the object as it is once a reporter has written it.
-fn written(reporter: &Reporter, verdict: &Verdict) -> Value {
+fn written(reporter: &Reporter, report: &Report) -> Value {
     let mut object = reporter.object();
-    object["status"] = reporter.status(verdict, Timestamp::UNIX_EPOCH)["status"].clone();
+    object["status"] = reporter.status(report, Timestamp::UNIX_EPOCH)["status"].clone();
     object
 }
 
@@ -27,13 +31,14 @@ fn show(reporter: &mut Reporter, version: u64, mut object: Value) {
 fn sent(now: Instant) -> Reporter {
     let mut reporter = reporter();
     reporter.take(Event::Listed);
-    reporter.sent = Some(Sent { verdict: valid(), version: Version(5), at: now, seen: false });
+    reporter.sent = Some(Sent { report: valid(), version: Version(5), at: now, seen: false });
     reporter
 }
 
 #[test]
 fn a_configuration_without_errors_is_valid_and_one_with_an_unreadable_object_is_not() {
-    assert_eq!((valid().result(), valid().summary.as_str()), (ConfigurationResult::Valid, ""));
+    let valid = valid().verdict;
+    assert_eq!((valid.result(), valid.summary.as_str()), (ConfigurationResult::Valid, ""));
     let invalid = Verdict::of(&[], &["a: no".to_owned(), "b: no".to_owned()]);
     assert_eq!((invalid.result(), invalid.summary.as_str()), (ConfigurationResult::Invalid, "a: no\nb: no"));
 }
@@ -45,7 +50,7 @@ fn the_state_of_a_speaker_names_its_node_and_goes_with_its_pod() {
     assert_eq!(object["metadata"]["name"], "speaker-a");
     assert_eq!(object["metadata"]["labels"]["metallb.io/node-name"], "a");
     assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid-1");
-    let status = reporter.status(&Verdict::unknown("no pools"), Timestamp::UNIX_EPOCH);
+    let status = reporter.status(&unknown("no pools"), Timestamp::UNIX_EPOCH);
     assert_eq!(status["status"]["conditions"][0]["lastTransitionTime"], "1970-01-01T00:00:00Z");
     assert_eq!(status["status"]["result"], "Unknown");
 }
@@ -74,7 +79,7 @@ fn what_the_object_says_already_is_not_written_be_it_by_a_former_process() {
     show(&mut reporter, 3, object);
     reporter.take(Event::Listed);
     assert_eq!(reporter.wait(&valid(), now), Some(Reported::Shown));
-    assert_eq!(reporter.wait(&Verdict::unknown("why"), now), None);
+    assert_eq!(reporter.wait(&unknown("why"), now), None);
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn where_the_object_may_not_be_seen_each_verdict_is_written_once() {
     let (mut reporter, now) = (reporter(), Instant::now());
     reporter.take(Event::Lost(WatchError::Connection("cut".to_owned())));
     assert_eq!(reporter.wait(&valid(), now), None);
-    reporter.sent = Some(Sent { verdict: valid(), version: Version(5), at: now, seen: false });
+    reporter.sent = Some(Sent { report: valid(), version: Version(5), at: now, seen: false });
     assert_eq!(reporter.wait(&valid(), now), Some(Reported::Later(ECHO)));
 }
 
@@ -117,7 +122,7 @@ fn an_object_that_is_deleted_or_edited_is_put_right_at_once_and_a_fight_is_not()
     assert_eq!(reporter.wait(&valid(), now), None);
     let rest = Duration::from_secs(1);
     assert_eq!(reporter.wait(&valid(), now), Some(Reported::Later(rest)), "four times is a fight");
-    assert_eq!(reporter.wait(&Verdict::unknown("why"), now), None, "what is new is said nevertheless");
+    assert_eq!(reporter.wait(&unknown("why"), now), None, "what is new is said nevertheless");
 }
 
 #[test]
@@ -136,9 +141,55 @@ fn an_object_without_its_condition_or_its_owner_does_not_say_it() {
 fn a_condition_that_keeps_its_status_keeps_its_time() {
     let mut reporter = reporter();
     let later: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
-    let wrong = |text: &str| Verdict::of(&[], &[text.to_owned()]);
+    let wrong = |text: &str| Report::from(Verdict::of(&[], &[text.to_owned()]));
     let object = written(&reporter, &wrong("a: no"));
     show(&mut reporter, 5, object);
-    assert_eq!(reporter.since(&wrong("b: no"), later), Timestamp::UNIX_EPOCH);
-    assert_eq!(reporter.since(&valid(), later), later);
+    let since = |report: &Report| {
+        let status = reporter.status(report, later);
+        status["status"]["conditions"][0]["lastTransitionTime"].as_str().map(str::to_owned)
+    };
+    assert_eq!(since(&wrong("b: no")).as_deref(), Some("1970-01-01T00:00:00Z"));
+    assert_eq!(since(&valid()).as_deref(), Some("2026-01-01T00:00:00Z"));
+}
+
+#[test]
+fn a_speaker_that_does_not_know_yet_whom_it_hears_leaves_that_condition_as_it_is() {
+    let mut reporter = reporter();
+    let heard = |reporter: &Reporter, unheard: Option<&str>| {
+        let report = Report { unheard: unheard.map(str::to_owned), ..valid() };
+        reporter.status(&report, Timestamp::UNIX_EPOCH)["status"]["conditions"][1].clone()
+    };
+    assert_eq!(heard(&reporter, None), Value::Null);
+    let blind = heard(&reporter, Some("eth0: n2 is not heard"));
+    assert_eq!(
+        (&blind["type"], &blind["status"], &blind["reason"]),
+        (&json!("speakersHeard"), &json!("False"), &json!("NotHeard"))
+    );
+    assert_eq!(blind["message"], "eth0: n2 is not heard");
+    let object = written(&reporter, &Report { unheard: Some("eth0: n2 is not heard".to_owned()), ..valid() });
+    show(&mut reporter, 5, object);
+    reporter.take(Event::Listed);
+    assert_eq!(heard(&reporter, None), blind);
+    assert_eq!(reporter.wait(&valid(), Instant::now()), Some(Reported::Shown));
+    assert_eq!(heard(&reporter, Some(""))["status"], "True");
+    assert_eq!(reporter.wait(&Report { unheard: Some(String::new()), ..valid() }, Instant::now()), None);
+}
+
+#[test]
+fn links_are_written_when_they_change_and_not_otherwise() {
+    let mut reporter = reporter();
+    let link = |mac: &str| SpeakerLink {
+        name: "eth0".to_owned(),
+        mac: mac.to_owned(),
+        subnets: vec!["192.0.2.0/24".to_owned()],
+    };
+    let serving = |mac: &str| Report { links: vec![link(mac)], ..valid() };
+    let object = written(&reporter, &serving("02:00:00:00:00:01"));
+    show(&mut reporter, 5, object);
+    reporter.take(Event::Listed);
+    let now = Instant::now();
+    assert_eq!(reporter.wait(&serving("02:00:00:00:00:01"), now), Some(Reported::Shown));
+    assert_eq!(reporter.wait(&serving("02:00:00:00:00:02"), now), None);
+    assert_eq!(reporter.wait(&valid(), now), None, "a link that is no longer served is taken off");
+    assert!(reporter.status(&valid(), Timestamp::UNIX_EPOCH)["status"]["links"].is_null());
 }

@@ -191,7 +191,7 @@ impl Clerk {
     async fn judge(&mut self, situation: &Situation) -> Option<Duration> {
         let lines: Vec<String> = situation.unreadable_lines().into_iter().chain(self.key.trouble()).collect();
         let verdict = Verdict::of(&situation.compiled.faults, &lines);
-        let result = self.reporter.report(&self.writer, &verdict).await;
+        let result = self.reporter.report(&self.writer, &verdict.into()).await;
         match &result {
             Ok(Reported::Shown) => return None,
             Ok(Reported::Later(pause)) => return Some(*pause),

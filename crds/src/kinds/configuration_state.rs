@@ -38,6 +38,21 @@ pub struct ConfigurationStateStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Option<Vec<Condition>>,
+    /// The links on which a speaker sends heartbeats; absent where it serves none, and for the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<SpeakerLink>>,
+}
+
+/// A link on which a speaker sends heartbeats and may answer for addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SpeakerLink {
+    /// The name of the interface on its node.
+    pub name: String,
+    /// Its Ethernet address, such as `02:00:5e:00:53:01`.
+    pub mac: String,
+    /// The subnets of its addresses, such as `192.0.2.0/24`, without those of link-local ones.
+    pub subnets: Vec<String>,
 }
 
 /// The verdict on a configuration.

@@ -161,7 +161,8 @@ fn profiles_communities_and_reports_decode_unchanged() {
             "conditions": [{
                 "type": "poolReconcilerValid", "status": "False", "reason": "ConfigurationError", "message": "one",
                 "lastTransitionTime": "2026-01-01T00:00:00Z"
-            }]
+            }],
+            "links": [{ "name": "eth0", "mac": "02:00:5e:00:53:01", "subnets": ["192.0.2.0/24"] }]
         }),
     ));
 }
