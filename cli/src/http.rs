@@ -43,6 +43,10 @@ pub(crate) trait Source: Send + Sync + 'static {
     fn status(snapshot: &Self::Snapshot) -> Status;
     /// Returns why the program is not ready, with the next step; nothing if it is.
     fn unready(snapshot: &Self::Snapshot) -> Option<String>;
+    /// Returns what a program that is ready has to say beside that.
+    fn remarks(_snapshot: &Self::Snapshot) -> &[String] {
+        &[]
+    }
 }
 
 /// A scrape finds text of this age at most: Prometheus asks every few seconds, and who asks more often gets the same again.

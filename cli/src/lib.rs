@@ -12,4 +12,5 @@ mod readiness;
 pub mod speaker;
 pub mod standalone;
 pub mod status;
+mod unheard;
 mod wire;

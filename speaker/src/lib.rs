@@ -10,6 +10,7 @@ pub mod net;
 pub mod orders;
 pub mod peers;
 pub mod reasons;
+pub mod roster;
 pub mod unannounced;
 pub mod view;
 

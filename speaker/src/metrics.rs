@@ -12,6 +12,7 @@ use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::PeerObserved;
+use crate::roster::Reception;
 use crate::unannounced::unannounced;
 pub use routing::{collect as collect_routing, path_label, session_label};
 
@@ -81,6 +82,12 @@ const DEAF: Family = gauge(
     &["link"],
     "Whether all other speakers fell silent at once and the link has received no frame since",
 );
+const EXPECTED: Family = gauge(
+    "clarion_members_expected",
+    &["link"],
+    "Other nodes whose speakers should be heard on the link, as the objects of the cluster say",
+);
+const HEARD: Family = gauge("clarion_members_heard", &["link"], "How many of those are heard");
 const MOVES: Family =
     counter("clarion_members_moves_total", &["link"], "IPs that got another owner, as seen from here");
 const SENT: Family = counter("clarion_heartbeats_sent_total", &["link"], "Datagrams sent to other speakers");
@@ -111,7 +118,7 @@ const PANICS: Family =
     counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
 
 /// Every family, in the order of the README.
-pub const FAMILIES: [Family; 54] = [
+pub const FAMILIES: [Family; 56] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     PANICS,
@@ -126,6 +133,8 @@ pub const FAMILIES: [Family; 54] = [
     DUPLICATE,
     DEAF,
     SPLIT,
+    EXPECTED,
+    HEARD,
     MOVES,
     DUELS,
     PAUSES,
@@ -269,6 +278,19 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
             refused.with_label_values(&[&*link.name, reason.as_str()]).inc_by(link.heartbeats.dropped(reason));
         }
         errors.with_label_values(&[&link.name]).inc_by(link.counters.heartbeat_errors);
+    }
+    Ok(())
+}
+
+/// Adds whom the node should hear on its links, and whom it does.
+///
+/// # Errors
+/// Fails only when a family is there already.
+pub fn collect_receptions(registry: &Registry, receptions: &[Reception]) -> prometheus::Result<()> {
+    let (expected, heard) = (gauges(registry, EXPECTED)?, gauges(registry, HEARD)?);
+    for reception in receptions {
+        expected.with_label_values(&[&reception.link]).set(reception.expected as f64);
+        heard.with_label_values(&[&reception.link]).set(reception.heard as f64);
     }
     Ok(())
 }

@@ -35,6 +35,8 @@ pub struct NodeOrders {
     pub draining: bool,
     /// The addresses of all nodes if heartbeats are to go there, for networks that filter multicast.
     pub unicast: Option<Vec<IpAddr>>,
+    /// The Ethernet addresses by which the speakers of other nodes announce, as far as they are known.
+    pub macs: Arc<BTreeMap<[u8; 6], Arc<str>>>,
 }
 
 impl Sequence {
@@ -55,7 +57,7 @@ impl Sequence {
                 running: link.running,
                 addresses: fingerprint(link),
                 unicast: node.unicast.as_deref().map(|nodes| on_link(nodes, link)).filter(|nodes| !nodes.is_empty()),
-                nodes: Arc::default(),
+                nodes: node.macs.clone(),
                 vips: Arc::new(vips_of(desired, &name, node.draining, &mut self.candidates)),
             };
             let same = self.links.get(index).filter(|former| ***former == next);

@@ -219,12 +219,18 @@ fn name_of(node: &core::Node) -> NodeName {
     NodeName::from(node.metadata.name.as_str())
 }
 
+/// Says whether a Node is not known to be down; one without conditions was written by hand.
+pub fn is_ready(node: &core::Node) -> bool {
+    let ready = node.status.conditions.iter().find(|condition| condition.kind == "Ready");
+    ready.is_none_or(|condition| condition.status == core::ConditionStatus::True)
+}
+
 fn facts_of(node: &core::Node) -> Node {
     let core::Node { metadata, spec, status } = node;
     let condition = |kind: &str| status.conditions.iter().find(|condition| condition.kind == kind);
     let ready = condition("Ready");
     Node {
-        ready: ready.is_none_or(|condition| condition.status == core::ConditionStatus::True),
+        ready: is_ready(node),
         network_unavailable: condition("NetworkUnavailable")
             .is_some_and(|condition| condition.status == core::ConditionStatus::True),
         exclude_label: metadata.labels.contains_key(EXCLUDE_LABEL),

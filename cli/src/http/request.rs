@@ -93,7 +93,7 @@ async fn page<S: Source>(path: Path, shared: &Arc<Shared<S>>) -> Answer {
         }
         Path::Readyz => {
             let make = |snapshot: &S::Snapshot| match S::unready(snapshot) {
-                None => Answer::words(StatusCode::OK, "ok"),
+                None => Answer::words(StatusCode::OK, [&["ok".to_owned()], S::remarks(snapshot)].concat().join("\n")),
                 Some(why) => Answer::words(StatusCode::SERVICE_UNAVAILABLE, why),
             };
             shared.ready.get(|| made(shared.source.clone(), make)).await

@@ -19,6 +19,8 @@ fn link(name: &str, phase: PhaseView) -> LinkObserved {
         conflicts: BTreeMap::new(),
         splits: Vec::new(),
         strangers: Vec::new(),
+        settled_for: None,
+        deaf: false,
         duplicate: None,
         unjoined: BTreeSet::new(),
         counters: Counters::default(),

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use speaker::Wire;
 use speaker::drivers::routing::{self, Routing};
 use speaker::kubernetes::datapath::{self, Readiness};
 use speaker::kubernetes::{
     Change, Cluster, Identity, Pace, Planned, Planner, Reporter, Settings, Sources, follow, identify,
 };
 use speaker::net::links::{Links, watch_links};
+use speaker::{LinkObserved, Wire};
 use tasks::Tasks;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, watch};
 use crate::http::address::metrics_address;
 use crate::http::{Port, Pulse, Server, Serves};
 use crate::standalone::policy;
+use crate::unheard;
 use http::Source;
 pub use options::{Datapath, Options};
 use report::Decided;
@@ -80,15 +81,20 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         lost: not_following.clone(),
         wire: wire.observer(),
         routing: routing.observer(),
+        advice: options.wire.advice(),
     };
     let pulse = Pulse::start();
     let mut server = Server::start(ports(&options)?, source, pulse.clone()).context("start the HTTP server")?;
     let identity = Identity { node: node.clone(), namespace: namespace.clone(), pod: options.pod() };
     let sources = Sources { wire: wire.observer(), routing: routing.observer() };
-    let client = connection.client.clone();
+    let (client, advice) = (connection.client.clone(), options.wire.advice());
     tasks.keep("the reports to the API server", move || {
-        Reporter::new(identity.clone(), client.clone()).run(receiver.clone(), not_following.clone(), sources.clone())
+        let reporter = Reporter::new(identity.clone(), client.clone(), advice);
+        reporter.run(receiver.clone(), not_following.clone(), sources.clone())
     });
+    let unheard = |links: &[LinkObserved]| unheard::faults(&planned.borrow().roster, links, options.wire.advice());
+    let logging = unheard::log(wire.observer(), unheard);
+    tokio::pin!(logging);
 
     let (sender, mut changes) = mpsc::channel(WAITING);
     follow(&tasks, &connection.client, &namespace, &sender);
@@ -139,6 +145,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                     changed.context("the datapath is no longer asked")?;
                     break;
                 }
+                () = &mut logging => {}
                 ended = &mut watching => ended.context("watch the network links")??,
                 () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
                 () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,

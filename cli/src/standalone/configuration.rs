@@ -7,6 +7,9 @@ use std::net::IpAddr;
 use crds::checked::{self, Compiled, Nodes, PasswordSource, Written};
 use crds::fault::{Fault, ObjectRef, Problem};
 use crds::{annotations, core, kinds};
+use ipnet::IpNet;
+use speaker::roster::Neighbour;
+use speaker::view;
 
 use crate::manifests::{Kind, Loaded, Manifest, Object, ObjectId};
 
@@ -57,9 +60,7 @@ impl<'a> Cluster<'a> {
 
     /// Returns the addresses under which the nodes reach each other.
     pub(crate) fn internal_addresses(&self) -> Vec<IpAddr> {
-        let addresses = self.nodes.iter().flat_map(|node| &node.status.addresses);
-        let internal = addresses.filter(|address| address.kind == "InternalIP");
-        internal.filter_map(|address| address.address.parse().ok()).collect()
+        self.nodes.iter().flat_map(|node| addresses_of(node)).collect()
     }
 }
 
@@ -69,6 +70,26 @@ fn unwritten_namespaces<'a>(cluster: &Cluster<'a>) -> Vec<Cow<'a, core::Namespac
     let named: BTreeSet<&str> =
         cluster.services.iter().filter_map(|service| service.metadata.namespace.as_deref()).collect();
     named.difference(&written).map(|name| Cow::Owned(core::Namespace::named(name))).collect()
+}
+
+fn addresses_of(node: &core::Node) -> impl Iterator<Item = IpAddr> + '_ {
+    let internal = node.status.addresses.iter().filter(|address| address.kind == "InternalIP");
+    internal.filter_map(|address| address.address.parse().ok())
+}
+
+/// Returns the hosts beside `me` that send heartbeats where they have addresses: those that an L2Advertisement selects.
+pub(crate) fn neighbours(nodes: &[&core::Node], me: &str, view: &announce::View) -> Vec<Neighbour> {
+    let selected = |node: &&&core::Node| {
+        let name = announce::NodeName::from(node.metadata.name.as_str());
+        view.l2_advertisements.values().any(|advertisement| advertisement.nodes.contains(&name))
+    };
+    let others = nodes.iter().filter(|node| node.metadata.name != me).filter(selected);
+    let neighbour = |node: &&core::Node| Neighbour {
+        node: node.metadata.name.as_str().into(),
+        ready: view::is_ready(node),
+        places: addresses_of(node).map(IpNet::from).collect(),
+    };
+    others.map(neighbour).collect()
 }
 
 /// Returns the configuration objects among the manifests.

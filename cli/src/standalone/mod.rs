@@ -11,6 +11,7 @@ pub(crate) mod report;
 mod state;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use announce::{DrainPolicy, NodeName, Policy};
 use anyhow::Context as _;
@@ -21,13 +22,15 @@ use speaker::drivers::routing::{self, Routing};
 use speaker::exclusion::Exclusion;
 use speaker::keys::KeysInUse;
 use speaker::net::links::{Links, watch_links};
-use speaker::{Wire, orders, peers, view};
+use speaker::roster::{self, Roster};
+use speaker::{LinkObserved, Wire, orders, peers, view};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::http::{Port, Pulse, Server, Serves};
 use crate::manifests::{Directory, Loaded, Watch};
 use crate::speaker::give_up;
+use crate::unheard;
 use allocation::Allocator;
 use configuration::Cluster;
 pub use http::FAULTS;
@@ -62,9 +65,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let (decided, receiver) = watch::channel(Arc::new(undecided));
     let address = options.metrics_address.or(METRICS_ADDRESS);
     let port = Port::open("--metrics-address", address, Serves::Everything)?;
-    let source = Source { decided: receiver, wire: wire.observer(), routing: routing.observer() };
+    let source =
+        Source { decided: receiver, wire: wire.observer(), routing: routing.observer(), advice: options.wire.advice() };
     let pulse = Pulse::start();
     let mut server = Server::start(vec![port], source, pulse.clone()).context("start the HTTP server")?;
+    let unheard = |links: &[LinkObserved]| unheard::faults(&decided.borrow().roster, links, options.wire.advice());
+    let logging = unheard::log(wire.observer(), unheard);
+    tokio::pin!(logging);
 
     let mut panics = 0;
     'decide: loop {
@@ -98,6 +105,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                     program.reload();
                 }
                 changed = links_changed.changed() => changed.context("the network links are no longer watched")?,
+                () = &mut logging => {}
                 ended = &mut watching => ended.context("watch the network links")??,
                 () = wire.ended() => return give_up(wire, routing, "the wire thread ended by a fault").await,
                 () = routing.ended() => return give_up(wire, routing, "the sessions with routers ended by a fault").await,
@@ -125,6 +133,7 @@ struct Program {
     allocator: Allocator,
     keys: KeysInUse,
     orders: orders::Sequence,
+    roster: Roster,
     /// Faults that were logged already.
     told: Vec<String>,
     /// Chosen once, for another one would reset every session.
@@ -157,6 +166,7 @@ impl Program {
             allocator,
             keys: KeysInUse::default(),
             orders: orders::Sequence::default(),
+            roster: Roster::default(),
             told: Vec::new(),
             router_id: None,
         })
@@ -205,13 +215,15 @@ impl Program {
         faults.extend(keyless);
         faults.extend(peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let internal = cluster.internal_addresses();
+        let neighbours = configuration::neighbours(&cluster.nodes, &self.options.node, &view);
         let mut notes = report::notes(&desired, &cluster);
         notes.extend(noted.into_iter().map(|fault| configuration::placed(fault, &compiled, &self.loaded)));
         notes.extend(configuration::notes(&self.loaded, &compiled));
         self.tell(&faults);
         let unicast = self.options.wire.heartbeat_unicast.then_some(internal);
-        let node = orders::NodeOrders { keys, ready: true, draining: false, unicast };
+        let node = orders::NodeOrders { keys, ready: true, draining: false, unicast, macs: Arc::default() };
         let wire = self.orders.next(&desired, links, node);
+        self.roster.update(roster::expected(&roster::served(&wire, links), &neighbours), Instant::now());
         let routing = routing::Desired {
             peers,
             routes: desired.routes.clone(),
@@ -219,8 +231,8 @@ impl Program {
             links: Arc::new(links.clone()),
             ready: true,
         };
-        let node = self.options.node.clone();
-        let decided = Decided { node, closed, allocated, addresses, desired, faults, notes, panics: 0 };
+        let (node, roster) = (self.options.node.clone(), self.roster.clone());
+        let decided = Decided { node, closed, allocated, addresses, desired, roster, faults, notes, panics: 0 };
         Decision { decided, wire, routing }
     }
 

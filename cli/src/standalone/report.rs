@@ -8,6 +8,7 @@ use announce::{Desired, LinkChoice, Mine, PeerName, ServiceId, Verdict};
 use ipam::{PoolName, Usage};
 use members::PhaseView;
 use speaker::advertised::{Advertised, advertised};
+use speaker::roster::Roster;
 use speaker::unannounced::{Unannounced, unannounced};
 use speaker::{LinkObserved, PathObserved, PeerObserved, WireObserved, metrics};
 
@@ -29,6 +30,8 @@ pub(super) struct Decided {
     pub addresses: BTreeMap<ServiceId, Vec<IpAddr>>,
     /// What should be announced.
     pub desired: Desired,
+    /// Whose heartbeats should arrive.
+    pub roster: Roster,
     /// What is wrong with the objects and the machine.
     pub faults: Vec<String>,
     /// What could be better.

@@ -44,8 +44,7 @@ pub struct ConfigurationStateStatus {
 }
 
 /// A link on which a speaker sends heartbeats and may answer for addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeakerLink {
     /// The name of the interface on its node.
     pub name: String,

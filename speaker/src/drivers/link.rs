@@ -69,6 +69,8 @@ pub(super) struct Driver {
     heartbeat_port: u16,
     /// When an address family that heartbeats could not be opened for is tried again.
     reopen: Instant,
+    /// When it began to take part, or to trust itself again after a pause.
+    settled: Option<Instant>,
     left: bool,
 }
 
@@ -111,6 +113,7 @@ impl Driver {
             counters: Counters::default(),
             heartbeat_port: config.heartbeat_port,
             reopen: now + REOPEN,
+            settled: None,
             left: false,
         })
     }
@@ -299,6 +302,7 @@ impl Driver {
             name: self.name.clone(),
             mac: self.mac,
             phase: view.phase,
+            settled_for: self.settled.filter(|_| view.phase == members::PhaseView::Active).map(|since| since.elapsed()),
             damped_for: view.damped_until.and_then(|until| until.checked_duration_since(Instant::now())),
             members: MemberObserved::all(&view),
             owners: self.vips.keys().map(|vip| (*vip, self.segment.owner(*vip).cloned())).collect(),

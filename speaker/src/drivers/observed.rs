@@ -19,6 +19,8 @@ pub struct LinkObserved {
     pub mac: MacAddr,
     /// What this node does on the wire.
     pub phase: PhaseView,
+    /// How long it has taken part without a break; nothing before it has listened long enough.
+    pub settled_for: Option<Duration>,
     /// How much longer every other node is chosen before this one, because it lost its VIPs too often; nothing if it is not so.
     pub damped_for: Option<Duration>,
     /// The other members of the wire.

@@ -1,8 +1,8 @@
 //! The objects of one kind, as the server has them, and what is to be done about them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use announce::ServiceId;
 use apiserver::{Event, Object, Repairs, Table};
@@ -15,6 +15,18 @@ use crate::drivers::LinkObserved;
 /// wait.
 const ROUND: usize = 100;
 
+/// How long a node whose object was removed counts as one that may write it again.
+const RIVALRY: Duration = Duration::from_secs(60);
+
+/// A Service whose object somebody keeps changing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fight {
+    /// The Service.
+    pub(super) service: ServiceId,
+    /// The nodes in whose name other objects of it were written lately.
+    pub(super) rivals: BTreeSet<Arc<str>>,
+}
+
 /// What was told of one protocol.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -25,6 +37,8 @@ pub(super) struct Book {
     strangers: Strangers,
     repairs: Repairs<ServiceId>,
     assigned: Assignments,
+    /// The nodes whose objects were removed because this node announces the Service, with when that was.
+    rivals: BTreeMap<ServiceId, BTreeMap<Arc<str>, Instant>>,
     /// The objects are not what they were when they were last compared.
     changed: bool,
 }
@@ -39,6 +53,7 @@ impl Book {
             strangers: Strangers::default(),
             repairs: Repairs::default(),
             assigned: Assignments::default(),
+            rivals: BTreeMap::new(),
             changed: false,
         }
     }
@@ -68,15 +83,11 @@ impl Book {
         !self.changed && self.written.is_settled()
     }
 
-    /// Returns what makes the objects say what is so, which counts as sent, and the Services whose objects are fought over, once.
+    /// Returns what makes the objects say what is so, which counts as sent, and the Services whose objects are fought over, once, each
+    /// with the nodes in whose name the others were written.
     ///
     /// What another program undoes every time is done again after a rest only, and of very many actions the rest comes next time.
-    pub(super) fn actions(
-        &mut self,
-        me: Author<'_>,
-        situation: &Situation,
-        now: Instant,
-    ) -> (Vec<Action>, Vec<ServiceId>) {
+    pub(super) fn actions(&mut self, me: Author<'_>, situation: &Situation, now: Instant) -> (Vec<Action>, Vec<Fight>) {
         self.written.expire(now);
         let existing = self.told.rows().filter_map(|(name, row)| Some((name, row.value.as_ref()?)));
         let name = || self.kind.random_name();
@@ -85,16 +96,41 @@ impl Book {
         actions.retain(|action| !self.repairs.is_resting(now, action.service()));
         actions.truncate(ROUND);
         self.changed = actions.len() < wanted;
+        self.note_rivals(me.node, &actions, now);
         let mut fights = Vec::new();
         for action in &actions {
             let cost = self.written.cost(action);
             if cost > 0 && self.repairs.book(now, action.service().clone(), cost) {
-                fights.push(action.service().clone());
+                let service = action.service().clone();
+                let rivals = self.rivals.get(&service).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+                fights.push(Fight { service, rivals });
             }
             self.written.send(action);
         }
         self.written.keep(&situation.announced);
         (actions, fights)
+    }
+
+    /// Remembers for a while whose objects are removed.
+    fn note_rivals(&mut self, me: &str, actions: &[Action], now: Instant) {
+        self.rivals.retain(|_, nodes| {
+            nodes.retain(|_, at| now < *at + RIVALRY);
+            !nodes.is_empty()
+        });
+        let removed = actions.iter().filter_map(|action| match action {
+            Action::Delete { name, .. } => Some(&**name),
+            Action::Create { .. } | Action::Update { .. } => None,
+        });
+        let removed: BTreeSet<&str> = removed.collect();
+        if removed.is_empty() {
+            return;
+        }
+        for (name, row) in self.told.rows() {
+            let told = row.value.as_ref().filter(|told| *told.node != *me && removed.contains(&*name.name));
+            if let Some(told) = told {
+                self.rivals.entry(told.service.clone()).or_default().insert(told.node.clone(), now);
+            }
+        }
     }
 
     /// Takes in that the server has answered the last actions, or that they are lost.
@@ -112,3 +148,6 @@ impl Book {
         self.assigned.update(situation, before)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use apiserver::{
     WatchError, follow_configuration,
 };
 use crds::core;
+use crds::kinds::GROUP;
 use kube::Client;
 use kube::core::object::HasStatus;
 use members::ClusterId;
@@ -16,6 +17,9 @@ use tokio::sync::mpsc;
 
 use super::objects::{self, Names, Service};
 use super::slices::{self, Slice};
+use super::speakers::{self, SpeakerState};
+use crate::roster::Neighbour;
+use crate::view;
 use by_service::Slices;
 
 mod by_service;
@@ -37,6 +41,8 @@ pub enum Change {
     Configuration(ConfigurationEvent),
     /// The cluster was identified, or could not be.
     Identity(Result<ClusterId, String>),
+    /// Of what the speaker of a node says of itself.
+    Speaker(SpeakerEvent),
 }
 
 /// What was told of a Service, already cut down.
@@ -51,6 +57,10 @@ pub struct NamespaceEvent(Event<BTreeMap<String, String>>);
 #[derive(Debug)]
 pub struct SliceEvent(Event<Slice>);
 
+/// What was told of a speaker, already cut down.
+#[derive(Debug)]
+pub struct SpeakerEvent(Event<SpeakerState>);
+
 impl Change {
     fn is_unreadable(&self) -> bool {
         match self {
@@ -62,6 +72,7 @@ impl Change {
             Self::Namespace(NamespaceEvent(event)) => unreadable(event),
             Self::Node(event) => unreadable(event),
             Self::Secret(event) => unreadable(event),
+            Self::Speaker(SpeakerEvent(event)) => unreadable(event),
             Self::Configuration(event) => match event {
                 ConfigurationEvent::Pool(event) => unreadable(event),
                 ConfigurationEvent::L2Advertisement(event) => unreadable(event),
@@ -90,6 +101,10 @@ impl Change {
         Self::Node(event.map(objects::node))
     }
 
+    pub(super) fn speaker(event: Event<SpeakerState>) -> Self {
+        Self::Speaker(SpeakerEvent(event))
+    }
+
     /// Drops the status: it counts what is allocated, so it changes with every Service and decides nothing here.
     pub(super) fn configuration(event: ConfigurationEvent) -> Self {
         Self::Configuration(match event {
@@ -116,6 +131,10 @@ pub struct Cluster {
     namespaces: Table<BTreeMap<String, String>>,
     nodes: Table<core::Node>,
     secrets: Table<core::Secret>,
+    /// Who else announces; nothing that is announced depends on it, so nothing waits for it.
+    speakers: Table<SpeakerState>,
+    /// Grows with every change of the Nodes and the speakers.
+    neighbourhood: u64,
     names: Names,
     /// Which cluster it is, or why that is not known.
     identity: Option<Result<ClusterId, String>>,
@@ -159,6 +178,9 @@ pub fn follow(tasks: &Tasks, client: &Client, namespace: &str, changes: &mpsc::S
     // Passwords are named by the configuration. What Helm keeps beside them is large, and no business of ours.
     let secrets = secrets.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
     tasks.spawn("the watch of Secrets", watch(secrets).follow(client.clone(), changes.clone(), Change::Secret));
+    let speakers = Collection::within(namespace, &format!("{GROUP}/v1beta1"), "configurationstates");
+    let speakers = speakers.labels(speakers::LABELS);
+    tasks.spawn("the watch of speakers", watch(speakers).follow(client.clone(), changes.clone(), Change::speaker));
     follow_configuration(tasks, client, namespace, Freshness::Cached, changes, Change::configuration);
 }
 
@@ -178,9 +200,15 @@ impl Cluster {
             Change::Namespace(NamespaceEvent(event)) => self.take_namespace(event),
             Change::Node(event) => {
                 let changed = self.nodes.take(event);
+                self.neighbourhood += u64::from(changed);
                 self.note(changed, None)
             }
             Change::Secret(event) => self.secrets.take(event),
+            Change::Speaker(SpeakerEvent(event)) => {
+                let changed = self.speakers.take(event);
+                self.neighbourhood += u64::from(changed);
+                changed
+            }
             Change::Configuration(event) => {
                 let changed = self.configuration.take(event);
                 self.note(changed, None)
@@ -270,18 +298,7 @@ impl Cluster {
 
     /// Returns what has not been listed yet, by the plural names of the kinds; without all of it nothing may be announced.
     pub fn unlisted(&self) -> Vec<&'static str> {
-        let Self {
-            configuration,
-            services,
-            slices,
-            namespaces,
-            nodes,
-            secrets,
-            names: _,
-            identity: _,
-            stale: _,
-            updates: _,
-        } = self;
+        let Self { configuration, services, slices, namespaces, nodes, secrets, .. } = self;
         let kinds = [
             ("services", services.is_listed()),
             ("endpointslices", slices.table.is_listed()),
@@ -296,18 +313,7 @@ impl Cluster {
 
     /// Returns why changes do not arrive, in words; what was told stays in effect meanwhile.
     pub fn lost(&self) -> Vec<String> {
-        let Self {
-            configuration,
-            services,
-            slices,
-            namespaces,
-            nodes,
-            secrets,
-            names: _,
-            identity: _,
-            stale: _,
-            updates: _,
-        } = self;
+        let Self { configuration, services, slices, namespaces, nodes, secrets, speakers, .. } = self;
         let errors = [
             ("services", services.lost()),
             ("endpointslices", slices.table.lost()),
@@ -315,6 +321,7 @@ impl Cluster {
             ("nodes", nodes.lost()),
             ("secrets", secrets.lost()),
             ("configuration", configuration.lost()),
+            ("configurationstates", speakers.lost()),
         ];
         let lost = |(plural, error): (&str, Option<&WatchError>)| Some(format!("cannot follow {plural}: {}", error?));
         errors.into_iter().filter_map(lost).collect()
@@ -322,18 +329,7 @@ impl Cluster {
 
     /// Returns what is wrong with the objects that are not configuration, in words.
     pub fn faults(&self) -> Vec<String> {
-        let Self {
-            configuration: _,
-            services,
-            slices,
-            namespaces,
-            nodes,
-            secrets,
-            names: _,
-            identity: _,
-            stale: _,
-            updates: _,
-        } = self;
+        let Self { configuration: _, services, slices, namespaces, nodes, secrets, speakers, .. } = self;
         let mut faults: Vec<String> = Vec::new();
         faults.extend(services.faults().map(|fault| format!("Service {fault}")));
         faults.extend(slices.unreadable().filter(|(_, of, _)| services.get(of).is_some()).map(|(name, _, reason)| {
@@ -342,6 +338,7 @@ impl Cluster {
         faults.extend(namespaces.faults().map(|fault| format!("Namespace {fault}")));
         faults.extend(nodes.faults().map(|fault| format!("Node {fault}")));
         faults.extend(secrets.faults().map(|fault| format!("Secret {fault}")));
+        faults.extend(speakers.faults().map(|fault| format!("ConfigurationState {fault}")));
         faults
     }
 
@@ -384,6 +381,28 @@ impl Cluster {
     /// Returns a Node.
     pub fn node(&self, name: &str) -> Option<&core::Node> {
         self.nodes.get(&ObjectName::new("", name)).and_then(|row| row.value.as_ref())
+    }
+
+    /// Returns a number that is another one when [`Self::neighbours`] may return something else; nothing before all are listed.
+    pub(super) fn neighbourhood(&self) -> Option<u64> {
+        self.speakers.is_listed().then_some(self.neighbourhood)
+    }
+
+    /// Returns the other nodes that run a speaker of ours, with where it sends heartbeats.
+    pub(super) fn neighbours(&self, me: &str) -> Vec<Neighbour> {
+        let others = self.speakers.values().filter(|state| *state.node != *me && !state.links.is_empty());
+        let neighbour = |state: &SpeakerState| Neighbour {
+            node: state.node.clone(),
+            ready: self.node(&state.node).is_some_and(view::is_ready),
+            places: state.places(),
+        };
+        others.map(neighbour).collect()
+    }
+
+    /// Returns the Ethernet addresses by which the other nodes announce, be they up or not.
+    pub(super) fn macs(&self, me: &str) -> BTreeMap<[u8; 6], Arc<str>> {
+        let others = self.speakers.values().filter(|state| *state.node != *me);
+        others.flat_map(|state| state.macs().map(|mac| (mac, state.node.clone()))).collect()
     }
 
     /// Returns the Secrets.

@@ -98,6 +98,7 @@ pub(super) fn list(cluster: &mut Cluster) {
         Change::namespace(Event::Listed),
         Change::Node(Event::Listed),
         Change::Secret(Event::Listed),
+        Change::speaker(Event::Listed),
         Change::configuration(ConfigurationEvent::Pool(all())),
         Change::configuration(ConfigurationEvent::L2Advertisement(all())),
         Change::configuration(ConfigurationEvent::BgpAdvertisement(all())),

@@ -11,12 +11,15 @@ pub mod datapath;
 #[cfg(test)]
 mod fixtures;
 mod identity;
+mod node_events;
 mod objects;
 mod pace;
 mod planner;
 mod reporter;
 mod slices;
+mod speakers;
 mod statuses;
+mod surroundings;
 
 pub use cluster::{Change, Cluster, Updates, follow};
 pub use identity::identify;

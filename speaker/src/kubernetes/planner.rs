@@ -19,11 +19,13 @@ use super::cluster::{Cluster, Stale, Updates};
 use super::datapath::Readiness;
 use super::objects::{self, Service};
 use super::slices::{self, Slice};
+use super::surroundings::Surroundings;
 use crate::drivers::{routing, wire};
 use crate::exclusion::Exclusion;
 use crate::keys::KeysInUse;
 use crate::net::links::Links;
 use crate::peers::{self, RouterId};
+use crate::roster::{Roster, ServedLink};
 use crate::{orders, view};
 
 /// Asks routers to prefer any other route (RFC 8326 §5).
@@ -74,6 +76,7 @@ pub struct Planner {
     keys: KeysInUse,
     announcing: announce::Planner,
     orders: orders::Sequence,
+    surroundings: Surroundings,
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
     panics: u64,
@@ -104,6 +107,12 @@ pub struct Planned {
     pub troubles: Vec<String>,
     /// What those objects make work worse than it could.
     pub noted: Vec<Fault>,
+    /// The uid of this node's Node; empty if there is none.
+    pub uid: Box<str>,
+    /// The links that carry heartbeats of this node.
+    pub served: Arc<[ServedLink]>,
+    /// Whose heartbeats should arrive on them.
+    pub roster: Arc<Roster>,
     /// How many changes were told before.
     pub updates: Updates,
     /// How many plans came to no end before.
@@ -147,6 +156,7 @@ impl Planner {
             keys: KeysInUse::default(),
             announcing,
             orders: orders::Sequence::default(),
+            surroundings: Surroundings::default(),
             router_id: None,
             panics: 0,
         }
@@ -216,6 +226,7 @@ impl Planner {
         unreadable.extend(keyless);
         let heartbeat_keys = keys.iter().flat_map(KeyRing::ids).map(|id| id.to_string()).collect();
         let wire = self.wire(cluster, &desired, links, keys, readiness);
+        let (served, roster) = self.surroundings.serve(&wire, links);
         let routing = self.routing(cluster, &desired, links, readiness);
         unreadable.extend(routing.peers.values().filter_map(|peer| peer.as_ref().err()).map(ToString::to_string));
         let is_note = |fault: &Fault| fault.severity() == Severity::Note;
@@ -233,6 +244,13 @@ impl Planner {
                 unreadable,
                 troubles,
                 noted,
+                uid: cluster
+                    .node(&self.settings.node)
+                    .and_then(|node| node.metadata.uid.as_deref())
+                    .unwrap_or_default()
+                    .into(),
+                served,
+                roster,
                 updates,
                 panics: self.panics,
             },
@@ -386,6 +404,7 @@ impl Planner {
             ready: is_open(readiness),
             draining: matches!(readiness, Readiness::Lost { .. }),
             unicast: self.settings.unicast.then(|| internal_addresses(&cluster.nodes())),
+            macs: self.surroundings.meet(cluster, &self.settings.node),
         };
         self.orders.next(desired, links, node)
     }

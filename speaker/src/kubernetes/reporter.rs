@@ -2,17 +2,15 @@
 //!
 //! A task of its own: nothing that announces waits for it, and a server that is away delays nothing but the telling.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use announce::ServiceId;
 use apiserver::{
-    Event, Freshness, Occurrence, Pacing, Program, Recorder, Regarding, Reported, Shown, Verdict, Watch, WriteError,
-    Writer,
+    Event, Freshness, Pacing, Program, Recorder, Report, Reported, Shown, Verdict, Watch, WriteError, Writer,
 };
 use crds::reasons::EventReason;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
+use futures::{StreamExt as _, stream};
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,12 +18,18 @@ use tokio::time::Instant;
 
 use super::book::Book;
 use super::complaints::Complaints;
+use super::node_events::NodeEvents;
 use super::planner::Planned;
+use super::speakers;
 use super::statuses::{Author, Kind, Situation, Told, Writing, requests};
 use crate::advertised::{Heard as HeardByRouters, advertised};
 use crate::drivers::LinkObserved;
 use crate::drivers::routing::RoutingObserver;
 use crate::drivers::wire::Observer;
+use crate::roster::{Advice, Reception};
+use events::{News, contended};
+
+mod events;
 
 /// A thousand speakers share the server, so each is content with little at once.
 const PACING: Pacing = Pacing { in_flight: 4, per_second: 100.0, burst: 500.0, deadline: Duration::from_secs(10) };
@@ -65,6 +69,7 @@ pub struct Sources {
 /// What was told, and how.
 pub struct Reporter {
     identity: Identity,
+    advice: Advice,
     client: Client,
     writer: Writer,
     recorder: Recorder,
@@ -74,6 +79,9 @@ pub struct Reporter {
     /// What the last report of routers followed from: while it stays so, and the objects do, there is nothing to compare.
     heard: Option<(Arc<Planned>, HeardByRouters)>,
     complaints: Complaints,
+    node_events: NodeEvents,
+    /// The speakers that should be heard and are not, in words; nothing before any link has listened long enough.
+    unheard: Option<String>,
     /// The server has our verdict.
     judged: bool,
     started: Instant,
@@ -89,27 +97,23 @@ enum Heard {
     State(Event<Shown>),
 }
 
-/// An event to be written.
-struct News {
-    service: ServiceId,
-    reason: EventReason,
-    message: String,
-}
-
 impl Reporter {
     /// Returns a reporter that has told nothing.
-    pub fn new(identity: Identity, client: Client) -> Self {
+    pub fn new(identity: Identity, client: Client, advice: Advice) -> Self {
         let program = Program::Speaker { node: identity.node.clone() };
         Self {
             writer: Writer::new(client.clone(), PACING),
             recorder: Recorder::new("clarion-speaker", &identity.node),
             state: apiserver::Reporter::new(&identity.namespace, program, identity.pod.clone()),
             identity,
+            advice,
             client,
             links: Book::new(Kind::L2),
             routers: Book::new(Kind::Bgp),
             heard: None,
             complaints: Complaints::default(),
+            node_events: NodeEvents::default(),
+            unheard: None,
             judged: false,
             started: Instant::now(),
             planned: None,
@@ -144,7 +148,7 @@ impl Reporter {
             }
             let announces =
                 !plan.desired.l2.is_empty() || plan.desired.routes.values().any(|routes| !routes.is_empty());
-            let idle = !announces && self.is_settled(&plan);
+            let idle = !announces && plan.roster.is_empty() && self.is_settled(&plan);
             tokio::select! {
                 Some(ended) = watches.join_next() => match ended {
                     // The reporter starts again with all of its watches.
@@ -217,6 +221,9 @@ impl Reporter {
         lost: &watch::Receiver<Vec<String>>,
         sources: &Sources,
     ) -> Result<(), WriteError> {
+        let links = sources.wire.observe().await;
+        let receptions = plan.roster.compare(&links, std::time::Instant::now());
+        self.listen(plan, &receptions);
         let why = lost.borrow().join("\n");
         let mut outcome = self.report_configuration(plan, &why).await;
         if !plan.unlisted.is_empty() {
@@ -224,7 +231,7 @@ impl Reporter {
         }
         let since = *self.planned.get_or_insert_with(Instant::now);
         let starting = since.elapsed() < STARTING;
-        let (links, peers) = tokio::join!(sources.wire.observe(), sources.routing.observe());
+        let peers = sources.routing.observe().await;
         let heard = (plan.clone(), HeardByRouters::of(&peers));
         self.links.meet(&plan.ready_nodes, &links);
         let mut situations = vec![(Kind::L2, Situation::on_links(&self.identity.node, &plan.desired, &links))];
@@ -233,10 +240,11 @@ impl Reporter {
             let advertised = advertised(&plan.desired, addresses, &peers);
             situations.push((Kind::Bgp, Situation::with_routers(&plan.desired, &advertised)));
         }
+        let unheard = receptions.iter().flat_map(|link| link.unheard.iter().cloned()).collect();
         let mut news = Vec::new();
         for (kind, situation) in &situations {
             // One kind that cannot be written does not silence the others.
-            match self.report_services(*kind, situation, starting).await {
+            match self.report_services(*kind, situation, starting, &unheard).await {
                 Ok(assigned) => news.extend(assigned),
                 Err(error) => outcome = Err(error),
             }
@@ -245,6 +253,7 @@ impl Reporter {
         self.tell(plan, news, starting).await;
         let conflicts = self.conflicts(plan, &links);
         self.tell(plan, conflicts, false).await;
+        self.tell_node(plan, &links, &receptions).await;
         outcome
     }
 
@@ -261,8 +270,21 @@ impl Reporter {
         } else {
             return Ok(());
         };
-        self.judged = self.state.report(&self.writer, &verdict).await? == Reported::Shown;
+        let links = plan.served.iter().map(speakers::link).collect();
+        let report = Report { verdict, unheard: self.unheard.clone(), links };
+        self.judged = self.state.report(&self.writer, &report).await? == Reported::Shown;
         Ok(())
+    }
+
+    /// Takes over who is not heard, once it is known: a process that has just started does not say that all is well.
+    fn listen(&mut self, plan: &Planned, receptions: &[Reception]) {
+        let settled = |link: &Reception| link.settled || link.heard == link.expected && link.expected > 0;
+        let known = self.unheard.is_some() || plan.roster.is_empty() || receptions.iter().any(settled);
+        if known && plan.roster.is_known() && plan.unlisted.is_empty() {
+            let lasting = receptions.iter().filter(|link| link.is_lasting());
+            let faults: Vec<String> = lasting.filter_map(|link| link.fault(self.advice)).collect();
+            self.unheard = Some(faults.join("\n"));
+        }
     }
 
     /// Makes the objects of a kind say what is so, and returns an event for each Service that this node has taken on, or whose object
@@ -272,6 +294,7 @@ impl Reporter {
         kind: Kind,
         situation: &Situation,
         starting: bool,
+        unheard: &BTreeSet<Arc<str>>,
     ) -> Result<Vec<News>, WriteError> {
         let Identity { node, namespace, pod } = self.identity.clone();
         let book = self.book(kind);
@@ -292,7 +315,7 @@ impl Reporter {
         let message = format!("announcing from node \"{node}\" with protocol \"{}\"", kind.protocol());
         let news = |service| News { service, reason: EventReason::NodeAssigned, message: message.clone() };
         let taken_on = self.book(kind).taken_on(&node, situation).into_iter().map(news);
-        Ok(taken_on.chain(fights.into_iter().map(|service| contended(kind, service))).collect())
+        Ok(taken_on.chain(fights.into_iter().map(|fight| contended(kind, fight, unheard))).collect())
     }
 
     /// Returns the events that are due about machines which are none of our nodes and answer for Services as well.
@@ -318,41 +341,6 @@ impl Reporter {
         }
         news
     }
-
-    /// Writes events; one that is lost is not worth a second attempt, nor are the rest of them once the server does not answer.
-    ///
-    /// While starting, one that a former process wrote is not written again.
-    async fn tell(&self, plan: &Planned, news: Vec<News>, starting: bool) {
-        let news = stream::iter(news.into_iter().map(Ok));
-        let told = news.try_for_each_concurrent(PACING.in_flight, |News { service, reason, message }| {
-            let uid = plan.addresses.get(&service).map(|held| held.uid.to_string()).unwrap_or_default();
-            let regarding = Regarding {
-                api_version: "v1".to_owned(),
-                kind: "Service".to_owned(),
-                namespace: service.namespace.to_string(),
-                name: service.name.to_string(),
-                uid,
-            };
-            let occurrence = Occurrence { regarding, reason, message };
-            async move {
-                let now = Timestamp::now();
-                let written = match starting {
-                    true => self.recorder.record_once(&self.writer, &occurrence, now).await,
-                    false => self.recorder.record(&self.writer, &occurrence, now).await,
-                };
-                match written {
-                    Err(WriteError::Refused(error)) => {
-                        tracing::debug!(%service, %error, "an event was refused");
-                        Ok(())
-                    }
-                    outcome => outcome,
-                }
-            }
-        });
-        if let Err(error) = told.await {
-            tracing::debug!(%error, "events were lost");
-        }
-    }
 }
 
 /// Does something to its end, and returns what the server told meanwhile: a watch that nobody listens to falls behind, and what was
@@ -366,17 +354,6 @@ async fn hear_during<T>(doing: impl Future<Output = T>, events: &mut mpsc::Recei
             Some(event) = events.recv() => heard.push(event),
         }
     }
-}
-
-/// Returns the event of a Service whose object another program keeps changing.
-fn contended(kind: Kind, service: ServiceId) -> News {
-    let message = format!(
-        "another program keeps changing the {} of this Service, so it is put right once a minute at most until that ends; \
-         stop that program, such as the speaker of a MetalLB that still runs",
-        kind.name()
-    );
-    tracing::warn!(%service, "{message}");
-    News { service, reason: EventReason::Contended, message }
 }
 
 /// Sends the requests of one action, in their order.

@@ -31,6 +31,7 @@ fn node() -> NodeOrders {
         ready: true,
         draining: false,
         unicast: None,
+        macs: Arc::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     env, fs,
     net::IpAddr,
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -93,6 +94,24 @@ impl Node {
     /// Ends [`Node::cut`] and [`Node::pull`].
     pub fn heal(&self) {
         self.link.heal().expect("a cable can be healed");
+    }
+
+    /// Drops heartbeats that arrive, as a firewall does that was not told of them; all else passes.
+    pub fn refuse_heartbeats(&self) {
+        self.filter(
+            "add table inet lab; add chain inet lab input { type filter hook input priority 0; }; \
+             add rule inet lab input udp dport 7473 drop",
+        );
+    }
+
+    /// Ends [`Node::refuse_heartbeats`].
+    pub fn allow_heartbeats(&self) {
+        self.filter("delete table inet lab");
+    }
+
+    fn filter(&self, rules: &str) {
+        let output = self.host.output(Command::new("nft").arg(rules)).expect("nft runs; install the package nftables");
+        assert!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Stops the speaker in order.

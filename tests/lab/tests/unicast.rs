@@ -15,13 +15,8 @@ fn without_multicast(lab: Lab) -> (Cluster, Manifests) {
     let cluster = Cluster::build(lab, &NODES);
     for node in &cluster.nodes {
         node.link.set_port("mcast_flood off").expect("a port of the switch can be set");
-        let name = node.host.name();
-        let addresses =
-            node.link.addresses.iter().map(|net| format!("{{type: InternalIP, address: '{}'}}", net.addr()));
-        let status = format!("status: {{addresses: [{}]}}", addresses.collect::<Vec<_>>().join(", "));
-        let text = format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\n{status}\n");
-        manifests.write(&format!("node-{name}.yaml"), &text);
     }
+    cluster.write_nodes(&manifests);
     (cluster, manifests)
 }
 
@@ -42,7 +37,7 @@ fn one_node_answers_on_a_switch_without_multicast_when_heartbeats_are_unicast() 
 }
 
 #[test]
-fn without_it_the_nodes_of_such_a_switch_do_not_hear_each_other() {
+fn without_it_the_nodes_of_such_a_switch_do_not_hear_each_other_and_every_one_of_them_says_so() {
     let Some(lab) = Lab::new() else { return };
     let (mut cluster, manifests) = without_multicast(lab);
     cluster.start_speakers(&manifests);
@@ -53,6 +48,21 @@ fn without_it_the_nodes_of_such_a_switch_do_not_hear_each_other() {
             .all(|node| node.status().is_some_and(|status| status.vips.iter().any(|vip| vip.state == "owner")))
     });
     for node in &cluster.nodes {
-        assert_eq!(node.metric("clarion_members", &["state=\"live\""]), 0.0, "{}", node.host.name());
+        let name = node.host.name();
+        assert_eq!(node.metric("clarion_members", &["state=\"live\""]), 0.0, "{name}");
+        cluster
+            .lab
+            .eventually(SOON, "it says what is wrong", || node.fault("no other speaker is heard on eth0").is_some());
+        let fault = node.fault("no other speaker is heard on eth0").expect("it has just said so");
+        for other in NODES.iter().filter(|other| **other != name) {
+            assert!(fault.contains(other), "{name}: {fault}");
+        }
+        for step in ["UDP 7473", "224.0.0.254", "ff02::114", "--heartbeat-unicast"] {
+            assert!(fault.contains(step), "{name}: {fault}");
+        }
+        let page = node.speaker().page(&node.host, "/readyz").expect("it announces, so it is ready");
+        assert_eq!(page, format!("ok\n{fault}\n"));
+        assert_eq!(node.metric("clarion_members_expected", &["link=\"eth0\""]), 2.0, "{name}");
+        assert_eq!(node.metric("clarion_members_heard", &["link=\"eth0\""]), 0.0, "{name}");
     }
 }

@@ -13,6 +13,9 @@ impl Driver {
         if kind(event).is_none_or(|kind| self.lines.admit(now, kind)) {
             self.log(event);
         }
+        if matches!(event, members::Event::Settled | members::Event::Resumed) {
+            self.settled = Some(now);
+        }
         if matches!(
             event,
             members::Event::MemberUp { .. }

@@ -319,3 +319,60 @@ fn vip() -> IpAddr {
 fn mine(orders: &Orders) -> Option<Mine> {
     Some(orders.wire.links.get(&LinkIndex(2))?.vips.get(&vip())?.mine)
 }
+
+/// The ConfigurationState of a speaker, with the subnets of its one link; none where another program writes it.
+fn speaker(node: &str, subnets: &[&str]) -> Change {
+    let links = [serde_json::json!({ "name": "eth7", "mac": "02:00:00:00:00:07", "subnets": subnets })];
+    let links = if subnets.is_empty() { &links[..0] } else { &links[..] };
+    Change::speaker(fixtures::applied(&serde_json::json!({
+        "metadata": {
+            "name": format!("speaker-{node}"),
+            "namespace": NAMESPACE,
+            "labels": { "metallb.io/component-type": "speaker", "metallb.io/node-name": node },
+        },
+        "status": { "result": "Valid", "links": links },
+    })))
+}
+
+fn missing(planned: &Planned) -> Vec<String> {
+    let nodes = planned.served.iter().flat_map(|link| planned.roster.expected_on(&link.name));
+    nodes.map(ToString::to_string).collect()
+}
+
+#[test]
+fn speakers_that_serve_our_subnets_and_whose_node_is_up_should_be_heard() {
+    let (mut cluster, mut planner) = (serving(), planner());
+    let planned = planner.plan(&mut cluster, &links(), &READY).0;
+    assert!(planned.roster.is_known() && planned.roster.is_empty());
+    assert_eq!(planned.served.iter().map(|link| &*link.name).collect::<Vec<_>>(), ["eth0"]);
+    let changes: [(&str, &[&str]); 4] = [
+        ("a", &["192.0.2.0/24"]),
+        ("b", &["192.0.2.0/24", "nonsense"]),
+        ("elsewhere", &["203.0.113.0/24"]),
+        ("without-node", &["192.0.2.0/24"]),
+    ];
+    for (node, subnets) in changes {
+        assert!(cluster.take(speaker(node, subnets)));
+    }
+    cluster.take(Change::node(fixtures::node("elsewhere")));
+    let before = planner.plan(&mut cluster, &links(), &READY).0;
+    assert_eq!(missing(&before), ["b"], "a is this node");
+    assert!(!cluster.take(speaker("b", &["192.0.2.0/24", "nonsense"])), "a write that changes nothing plans nothing");
+    cluster.take(speaker("without-node", &[]));
+    let (after, orders) = planner.plan(&mut cluster, &links(), &READY);
+    let macs = &orders.wire.links.values().next().unwrap().nodes;
+    assert_eq!(macs.keys().collect::<Vec<_>>(), [&[2, 0, 0, 0, 0, 7]], "a claim from there is one of our nodes");
+    assert_eq!(missing(&after), ["b"]);
+    assert!(Arc::ptr_eq(&before.desired, &after.desired), "who announces does not depend on it");
+    let down = serde_json::json!({ "metadata": { "name": "b" }, "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } });
+    cluster.take(Change::node(fixtures::applied(&down)));
+    assert_eq!(missing(&planner.plan(&mut cluster, &links(), &READY).0), [""; 0]);
+    cluster.take(Change::node(fixtures::node("b")));
+    assert_eq!(missing(&planner.plan(&mut cluster, &links(), &READY).0), ["b"]);
+    cluster.take(speaker("b", &[]));
+    assert_eq!(
+        missing(&planner.plan(&mut cluster, &links(), &READY).0),
+        [""; 0],
+        "what another program writes says of no link"
+    );
+}
