@@ -89,6 +89,8 @@ fn observed(settled: Option<u64>, members: &[(&str, MemberState, u64)]) -> LinkO
         damped_for: None,
         members: members.iter().map(member).collect(),
         strangers: Vec::new(),
+        deaf: false,
+        duplicate: None,
         owners: BTreeMap::new(),
         answering: BTreeSet::new(),
         heartbeats: members::Stats::default(),

@@ -18,7 +18,7 @@ fn told(name: &str, node: &str, version: u64) -> Event<Told> {
         }},
         "status": { "node": node, "serviceName": "web", "serviceNamespace": "shop", "interfaces": [{ "name": "eth0" }] },
     });
-    let value = serde_json::from_value(object).map_err(|error| error.to_string());
+    let value = Ok(serde_json::from_value(object).unwrap());
     Event::Applied(Object { name: ObjectName::new("lb", name), version: Version(version), value })
 }
 

@@ -324,7 +324,7 @@ fn mine(orders: &Orders) -> Option<Mine> {
 fn speaker(node: &str, subnets: &[&str]) -> Change {
     let links = [serde_json::json!({ "name": "eth7", "mac": "02:00:00:00:00:07", "subnets": subnets })];
     let links = if subnets.is_empty() { &links[..0] } else { &links[..] };
-    Change::speaker(fixtures::applied(&serde_json::json!({
+    Change::speaker(applied(&serde_json::json!({
         "metadata": {
             "name": format!("speaker-{node}"),
             "namespace": NAMESPACE,
@@ -365,7 +365,7 @@ fn speakers_that_serve_our_subnets_and_whose_node_is_up_should_be_heard() {
     assert_eq!(missing(&after), ["b"]);
     assert!(Arc::ptr_eq(&before.desired, &after.desired), "who announces does not depend on it");
     let down = serde_json::json!({ "metadata": { "name": "b" }, "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } });
-    cluster.take(Change::node(fixtures::applied(&down)));
+    cluster.take(Change::node(applied(&down)));
     assert_eq!(missing(&planner.plan(&mut cluster, &links(), &READY).0), [""; 0]);
     cluster.take(Change::node(fixtures::node("b")));
     assert_eq!(missing(&planner.plan(&mut cluster, &links(), &READY).0), ["b"]);
