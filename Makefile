@@ -10,6 +10,8 @@ DENY_VERSION := 0.20.2
 # Outside the tree, so that a second clone does not build the tools again.
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clarion/tools
 NEXTEST := $(TOOLS)/bin/cargo-nextest
+# What looks at the report of a run; only CI asks for one.
+OUTPUTS = $(if $(CLARION_OUTPUTS),$(CLARION_OUTPUTS) $(CARGO_TARGET_DIR)/nextest/ci/junit.xml)
 DENY := $(TOOLS)/bin/cargo-deny
 PURE := ipam announce bfd bgp l2 members
 
@@ -47,12 +49,14 @@ test: system-tools $(NEXTEST) ## run every test, from tables to real packets bet
 	@# Go compiles meanwhile; the second calls wait for the first, and tell what went wrong if something did.
 	{ nice tests/lab/gobgp/build.sh; nice tests/kubernetes/build.sh; } >/dev/null 2>&1 &
 	$(NEXTEST) nextest run --locked --workspace -E 'not ($(IN_NAMESPACES) + package(cluster))'
+	$(OUTPUTS)
 	cargo build --locked -p clarion
 	tests/lab/gobgp/build.sh
 	tests/kubernetes/build.sh
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	$(NEXTEST) nextest run --locked --workspace -E '$(IN_NAMESPACES)'
+	$(OUTPUTS)
 	$(MAKE) --no-print-directory cluster-test
 
 # One cluster at a time: each has the memory and the processors of three nodes.
@@ -66,6 +70,7 @@ cluster-test: system-tools $(NEXTEST)
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$(CURDIR)/tests/lab/runner.sh" \
 	$(NEXTEST) nextest run --locked --workspace --test-threads 1 -E 'package(cluster)'
+	$(OUTPUTS)
 
 .PHONY: e2e
 e2e: ## run the tests on a whole cluster alone, with an API server that is silent for five minutes (about ten minutes)
@@ -87,6 +92,10 @@ check: $(DENY) ## format, lints, purity of the pure crates, licences and duplica
 	$(DENY) --config .deny.toml --log-level warn check bans licenses sources
 	cargo run --locked -q -p crds --bin crdgen -- --check deploy/crds
 	deploy/manifests.sh --check
+
+.PHONY: advisories
+advisories: $(DENY) ## look for known vulnerabilities in the dependencies (fetches the advisory database)
+	$(DENY) --config .deny.toml --log-level warn check advisories
 
 .PHONY: bench
 bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)

@@ -31,6 +31,22 @@ pub fn collect(directory: &Path, subjects: &[Subject]) {
     eprintln!("the lab's logs and network state are in {}", directory.display());
 }
 
+/// Returns the panics that programs have printed into the logs below `directory`, each with its file.
+pub fn panics(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            found.extend(panics(&path));
+        } else if path.extension().or(path.file_name()).is_some_and(|kind| kind == "log") {
+            let text = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            let lines = text.lines().filter(|line| line.contains("panicked at"));
+            found.extend(lines.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    found
+}
+
 fn record(file: &Path, namespace: Option<&Path>) {
     let questions: [&[&str]; 6] = [
         &["-details", "-statistics", "link"],

@@ -36,7 +36,7 @@ pub mod routed;
 pub mod tap;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     env, fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
@@ -68,6 +68,8 @@ pub struct Lab {
     /// How many hosts have addresses, which are numbered from 11 on.
     hosts: RefCell<u8>,
     seen: RefCell<Vec<diagnostics::Subject>>,
+    /// Whether a program of the test may panic.
+    panics: Cell<bool>,
 }
 
 impl Lab {
@@ -93,7 +95,7 @@ impl Lab {
         // What an earlier run left behind belongs to an earlier failure.
         drop(fs::remove_dir_all(&directory));
         fs::create_dir_all(&directory).expect("the target directory can be written");
-        Self { network, directory, hosts: RefCell::new(0), seen: RefCell::new(Vec::new()) }
+        Self { network, directory, hosts: RefCell::new(0), seen: RefCell::new(Vec::new()), panics: Cell::new(false) }
     }
 
     /// Adds a switch.
@@ -158,7 +160,12 @@ impl Lab {
         }
     }
 
-    /// Returns a directory for the test's own files, kept when the test fails.
+    /// Lets a program of the test panic, which fails the test otherwise.
+    pub fn expect_panics(&self) {
+        self.panics.set(true);
+    }
+
+    /// Returns a directory for the test's own files, kept when the test fails. What programs print belongs there, in files `log` and `*.log`.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -176,8 +183,10 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if thread::panicking() {
+        let panics = if self.panics.get() { Vec::new() } else { diagnostics::panics(&self.directory) };
+        if thread::panicking() || !panics.is_empty() {
             diagnostics::collect(&self.directory, &self.seen.borrow());
+            assert!(thread::panicking(), "a program panicked: {}", panics.join("; "));
         } else {
             // Nothing to look at; a directory that stays is only untidy.
             drop(fs::remove_dir_all(&self.directory));

@@ -1,7 +1,9 @@
 //! The lab's own promises: what is silent, what each fault does, and what a prober sees.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -173,4 +175,18 @@ fn point(client: &lab::Client, vip: IpAddr, node: &lab::Node) {
 fn carrier(node: &lab::Node) -> bool {
     let output = node.host.output(Command::new("ip").args(["link", "show", "eth0"])).expect("ip runs");
     String::from_utf8_lossy(&output.stdout).contains("LOWER_UP")
+}
+
+#[test]
+fn a_program_that_panicked_fails_its_test_unless_that_was_expected() {
+    for (file, expected) in [("n1/log", false), ("one.controller.log", false), ("n1/log", true), ("n1/note.txt", true)] {
+        let Some(lab) = Lab::new() else { return };
+        let log = lab.directory().join(file);
+        fs::create_dir_all(log.parent().expect("it is in the lab's directory")).expect("a directory can be made");
+        fs::write(&log, "fine\nthread 'bfd' panicked at session.rs:75:9:\n").expect("a file can be written");
+        if file == "n1/log" && expected {
+            lab.expect_panics();
+        }
+        assert_eq!(catch_unwind(AssertUnwindSafe(move || drop(lab))).is_ok(), expected, "{file}");
+    }
 }
