@@ -36,6 +36,11 @@ fn fresh() -> Value {
 }
 
 #[test]
+fn keys_have_the_ids_that_speakers_show() {
+    assert_eq!(key_id(b"0123456789abcdef"), "62be7c02");
+}
+
+#[test]
 fn a_secret_that_never_was_is_made_and_one_without_a_key_gets_one() {
     let nobody = Speakers::new();
     assert_eq!(step_of(None, None, &nobody, at(0)), Step::Create(json!({ "data": { PRIMARY: fresh() } })));
