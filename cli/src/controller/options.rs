@@ -63,7 +63,7 @@ pub struct Options {
     /// alone, and so does the Role of the manifests permit: another one is of use only to a program that copies it there
     #[arg(long, value_name = "NAME", default_value = speaker::keys::SECRET)]
     pub ml_secret_name: String,
-    /// Seconds that every speaker is given to see that Secret as it is, twice while the key is changed
+    /// Seconds that each of the two steps of a change of that key lasts at least; it ends when every speaker has shown it
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub key_rotation_pause: u64,
 }

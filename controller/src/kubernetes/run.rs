@@ -270,6 +270,10 @@ impl Leader {
         let (services, ledger) = self.cluster.statuses();
         let Some(view) = services.get(&service) else { return };
         if let Some(by) = changed_by {
+            // In a fight the condition and an event say so, once.
+            if self.applier.contention.rival(&service).is_none() {
+                tracing::warn!(%service, by, "another program has changed the status, which is put right");
+            }
             self.applier.contention.changed(Instant::now(), &service, &view.uid, &by);
         }
         if self.applier.was_awaited(view, ledger) {

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 fn judge(test: &str) -> (bool, String) {
     let scratch = TempDir::new().expect("a directory can be made");
     let report = scratch.path().join("junit.xml");
-    fs::write(&report, format!("<testsuites><testsuite>\n{test}\n</testsuite></testsuites>\n")).expect("a file can be written");
+    fs::write(&report, format!("<testsuites><testsuite>\n{test}\n</testsuite></testsuites>\n"))
+        .expect("a file can be written");
     let output = Command::new(repository().join(".ci/outputs")).arg(&report).output().expect("bash and awk are there");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -19,7 +20,9 @@ fn judge(test: &str) -> (bool, String) {
 fn a_panic_that_a_test_printed_and_did_not_ask_for_fails_the_run() {
     let panic = "thread 'bfd' panicked at session.rs:75:9:\n";
     let passed = |name: &str, output: &str| {
-        format!("<testcase name=\"{name}\" classname=\"a\"><system-out></system-out><system-err>{output}</system-err></testcase>")
+        format!(
+            "<testcase name=\"{name}\" classname=\"a\"><system-out></system-out><system-err>{output}</system-err></testcase>"
+        )
     };
     let (fine, text) = judge(&passed("tests::it_works", panic));
     assert!(!fine && text.contains("tests::it_works"), "{text}");

@@ -102,6 +102,24 @@ fn the_key_of_the_heartbeats_is_made_once_and_changed_when_asked() {
 }
 
 #[test]
+fn a_key_that_is_deleted_comes_back_as_it_was() {
+    let Some(cluster) = Cluster::start() else { return };
+    let secret = || {
+        let path = "--output=jsonpath={.metadata.uid} {.data.secretkey}";
+        let output = cluster.control_plane.kubectl(&["get", "secret", "memberlist", "--namespace", NAMESPACE, path]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.split_once(' ').map(|(uid, key)| (uid.to_owned(), key.to_owned())).filter(|(_, key)| !key.is_empty())
+    };
+    cluster.lab.eventually(SOON, "the key is made", || secret().is_some());
+    let (uid, key) = secret().expect("it was waited for");
+    // The controller has seen what it made.
+    cluster.lab.always(A_WHILE, "it stays", || secret().is_some_and(|(_, now)| now == key));
+    cluster.delete("secret", NAMESPACE, "memberlist");
+    let again = || secret().is_some_and(|(new, now)| new != uid && now == key);
+    cluster.lab.eventually(SOON, "it is made again with the same key", again);
+}
+
+#[test]
 fn faults_are_shown_by_clarion_status_with_object_field_and_what_to_do() {
     let Some(cluster) = Cluster::start() else { return };
     cluster.pool("slip", "192.0.2.9-192.0.2.1");

@@ -179,7 +179,8 @@ fn carrier(node: &lab::Node) -> bool {
 
 #[test]
 fn a_program_that_panicked_fails_its_test_unless_that_was_expected() {
-    for (file, expected) in [("n1/log", false), ("one.controller.log", false), ("n1/log", true), ("n1/note.txt", true)] {
+    for (file, expected) in [("n1/log", false), ("one.controller.log", false), ("n1/log", true), ("n1/note.txt", true)]
+    {
         let Some(lab) = Lab::new() else { return };
         let log = lab.directory().join(file);
         fs::create_dir_all(log.parent().expect("it is in the lab's directory")).expect("a directory can be made");
