@@ -50,11 +50,18 @@ fn cluster() -> Option<Cluster> {
          subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: mallory}]}",
     );
     cluster.service("web");
-    let odd = annotation("metallb.io/loadBalancerIPs", "\u{1b}");
+    // What is there already is not refused, so every attempt writes something new.
+    let mut attempt = 0;
     cluster.lab.eventually(SOON, "the policies are in effect", || {
-        patch(&cluster, MALLORY, &format!("{SERVICE}/status"), &addresses(&["192.0.2.9"])).is_err()
+        attempt += 1;
+        let odd = annotation("metallb.io/loadBalancerIPs", &format!("a\u{1b}{attempt}"));
+        let address = format!("192.0.2.{}", attempt % 200);
+        patch(&cluster, MALLORY, &format!("{SERVICE}/status"), &addresses(&[&address])).is_err()
             && patch(&cluster, MALLORY, SERVICE, &odd).is_err()
     });
+    let fresh = json!({ "metadata": { "annotations": null } });
+    patch(&cluster, ADMIN, SERVICE, &fresh).expect("the administrator tidies up");
+    patch(&cluster, ADMIN, &format!("{SERVICE}/status"), &addresses(&[])).expect("the administrator tidies up");
     Some(cluster)
 }
 
