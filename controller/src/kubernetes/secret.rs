@@ -215,9 +215,10 @@ fn json_patch(object: &mut Value, fields: &Value) {
         *object = json!({});
     }
     for (key, field) in fields {
-        match field {
-            Value::Null => drop(object.as_object_mut().and_then(|object| object.remove(key))),
-            field => json_patch(&mut object[key], field),
+        if field.is_null() {
+            drop(object.as_object_mut().and_then(|object| object.remove(key)));
+        } else {
+            json_patch(&mut object[key], field);
         }
     }
 }
