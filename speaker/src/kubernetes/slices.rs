@@ -46,18 +46,16 @@ pub(super) struct Nodes(BTreeMap<Node, NodeName>);
 
 /// Keeps how many endpoints can serve, by node; of a slice that cannot be read, only whose it is and why.
 pub(super) fn slice(event: Event<core::EndpointSlice>) -> Event<Slice> {
-    match event {
-        Event::Applied(Object { name, version, value: Err(Unreadable { reason, labels }) }) => {
-            let service = labels.get(core::SERVICE_NAME_LABEL).map(String::as_str).unwrap_or_default().into();
-            let value = Slice { service, serving: Box::default(), unreadable: Some(reason.into()) };
-            Event::Applied(Object { name, version, value: Ok(value) })
-        }
-        readable => readable.map(|slice| Slice {
-            service: slice.service().unwrap_or_default().into(),
-            serving: serving(slice.endpoints()),
-            unreadable: None,
-        }),
+    if let Event::Applied(Object { name, version, value: Err(Unreadable { reason, labels }) }) = event {
+        let service = labels.get(core::SERVICE_NAME_LABEL).map(String::as_str).unwrap_or_default().into();
+        let value = Slice { service, serving: Box::default(), unreadable: Some(reason.into()) };
+        return Event::Applied(Object { name, version, value: Ok(value) });
     }
+    event.map(|slice| Slice {
+        service: slice.service().unwrap_or_default().into(),
+        serving: serving(slice.endpoints()),
+        unreadable: None,
+    })
 }
 
 fn serving(endpoints: &[core::Endpoint]) -> Box<[Serving]> {
