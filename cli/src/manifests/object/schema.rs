@@ -95,7 +95,8 @@ impl Check<'_> {
         let misplaced = self.flaws[before..].iter().any(|flaw| matches!(flaw.reason, Reason::Misplaced { .. }));
         for key in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             let is_written = fields.get(key).is_some_and(|field| !field.is_null());
-            if !is_written && !(misplaced && key == "spec") {
+            let is_above = misplaced && key == "spec";
+            if !(is_written || is_above) {
                 let field = path.clone().join(Segment::Key(key.to_owned()));
                 let line = fields.get(key).unwrap_or(node).line();
                 self.flaws.push(Flaw { line, field, reason: Reason::Required });

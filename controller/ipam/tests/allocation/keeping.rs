@@ -93,7 +93,7 @@ fn a_request_that_can_never_be_met_takes_nothing_away() {
 #[test]
 fn a_half_met_request_keeps_the_half_it_holds() {
     let pools = [pool("lan", &["10.0.0.0/30", "2001:db8::/126"])];
-    let other = service("o").of(ipam::Families::V6).holding(&["2001:db8::1"]);
+    let other = service("o").of(Families::V6).holding(&["2001:db8::1"]);
     let asking = require("s").asking(&["10.0.0.1", "2001:db8::1"]);
     assert_eq!(got(&run(&pools, &[asking.clone(), other.clone()]), "s"), "");
     let allocation = run(&pools, &[asking.holding(&["10.0.0.1"]), other]);

@@ -48,11 +48,12 @@ fn a_namespace_that_is_badly_written_is_left_to_the_decoder() {
 fn the_defaults_of_a_service_are_those_of_an_api_server() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports: [{port: 80}]\n";
     let full = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: default}\nspec:\n  type: ClusterIP\n  externalTrafficPolicy: Cluster\n  publishNotReadyAddresses: false\n  ports: [{port: 80, protocol: TCP}]\n";
-    let read =
-        |text: &str| match &*Loaded::read("x", text.as_bytes()).objects.values().next().expect("one object").object {
-            Object::Service(service) => service.clone(),
-            other => panic!("{other:?}"),
-        };
+    let read = |text: &str| {
+        let loaded = Loaded::read("x", text.as_bytes());
+        let manifest = loaded.objects.values().next().expect("one object");
+        let Object::Service(service) = &*manifest.object else { panic!("a service") };
+        service.clone()
+    };
     assert_eq!(read(text), read(full));
 }
 

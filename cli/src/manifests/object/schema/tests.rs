@@ -1,4 +1,4 @@
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::words::misfit;
 use super::*;
@@ -48,5 +48,4 @@ fn bounds_count_at_both_ends() {
         let node = Node::new(1, crate::manifests::yaml::Content::Scalar(number.into()));
         assert_eq!(misfit(&schema, &node).is_none(), fits, "{number}");
     }
-    assert_eq!(Map::new().len(), 0);
 }
