@@ -278,9 +278,9 @@ fn metrics_are_served_on_one_address_if_the_values_name_it() {
                 .collect()
         })
     };
-    let arguments: [Vec<serde_json::Value>; 2] = served(r#"prometheus.metricsAddress="127.0.0.1""#);
+    let arguments: [Vec<Value>; 2] = served(r#"prometheus.metricsAddress="127.0.0.1""#);
     assert_eq!(arguments, [["--metrics-address=127.0.0.1"], ["--metrics-address=127.0.0.1"]]);
-    assert_eq!(served("prometheus.metricsPort=9120"), [Vec::<serde_json::Value>::new(), Vec::new()]);
+    assert_eq!(served("prometheus.metricsPort=9120"), [Vec::<Value>::new(), Vec::new()]);
 }
 
 #[test]

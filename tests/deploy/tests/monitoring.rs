@@ -86,6 +86,7 @@ fn every_alert_says_what_is_wrong_and_how_bad_it_is() {
 
 /// Series over time and the alerts that fire on them, in the language of `promtool test rules`.
 #[test]
+#[expect(clippy::print_stdout, reason = "the end of a run lists what was skipped")]
 fn alerts_fire_on_what_they_mean_and_on_nothing_else() {
     if Command::new("promtool").arg("--version").output().is_err() {
         let required = std::env::var("CLARION_LAB").is_ok_and(|value| value == "required");

@@ -38,7 +38,7 @@ pub fn panics(directory: &Path) -> Vec<String> {
     for path in entries {
         if path.is_dir() {
             found.extend(panics(&path));
-        } else if path.extension().or(path.file_name()).is_some_and(|kind| kind == "log") {
+        } else if path.extension().or_else(|| path.file_name()).is_some_and(|kind| kind == "log") {
             let text = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
             let lines = text.lines().filter(|line| line.contains("panicked at"));
             found.extend(lines.map(|line| format!("{}: {line}", path.display())));

@@ -48,7 +48,6 @@ fn a_flooded_link_loses_no_member_of_another_link() {
         }
         answers += cluster.nodes.iter().filter(|node| node.status().is_some()).count();
     }
-    eprintln!("{} frames a second", sent / 5);
     assert!(sent > 10_000, "{sent} frames are no flood");
     assert!(answers > 0, "no question was answered meanwhile");
     for node in &cluster.nodes {
