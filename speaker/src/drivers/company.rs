@@ -57,8 +57,8 @@ impl LinkObserved {
             .collect();
         (!nodes.is_empty()).then(|| {
             format!(
-                "{}: {} do not hear this node, which hears them; look at what drops its frames on the way to them: a filter of \
-                 UDP, a port, a cable",
+                "{}: the heartbeats of this node do not arrive at {}, while the other direction works; look for what drops its \
+                 frames on the way there: a filter of UDP, a switch port, a cable",
                 self.name,
                 nodes.join(", ")
             )

@@ -108,7 +108,7 @@ fn a_router_behind_another_is_reached_by_multihop_alone() {
     );
     let peer = "peerASN: 65000, peerAddress: 203.0.113.2, connectTime: 1s";
     scene.peer("tor", peer);
-    expect(&mut scene, "multihop");
+    expect(&mut scene, "ebgpMultiHop: true");
     scene.peer("tor", &format!("{peer}, ebgpMultiHop: true"));
     scene.lab.eventually(SOON, "the session is up", || bird.is_up("n1") && scene.is_up("tor"));
 }

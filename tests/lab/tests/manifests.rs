@@ -136,11 +136,11 @@ fn a_node_with_another_key_is_counted_and_left_to_itself() {
 fn addresses_are_kept_over_a_restart_also_when_an_older_service_appears_meanwhile() {
     let Some(lab) = Lab::new() else { return };
     let manifests = Manifests::new(&lab.directory().join("manifests"), &["n1", "n2"]);
-    for name in ["m", "n"] {
+    for name in ["m", "o"] {
         manifests.service(Service { name, families: "[IPv4, IPv6]", ..Service::default() });
     }
     let mut cluster = Cluster::serve(lab, &["n1", "n2"], &manifests, 4);
-    let held = [cluster.nodes[0].addresses("m"), cluster.nodes[0].addresses("n")];
+    let held = [cluster.nodes[0].addresses("m"), cluster.nodes[0].addresses("o")];
     for node in &mut cluster.nodes {
         node.leave();
     }
@@ -149,7 +149,7 @@ fn addresses_are_kept_over_a_restart_also_when_an_older_service_appears_meanwhil
     cluster.start_speakers(&manifests);
     cluster.settle(6);
     for node in &cluster.nodes {
-        assert_eq!([node.addresses("m"), node.addresses("n")], held);
+        assert_eq!([node.addresses("m"), node.addresses("o")], held);
         assert_eq!(node.addresses("a"), cluster.nodes[0].addresses("a"));
     }
 }
