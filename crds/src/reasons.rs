@@ -313,6 +313,8 @@ pub enum EventReason {
     HeartbeatKey,
     /// On a Node: the heartbeats of other speakers do not arrive there.
     SpeakersNotHeard,
+    /// On a Node: a speaker whose heartbeats do not arrive there answers for an address that this node answers for too.
+    SpeakersSplit,
 }
 
 impl EventReason {
@@ -336,6 +338,7 @@ impl EventReason {
             Self::Contended => "Contended",
             Self::HeartbeatKey => "HeartbeatKey",
             Self::SpeakersNotHeard => "SpeakersNotHeard",
+            Self::SpeakersSplit => "SpeakersSplit",
         }
     }
 
@@ -357,7 +360,8 @@ impl EventReason {
             | Self::InvalidConfiguration
             | Self::Contended
             | Self::HeartbeatKey
-            | Self::SpeakersNotHeard => EventLevel::Warning,
+            | Self::SpeakersNotHeard
+            | Self::SpeakersSplit => EventLevel::Warning,
         }
     }
 }

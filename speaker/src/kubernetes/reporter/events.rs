@@ -63,13 +63,14 @@ impl Reporter {
     /// Writes what begins to be wrong with the links of this node on its Node.
     pub(super) async fn tell_node(&mut self, plan: &Planned, links: &[LinkObserved], receptions: &[Reception]) {
         let unheard = receptions.iter().filter(|link| link.is_lasting());
-        let unheard = unheard.filter_map(|link| Some(((link.link.clone(), "unheard"), link.fault(self.advice)?)));
+        let unheard = unheard
+            .filter_map(|link| Some(((link.link.clone(), EventReason::SpeakersNotHeard), link.fault(self.advice)?)));
         let split = links.iter().filter(|link| !link.splits.is_empty()).map(|link| {
             let faults: Vec<String> = link.splits.iter().take(5).map(|split| split.fault(&link.name)).collect();
-            ((link.name.clone(), "split"), faults.join("\n"))
+            ((link.name.clone(), EventReason::SpeakersSplit), faults.join("\n"))
         });
         let wrong = unheard.chain(split).collect();
-        for message in self.node_events.update(wrong, Instant::now()) {
+        for (reason, message) in self.node_events.update(wrong, Instant::now()) {
             let regarding = Regarding {
                 api_version: "v1".to_owned(),
                 kind: "Node".to_owned(),
@@ -77,7 +78,7 @@ impl Reporter {
                 name: self.identity.node.clone(),
                 uid: plan.uid.to_string(),
             };
-            let occurrence = Occurrence { regarding, reason: EventReason::SpeakersNotHeard, message };
+            let occurrence = Occurrence { regarding, reason, message };
             if let Err(error) = self.recorder.record(&self.writer, &occurrence, Timestamp::now()).await {
                 tracing::debug!(%error, "an event of the Node was lost");
             }
