@@ -171,6 +171,7 @@ impl Node {
             binary: env::current_exe().context("cannot find this program's own file")?,
             manifests: manifests.to_owned(),
             directory: self.directory(),
+            node: None,
             arguments: vec!["--drain-on".to_owned(), "cordon".to_owned()],
         };
         self.speaker = Some(Speaker::start(&self.host, &settings)?);

@@ -26,6 +26,8 @@ pub struct Settings {
     pub manifests: PathBuf,
     /// A directory of its own, made if absent, for its state and its log.
     pub directory: PathBuf,
+    /// Name of the node, if it is not the host's.
+    pub node: Option<String>,
     /// More arguments for `clarion standalone`.
     pub arguments: Vec<String>,
 }
@@ -39,17 +41,18 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Starts `clarion standalone` on a host whose name is the node's name.
+    /// Starts `clarion standalone` on a host.
     pub fn start(host: &Host, settings: &Settings) -> anyhow::Result<Self> {
-        let Settings { binary, manifests, directory, arguments } = settings;
+        let Settings { binary, manifests, directory, node, arguments } = settings;
+        let node = node.as_deref().unwrap_or_else(|| host.name());
         let state = directory.join("state");
         fs::create_dir_all(&state).with_context(|| format!("cannot make {}", state.display()))?;
         let log = directory.join("log");
         let mut command = Command::new(binary);
-        command.arg("standalone").arg("--manifests").arg(manifests).args(["--node", host.name()]);
+        command.arg("standalone").arg("--manifests").arg(manifests).args(["--node", node]);
         command.arg("--metrics-address").arg(STATUS_ADDRESS.to_string()).arg("--state-dir").arg(&state);
         let process = Process::start(host, command.args(arguments), &log)?;
-        Ok(Self { node: host.name().to_owned(), process, log })
+        Ok(Self { node: node.to_owned(), process, log })
     }
 
     /// Asks the speaker for its status, waiting at most a second.
@@ -95,6 +98,6 @@ pub fn fetch(server: SocketAddr, path: &str) -> anyhow::Result<String> {
     stream.read_to_string(&mut answer).with_context(|| format!("{server} broke off its answer"))?;
     let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{server} sent no page: {answer:?}"))?;
     let status = head.split(' ').nth(1);
-    ensure!(status == Some("200"), "{server}{path} answered {}", head.lines().next().unwrap_or_default());
+    ensure!(status == Some("200"), "{server}{path} answered {}: {body}", head.lines().next().unwrap_or_default());
     Ok(body.to_owned())
 }

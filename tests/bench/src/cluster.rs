@@ -167,6 +167,7 @@ impl Cluster {
                     binary: self.clarion.clone(),
                     manifests: self.manifests.directory.clone(),
                     directory,
+                    node: None,
                     arguments: self.arguments.clone(),
                 },
             )?),

@@ -90,13 +90,7 @@ impl Cluster {
     /// Writes a Node with its addresses for every node, so that each knows whom it should hear.
     pub fn write_nodes(&self, manifests: &Manifests) {
         for node in &self.nodes {
-            let address = |net: &ipnet::IpNet| format!("{{type: InternalIP, address: '{}'}}", net.addr());
-            let addresses: Vec<String> = node.link.addresses.iter().map(address).collect();
-            let (name, addresses) = (node.host.name(), addresses.join(", "));
-            let text = format!(
-                "apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\nstatus: {{addresses: [{addresses}]}}\n"
-            );
-            manifests.write(&format!("node-{name}.yaml"), &text);
+            manifests.node_at(node.host.name(), &node.link.addresses);
         }
     }
 

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ipnet::IpNet;
+
 use crate::{VIPS_V4, VIPS_V6};
 
 /// The directory.
@@ -76,6 +78,15 @@ impl Manifests {
     pub fn node(&self, name: &str, labels: &str) {
         let text = format!("apiVersion: v1\nkind: Node\nmetadata:\n  name: {name}\n  labels: {labels}\n");
         self.write(&format!("node-{name}.yaml"), &text);
+    }
+
+    /// Writes `node-NAME.yaml` with addresses, by which the other nodes know that they should hear it.
+    pub fn node_at(&self, name: &str, addresses: &[IpNet]) {
+        let address = |net: &IpNet| format!("{{type: InternalIP, address: '{}'}}", net.addr());
+        let addresses: Vec<String> = addresses.iter().map(address).collect();
+        let (head, addresses) =
+            (format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\n"), addresses.join(", "));
+        self.write(&format!("node-{name}.yaml"), &format!("{head}status: {{addresses: [{addresses}]}}\n"));
     }
 
     /// Writes `pool-NAME.yaml` with addresses, which are a list in one line.

@@ -190,13 +190,20 @@ impl Drop for Node {
 impl<'a> SpeakerStart<'a> {
     pub(crate) fn new(node: &'a mut Node, manifests: &Path) -> Self {
         let directory = node.directory.clone();
-        let settings = Settings { binary: binary(), manifests: manifests.to_owned(), directory, arguments: Vec::new() };
+        let manifests = manifests.to_owned();
+        let settings = Settings { binary: binary(), manifests, directory, node: None, arguments: Vec::new() };
         Self { node, settings }
     }
 
     /// Adds arguments for `clarion standalone`.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.settings.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Starts it under the name of this node in place of the host's.
+    pub fn named(mut self, node: &str) -> Self {
+        self.settings.node = Some(node.to_owned());
         self
     }
 

@@ -175,6 +175,7 @@ fn clarion(scene: &Scene<'_>, directory: &Path, prefixes: usize, peers: &[Ipv4Ad
             binary: scene.binary().to_owned(),
             manifests: manifests.directory,
             directory: directory.join("speaker"),
+            node: None,
             arguments: Vec::new(),
         },
     )
