@@ -24,7 +24,7 @@ impl LinkObserved {
             "and is kept out"
         };
         Some(format!(
-            "{}: another machine ({mac}, told by {}) runs under the name of this node, {consequence}; give each machine a name of \
+            "{}: another machine ({mac}, reported by {}) runs under the name of this node, {consequence}; give each machine a name of \
              its own",
             self.name,
             address.ip()

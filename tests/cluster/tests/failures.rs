@@ -1,12 +1,6 @@
 //! What failures cost those who use a Service.
 
-use std::{
-    env,
-    io::{self, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::{env, thread, time::Duration};
 
 use anyhow::{Context, ensure};
 use cluster::{
@@ -18,13 +12,6 @@ use cluster::{
 
 /// How long an address may stay unanswered when its owner is lost; a third of a second on a machine that has time for it.
 const TAKEOVER: Duration = Duration::from_secs(3);
-
-/// Where `deploy/clarion.yaml` has the speaker's metrics, on every node.
-const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9120);
-
-/// How many readers of metrics come at once, and how many pages each asks for.
-const READERS: usize = 64;
-const PAGES: usize = 64;
 
 /// How long the API server is silent, in seconds; `make e2e` has the five minutes that operators fear.
 const BLACKOUT: &str = "CLARION_BLACKOUT";
@@ -68,12 +55,9 @@ fn a_speaker_runs_out_of_memory(trial: &Trial) -> anyhow::Result<()> {
     let process = speaker_process(trial, owner)?;
     let seen = trial.observe(|| {
         let node = &cluster.nodes[owner];
-        let mut open = Vec::new();
         eventually(SOON, "the kernel kills the speaker", || {
-            // A limit below what is used makes the kernel give back pages of files first, which come again; so memory is asked for as
-            // well, by pages of metrics that nobody reads.
-            drop(node.run(&shrink(process)));
-            open.extend(node.machine.host.run(|| (0..READERS).map_while(|_| ask(METRICS).ok()).collect::<Vec<_>>()));
+            // Part of what it needs may be in use by the moment, so that the first try finds too much.
+            drop(node.run(&crowd_out(process)));
             node.run(&format!("kill -0 {process}")).is_err()
         })?;
         wait_for_restart(trial, owner, restarts)
@@ -162,22 +146,22 @@ fn speaker_process(trial: &Trial, node: usize) -> anyhow::Result<u32> {
     Ok(processes[0])
 }
 
-/// Asks for a page of metrics and does not wait for it.
-fn ask(address: SocketAddr) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n").repeat(PAGES).as_bytes())?;
-    Ok(stream)
-}
-
-/// Returns a shell command that leaves a process nine tenths of the memory that its container uses.
-fn shrink(process: u32) -> String {
+/// Returns a shell command that leaves a container nine tenths of the memory that it uses, and has another process ask for more there.
+///
+/// A limit alone makes the kernel give back pages of files, which come again. The other process cannot be chosen to be killed, and is
+/// gone when the command ends.
+fn crowd_out(process: u32) -> String {
     format!(
         "group=$(sed -n 's/^[0-9]*:memory://p' /proc/{process}/cgroup)
          if [ -n \"$group\" ]; then
              cd \"/sys/fs/cgroup/memory$group\" && echo $(($(cat memory.usage_in_bytes) * 9 / 10)) >memory.limit_in_bytes
          else
              cd \"/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/{process}/cgroup)\" && echo $(($(cat memory.current) * 9 / 10)) >memory.max
-         fi"
+         fi
+         (echo -1000 >/proc/self/oom_score_adj; echo 0 >cgroup.procs; exec head -c 64M /dev/zero | exec tail -c 64M >/dev/null) &
+         hog=$!
+         for try in $(seq 50); do kill -0 {process} && kill -0 $hog || break; sleep 0.1; done
+         kill -KILL $hog $(cat cgroup.procs | grep -vx {process})"
     )
 }
 
