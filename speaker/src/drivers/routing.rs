@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_end_of_the_bfd_thread_is_noticed_at_once() {
+    async fn the_end_of_the_bfd_thread_by_a_panic_is_noticed_at_once() {
         let routing = Routing::with(Config::default(), BfdThread::broken());
         tokio::time::timeout(Duration::from_secs(5), routing.ended()).await.unwrap();
     }

@@ -75,7 +75,7 @@ async fn slow_readers_keep_a_few_texts_alive_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_text_that_cannot_be_made_is_an_error_and_the_next_is_tried() {
+async fn a_text_whose_making_panics_is_an_error_and_the_next_is_tried() {
     let page = Page::new(LONG);
     let failed = page.get(|| async { panic!("a bug of the test") }).await;
     assert_eq!(failed.status, StatusCode::INTERNAL_SERVER_ERROR);
