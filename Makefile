@@ -98,7 +98,7 @@ advisories: $(DENY) ## look for known vulnerabilities in the dependencies (fetch
 	$(DENY) --config .deny.toml --log-level warn check advisories
 
 .PHONY: bench
-bench: system-tools ## measure everything the README claims, beside its peers, into target/bench/results.jsonl (about an hour)
+bench: system-tools ## measure everything docs/figures.md claims, beside its peers, into target/bench/results.jsonl (about an hour)
 	tests/lab/install.sh keepalived bird2 frr
 	tests/lab/gobgp/build.sh
 	$(RELEASE) -p clarion -p bench

@@ -16,7 +16,7 @@ use crate::roster::Reception;
 use crate::unannounced::unannounced;
 pub use routing::{collect as collect_routing, path_label, session_label};
 
-/// One metric family, as the README lists it.
+/// One metric family, as `docs/metrics.md` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
     /// Its name.
@@ -117,7 +117,7 @@ const DAMPED: Family = gauge(
 const PANICS: Family =
     counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
 
-/// Every family, in the order of the README.
+/// Every family, in the order of `docs/metrics.md`.
 pub const FAMILIES: [Family; 56] = [
     ANNOUNCED,
     NOT_ANNOUNCED,

@@ -11,12 +11,12 @@ use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Every metric with its labels, as the README lists them; a test of the program keeps that list true.
+/// Every metric with its labels, as `docs/metrics.md` lists them; a test of the program keeps that list true.
 fn metrics() -> Vec<(String, BTreeSet<String>)> {
     let row = Regex::new(r"^\| `((?:metallb|clarion)_\w+)` \| \w+ \| ([^|]*) \|").unwrap();
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let page = fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
     let labels = |list: &str| list.split(',').map(|label| label.trim().trim_matches('`').to_owned()).collect();
-    readme.lines().filter_map(|line| row.captures(line)).map(|found| (found[1].to_owned(), labels(&found[2]))).collect()
+    page.lines().filter_map(|line| row.captures(line)).map(|found| (found[1].to_owned(), labels(&found[2]))).collect()
 }
 
 /// Every expression of the alerts and of the dashboards, with where it is.

@@ -1,4 +1,4 @@
-//! The README cannot say something else than the program.
+//! README and `docs/` cannot say something else than the program.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,9 @@ use clap::{Args as _, Command};
 use clarion::standalone;
 use speaker::peers::{Effect, Setting};
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("the README is at the root")
+fn page(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
@@ -30,10 +31,10 @@ fn the_table_of_metrics_is_the_programs() {
         .chain(counted)
         .chain(rest.map(|family| row(family.name, family.kind, family.labels, family.help)))
         .collect();
-    let readme = readme();
+    let metrics = page("docs/metrics.md");
     let written: Vec<&str> =
-        readme.lines().filter(|line| line.starts_with("| `metallb_") || line.starts_with("| `clarion_")).collect();
-    assert_eq!(written, rows, "the rows that belong into README.md:\n{}\n", rows.join("\n"));
+        metrics.lines().filter(|line| line.starts_with("| `metallb_") || line.starts_with("| `clarion_")).collect();
+    assert_eq!(written, rows, "the rows that belong into docs/metrics.md:\n{}\n", rows.join("\n"));
 }
 
 #[test]
@@ -49,16 +50,19 @@ fn the_table_of_edits_is_what_the_speaker_does() {
     };
     let rows: Vec<String> = Setting::ALL.into_iter().map(row).collect();
     let text = rows.join("\n");
-    assert!(readme().contains(&text), "the rows that belong into README.md:\n{text}\n");
+    assert!(
+        page("docs/session-edits.md").contains(&text),
+        "the rows that belong into docs/session-edits.md:\n{text}\n"
+    );
 }
 
 #[test]
 fn every_flag_of_standalone_is_in_the_table_with_its_default() {
-    let readme = readme();
+    let page = page("docs/standalone.md");
     for argument in standalone::Options::augment_args(Command::new("standalone")).get_arguments() {
         let Some(flag) = argument.get_long() else { continue };
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `--{flag}")));
-        let row = row.unwrap_or_else(|| panic!("README.md has no row for --{flag}"));
+        let row = page.lines().find(|line| line.starts_with(&format!("| `--{flag}")));
+        let row = row.unwrap_or_else(|| panic!("docs/standalone.md has no row for --{flag}"));
         for default in argument.get_default_values().iter().filter_map(|default| default.to_str()) {
             if !argument.get_action().takes_values() {
                 continue;
