@@ -1,5 +1,7 @@
 //! The `clarion` binary.
 
+#[cfg(test)]
+mod documentation;
 mod log;
 mod log_level;
 

@@ -152,6 +152,29 @@ pub enum AllocatedReason {
 }
 
 impl AllocatedReason {
+    /// Every reason, in the order in which pages for users list them.
+    pub const ALL: [Self; 19] = [
+        Self::Allocated,
+        Self::OneFamily,
+        Self::NoPool,
+        Self::UnknownPool,
+        Self::PoolInvalid,
+        Self::PoolExhausted,
+        Self::PoolNotAdmitted,
+        Self::PoolOnRequestOnly,
+        Self::FamilyUnavailable,
+        Self::NotDualStack,
+        Self::NoClusterIp,
+        Self::ClusterIpFamilyUnknown,
+        Self::InvalidRequest,
+        Self::RequestedAddressOutside,
+        Self::RequestedAddressReserved,
+        Self::RequestedAddressInUse,
+        Self::SharingConflict,
+        Self::Contended,
+        Self::ControllerSyncing,
+    ];
+
     /// Returns the reason as written.
     pub fn as_str(self) -> &'static str {
         match self {

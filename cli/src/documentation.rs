@@ -1,0 +1,6 @@
+//! README and `docs/` cannot say something else than the program.
+
+mod examples;
+mod links;
+mod pages;
+mod tables;
