@@ -31,6 +31,12 @@ pub const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How long a watcher sleeps in the kernel before it looks whether it shall stop or ask.
 const SLICE: Duration = Duration::from_millis(5);
 
+/// After how long an answer no longer belongs to a question; far above what a busy machine needs for one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Before the end of a watch, how long a question may be open without counting as unanswered.
+const PENDING: Duration = Duration::from_millis(300);
+
 /// A watcher at work on threads of its own inside a host; dropping it stops it.
 #[derive(Debug)]
 pub struct Watcher {
@@ -122,6 +128,26 @@ impl Sightings {
         let asked = self.asked.get(&address)?;
         let answers = self.claims.iter().filter(|(_, claim)| claim.address == address && claim.solicited);
         waits(asked, answers.map(|(at, _)| *at).collect()).into_iter().max_by_key(|gap| gap.length)
+    }
+
+    /// Returns when each question for `address` was asked that nobody answered, the last 300 ms of the watch left out.
+    ///
+    /// An owner answers every question once, however late, so each answer stands for one question: the burst of a successor does
+    /// not make up for questions that came between two owners, and a second owner's answer to the same question makes up for none.
+    pub fn unanswered(&self, address: IpAddr) -> Vec<Instant> {
+        let asked = self.asked.get(&address).map(Vec::as_slice).unwrap_or_default();
+        let Some(last) = asked.last() else { return Vec::new() };
+        let mut questions = asked.iter().copied().peekable();
+        let mut open = Vec::new();
+        for (at, _) in self.claims.iter().filter(|(_, claim)| claim.address == address && claim.solicited) {
+            while let Some(question) = questions.next_if(|question| question <= at) {
+                open.push(question);
+            }
+            open.pop_if(|newest| at.duration_since(*newest) <= PATIENCE);
+        }
+        open.extend(questions);
+        open.retain(|question| *question + PENDING <= *last);
+        open
     }
 
     /// Returns who claimed `address`, in stretches of `length` from the first claim on; stretches without claims are left out.

@@ -10,6 +10,7 @@ use std::{
 use clarion::demo::{
     example,
     network::{Bridge, Mac},
+    prober::Prober,
     report::Report,
     watch::{Sightings, Watcher},
 };
@@ -21,6 +22,9 @@ pub const SOON: Duration = Duration::from_secs(8);
 
 /// How long a measurement goes on around the fault.
 pub const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long two nodes may answer at once in a planned move: twice what is promised.
+pub const OVERLAP: Duration = Duration::from_millis(100);
 
 /// Nodes, a client and a newcomer.
 #[derive(Debug)]
@@ -149,6 +153,44 @@ impl Cluster {
         Outcome { vip, struck, old, new, report, sightings }
     }
 
+    /// Has the owner of the first IPv4 address hand over all that it owns, cuts it off the moment it says so or ends, and returns what
+    /// became of each address.
+    ///
+    /// A node forwards whatever it gets, owner or not, so only a cable that is cut shows where clients send to. Their caches are left
+    /// as they are: a planned move has to correct them.
+    pub fn hand_over(&mut self, cause: impl FnOnce(&mut Node)) -> Vec<Outcome> {
+        let owners = self.owners();
+        let old = owners[&self.vips[0]];
+        let struck = self.position(old);
+        let vips: Vec<_> = owners.iter().filter(|(_, owner)| **owner == old).map(|(vip, _)| *vip).collect();
+        let watcher = self.newcomer.newcomer(&vips);
+        let probers: Vec<_> = vips.iter().map(|vip| self.client.prober(*vip)).collect();
+        thread::sleep(MARGIN);
+        cause(&mut self.nodes[struck]);
+        self.cut_when_released(struck, &vips);
+        let moved = || {
+            let sightings = watcher.so_far();
+            vips.iter().all(|vip| sightings.latest(*vip) != Some(old))
+        };
+        self.lab.eventually(SOON, "other nodes answer", moved);
+        thread::sleep(MARGIN);
+        let reports = Prober::stop_all(probers).expect("the probers work");
+        let sightings = watcher.stop();
+        let outcome = |(vip, report)| {
+            let new = sightings.latest(vip).expect("claims do not vanish");
+            Outcome { vip, struck, old, new, report, sightings: sightings.clone() }
+        };
+        vips.into_iter().zip(reports).map(outcome).collect()
+    }
+
+    /// Cuts a node off as soon as it says that it owns none of these addresses, or has ended.
+    pub fn cut_when_released(&self, node: usize, vips: &[IpAddr]) {
+        let node = &self.nodes[node];
+        let is_free = || node.status().is_none_or(|status| !vips.iter().any(|vip| status.owns(*vip)));
+        self.lab.eventually(SOON, "it has handed over", is_free);
+        node.cut();
+    }
+
     /// Repairs the cable of the node that was struck and waits until frames pass again.
     pub fn repair(&self, outcome: &Outcome) {
         let node = &self.nodes[outcome.struck];
@@ -182,6 +224,21 @@ impl Outcome {
     /// Returns the longest time for which the newcomer asked and got no answer.
     pub fn silence(&self) -> Duration {
         self.sightings.longest_silence(self.vip).expect("the newcomer asked").length
+    }
+
+    /// Asserts that a planned move cost nobody anything.
+    ///
+    /// # Panics
+    ///
+    /// When a question of the newcomer had no answer, a probe was lost, or two nodes answered for long.
+    pub fn assert_handed_over(&self) {
+        let Self { vip, old, new, report, .. } = self;
+        assert_ne!(new, old, "{vip} has moved");
+        let unanswered = self.sightings.unanswered(*vip);
+        let silence = self.silence();
+        assert!(unanswered.is_empty(), "{} questions for {vip} had no answer, for {silence:?}", unanswered.len());
+        assert_eq!(report.lost(), 0, "{vip}\n{report}");
+        assert!(self.overlap() <= OVERLAP, "both answered for {vip} for {:?}", self.overlap());
     }
 
     /// Returns how long both nodes answered.

@@ -1,20 +1,18 @@
 //! What befalls an owner, and what its clients and newcomers notice of it.
 //!
-//! The bounds are looser than the budgets that `make bench` checks, because tests run side by side on a busy machine.
+//! The bounds are twice what is promised, because tests run side by side on a busy machine.
 
 use std::{net::IpAddr, thread, time::Duration};
 
 use clarion::demo::example;
 use lab::{
     Node,
-    cluster::{Cluster, MARGIN, Outcome},
+    cluster::{Cluster, MARGIN, OVERLAP, Outcome},
 };
 
-/// How long a VIP may go unanswered after an unannounced death; detection takes 300 ms of it.
-const OUTAGE: Duration = Duration::from_millis(900);
-
-/// How long two nodes may answer at once in a planned move.
-const OVERLAP: Duration = Duration::from_millis(100);
+/// How long a VIP may go unanswered after an unannounced death: twice the third of a second that is promised, of which detection
+/// takes 300 ms.
+const OUTAGE: Duration = Duration::from_millis(700);
 
 #[test]
 fn exactly_one_node_answers_for_each_address() {
@@ -25,8 +23,8 @@ fn exactly_one_node_answers_for_each_address() {
     let sightings = newcomer.stop();
     for vip in &cluster.vips {
         assert_eq!(sightings.macs(*vip).len(), 1, "{vip} is answered by {:?}", sightings.macs(*vip));
-        let silence = sightings.longest_silence(*vip).unwrap().length;
-        assert!(silence < OUTAGE, "{vip} was silent for {silence:?}");
+        let unanswered = sightings.unanswered(*vip).len();
+        assert_eq!(unanswered, 0, "of {} questions for {vip}", sightings.asked[vip].len());
         assert!(cluster.client.reaches(*vip));
     }
     let free: IpAddr = "192.0.2.189".parse().unwrap();
@@ -77,23 +75,17 @@ fn a_pulled_owner_is_replaced_and_one_node_answers_after_the_repair() {
 }
 
 #[test]
-fn an_orderly_stop_loses_nothing() {
+fn an_orderly_stop_loses_nothing_although_the_node_goes_with_its_speaker() {
     let Some(mut cluster) = Cluster::start() else { return };
-    let outcome = cluster.strike(Node::leave);
-    assert_ne!(outcome.new, outcome.old);
-    assert_eq!(outcome.report.lost(), 0, "{}", outcome.report);
-    assert!(outcome.overlap() <= OVERLAP, "both answered for {:?}", outcome.overlap());
+    cluster.hand_over(Node::leave).iter().for_each(Outcome::assert_handed_over);
 }
 
 #[test]
-fn a_drained_node_hands_over_without_loss() {
+fn a_drained_node_may_be_cut_off_as_soon_as_it_has_handed_over() {
     let Some(mut cluster) = Cluster::start() else { return };
     let manifests = cluster.lab.directory().join("manifests");
-    let outcome =
-        cluster.strike(|node| example::cordon(&manifests, node.host.name()).expect("the manifest can be edited"));
-    assert_ne!(outcome.new, outcome.old);
-    assert_eq!(outcome.report.lost(), 0, "{}", outcome.report);
-    assert!(outcome.overlap() <= OVERLAP, "both answered for {:?}", outcome.overlap());
+    let drain = |node: &mut Node| example::cordon(&manifests, node.host.name()).expect("the manifest can be edited");
+    cluster.hand_over(drain).iter().for_each(Outcome::assert_handed_over);
 }
 
 fn assert_moved(outcome: &Outcome) {

@@ -24,6 +24,29 @@ fn an_address_that_was_never_answered_was_silent_all_the_time() {
 }
 
 #[test]
+fn a_question_between_two_owners_is_unanswered_even_if_the_second_answers_those_that_follow() {
+    let start = Instant::now();
+    let answers = [(1, ONE, true), (45, TWO, false), (61, TWO, true), (81, TWO, true)];
+    assert_eq!(unanswered(start, &[0, 20, 40, 60, 80, 400], &answers), [20, 40]);
+}
+
+#[test]
+fn late_answers_count_for_the_questions_that_waited_and_double_ones_for_no_other() {
+    let start = Instant::now();
+    let late = [(1, ONE, true), (50, ONE, true), (51, TWO, true), (61, TWO, true)];
+    assert_eq!(unanswered(start, &[0, 20, 40, 60, 400], &late), [0; 0]);
+    let double = [(21, ONE, true), (41, ONE, true), (1102, ONE, true), (1103, TWO, true)];
+    assert_eq!(unanswered(start, &[0, 20, 40, 1100, 2000], &double), [0]);
+}
+
+#[test]
+fn questions_at_the_end_of_the_watch_may_still_be_open() {
+    let start = Instant::now();
+    assert_eq!(unanswered(start, &[0, 99, 100, 101, 400], &[(1, ONE, true)]), [99, 100]);
+    assert_eq!(unanswered(start, &[], &[(1, ONE, true)]), [0; 0]);
+}
+
+#[test]
 fn windows_name_everybody_who_claimed_in_them() {
     let start = Instant::now();
     let sightings =
@@ -53,6 +76,11 @@ fn sightings(start: Instant, asked: &[u64], claims: &[(u64, Mac, bool)]) -> Sigh
         asked: [(address(), asked.iter().map(at).collect())].into(),
         claims: claims.iter().map(claim).collect(),
     }
+}
+
+fn unanswered(start: Instant, asked: &[u64], claims: &[(u64, Mac, bool)]) -> Vec<u128> {
+    let unanswered = sightings(start, asked, claims).unanswered(address());
+    unanswered.into_iter().map(|question| question.duration_since(start).as_millis()).collect()
 }
 
 fn silence(sightings: &Sightings) -> Option<u128> {
