@@ -34,6 +34,7 @@ pub mod node;
 pub mod peers;
 pub mod routed;
 pub mod tap;
+pub mod traffic;
 
 use std::{
     cell::{Cell, RefCell},

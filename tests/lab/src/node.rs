@@ -4,7 +4,6 @@ use std::{
     env, fs,
     net::IpAddr,
     path::{Path, PathBuf},
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +15,7 @@ use clarion::demo::{
     status::Status,
 };
 
-use crate::{VIPS_V4, VIPS_V6, target_directory};
+use crate::{VIPS_V4, VIPS_V6, target_directory, traffic::filter};
 
 /// How long a speaker may take to give a page, on a machine that does much else.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -98,7 +97,8 @@ impl Node {
 
     /// Drops heartbeats that arrive, as a firewall does that was not told of them; all else passes.
     pub fn refuse_heartbeats(&self) {
-        self.filter(
+        filter(
+            &self.host,
             "add table inet lab; add chain inet lab input { type filter hook input priority 0; }; \
              add rule inet lab input udp dport 7473 drop",
         );
@@ -106,12 +106,7 @@ impl Node {
 
     /// Ends [`Node::refuse_heartbeats`].
     pub fn allow_heartbeats(&self) {
-        self.filter("delete table inet lab");
-    }
-
-    fn filter(&self, rules: &str) {
-        let output = self.host.output(Command::new("nft").arg(rules)).expect("nft runs; install the package nftables");
-        assert!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
+        filter(&self.host, "delete table inet lab");
     }
 
     /// Stops the speaker in order.

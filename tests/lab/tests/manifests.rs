@@ -6,6 +6,7 @@ use lab::{
     Lab, Manifests,
     cluster::{Cluster, MARGIN, SOON},
     manifests::Service,
+    traffic,
 };
 
 #[test]
@@ -197,14 +198,28 @@ fn a_service_with_local_traffic_policy_follows_its_endpoint() {
     manifests.service(on(&["n2"]));
     let cluster = Cluster::serve(lab, &["n1", "n2", "n3"], &manifests, 2);
     let probers: Vec<_> = cluster.vips.iter().map(|vip| cluster.client.prober(*vip)).collect();
-    for (endpoints, owner) in [(&["n2"][..], 1), (&["n3"], 2), (&["n1"], 0)] {
-        manifests.service(on(endpoints));
-        owned_by(&cluster, owner);
+    let watcher = cluster.newcomer.newcomer(&cluster.vips);
+    let mut serving = 1;
+    // kube-proxy of a node without an endpoint drops what comes for the Service.
+    for number in [0, 2] {
+        traffic::refuse(&cluster.nodes[number].host);
     }
+    for (endpoints, owner) in [(&["n3"][..], 2), (&["n1"], 0)] {
+        // kube-proxy of the new node has heard of the endpoint before; that of the old one serves it until nobody is sent there.
+        traffic::allow(&cluster.nodes[owner].host);
+        manifests.service(on(endpoints));
+        cluster.lab.eventually(SOON, "the old node has let go", || {
+            !cluster.vips.iter().any(|vip| cluster.nodes[serving].owns(*vip))
+        });
+        traffic::refuse(&cluster.nodes[serving].host);
+        owned_by(&cluster, owner);
+        serving = owner;
+    }
+    let sightings = watcher.stop();
     for (vip, prober) in cluster.vips.iter().zip(probers) {
         let report = prober.stop().unwrap();
-        // The server of the lab answers on every node, so only a gap between two owners could lose a probe.
         assert_eq!(report.lost(), 0, "{vip}\n{report}");
+        assert_eq!(sightings.unanswered(*vip).len(), 0, "of {} questions for {vip}", sightings.asked[vip].len());
     }
 
     manifests.service(on(&[]));
