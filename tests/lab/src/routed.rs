@@ -14,11 +14,25 @@ use crate::{
 /// How long a session may take to come up on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// The longest that a node waits by default between two attempts at a session.
+pub const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
 /// The first IPv4 address of the pool.
 pub const FOUR: &str = "192.0.2.128";
 
 /// The first IPv6 address of the pool.
 pub const SIX: &str = "2001:db8:0:1::1:1";
+
+/// Returns how often a node may try to reach a router that turns it away, in some time: at once, and then after waits of 1 s, doubled up
+/// to `longest`, of which chance takes away a quarter at most.
+pub fn most_attempts(time: Duration, longest: Duration) -> usize {
+    let waits = (0..).map(|failures| longest.min(Duration::from_secs(1 << failures.min(6))).mul_f64(0.75));
+    let ends = waits.scan(Duration::ZERO, |end, wait| {
+        *end += wait;
+        Some(*end)
+    });
+    1 + ends.take_while(|end| *end <= time).count()
+}
 
 /// Nodes in AS 65001 and a router in AS 65000 on one switch, and manifests that tell routers of every Service.
 #[derive(Debug)]

@@ -23,8 +23,9 @@ const FLOWS: usize = 4;
 /// How many connections come with each flow before anything happens.
 const CONNECTIONS: usize = 60;
 
-/// A leg that was not withdrawn goes by BFD; without BFD it would be there for the hold time of 90 s.
-const LEG_LOST: Duration = Duration::from_secs(2);
+/// How long packets may go to a node that is lost: twice what is promised with BFD of 50 ms x 3, or for a connection that its kernel
+/// closes.
+const LEG_LOST: Duration = Duration::from_millis(500);
 
 /// What befalls a node.
 #[derive(Clone, Copy, Debug)]
