@@ -10,8 +10,9 @@ use tasks::Tasks;
 use tokio::sync::mpsc;
 
 use crate::collection::Collection;
+use crate::error::WatchError;
 use crate::table::{Table, Undecodable};
-use crate::watch::{Event, Freshness, Watch, WatchError};
+use crate::watch::{Event, Freshness, Watch};
 
 /// A change of one configuration object.
 #[derive(Clone, Debug, PartialEq)]

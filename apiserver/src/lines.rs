@@ -6,7 +6,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
-use crate::watch::WatchError;
+use crate::error::WatchError;
 
 /// Larger than any object that etcd takes.
 const LONGEST_LINE: usize = 16 << 20;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::collection::ObjectName;
-use crate::watch::{Event, Object, Unreadable, Version, WatchError};
+use crate::error::WatchError;
+use crate::watch::{Event, Object, Unreadable, Version};
 
 /// What is known of one object.
 #[derive(Clone, Debug)]

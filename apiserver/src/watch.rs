@@ -11,12 +11,12 @@ use http::{Request, StatusCode};
 use kube::Client;
 use rand::RngExt as _;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::collection::{Collection, ObjectName};
+use crate::error::WatchError;
 use crate::lines::Lines;
 use crate::response::{Status, StatusError};
 use wire::{Envelope, Line, Page, parse, version, whole};
@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAGE: u32 = 500;
 /// A watch that lived this long is a success, whatever ended it.
 const STEADY: Duration = Duration::from_secs(5);
+/// Without a connection for this long, everything is listed again. No store is restored and no server started in less, while a
+/// load balancer in front of several servers that breaks connections takes new ones at once.
+const OUTAGE: Duration = Duration::from_secs(1);
 /// Marks the end of the list in a watch that began with one.
 const LIST_ENDS: &str = "k8s.io/initial-events-end";
 
@@ -93,32 +96,6 @@ pub enum Event<T> {
     Lost(WatchError),
 }
 
-/// Why changes do not arrive.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum WatchError {
-    /// The server refuses.
-    #[error(transparent)]
-    Status(#[from] StatusError),
-    /// The server cannot be reached, or the connection broke.
-    #[error("the API server cannot be reached: {0}")]
-    Connection(String),
-    /// Nothing arrives on a connection that seems to live.
-    #[error("the API server was silent for {} s", after.as_secs())]
-    Silent {
-        /// How long.
-        after: Duration,
-    },
-    /// What arrives is not what a watch is made of.
-    #[error("the answer of the API server cannot be read: {0}")]
-    Malformed(String),
-    /// A line never ends.
-    #[error("an object of more than {limit} bytes arrived")]
-    TooLong {
-        /// What is accepted, in bytes.
-        limit: usize,
-    },
-}
-
 /// Whether the receiver wants more.
 enum Sent {
     Yes,
@@ -139,6 +116,8 @@ struct Follower<E, F> {
     freshness: Freshness,
     /// Whether the server has said anything on the connection that is or was the last.
     heard: bool,
+    /// When the connection broke, until the server says something again.
+    lost: Option<Instant>,
 }
 
 impl<T> Event<T> {
@@ -168,8 +147,17 @@ impl Watch {
     {
         let mut backoff = Backoff::default();
         let freshness = self.freshness;
-        let mut follower =
-            Follower { client, watch: self, sender, wrap, streams: true, from: None, freshness, heard: false };
+        let mut follower = Follower {
+            client,
+            watch: self,
+            sender,
+            wrap,
+            streams: true,
+            from: None,
+            freshness,
+            heard: false,
+            lost: None,
+        };
         loop {
             let began = Instant::now();
             let ended = follower.once().await;
@@ -187,6 +175,9 @@ impl Watch {
                 Ok(Sent::Yes) => None,
                 Err(error) if follower.adapt(&error) => continue,
                 Err(error) => {
+                    if let WatchError::Connection(_) | WatchError::Silent { .. } = &error {
+                        follower.lost.get_or_insert_with(Instant::now);
+                    }
                     let asked = if let WatchError::Status(status) = &error { status.retry_after } else { None };
                     tracing::warn!(collection = %follower.watch.collection, %error, "watch lost");
                     if let Sent::Nobody = follower.tell(Event::Lost(error)).await {
@@ -216,10 +207,20 @@ impl<E, F> Follower<E, F> {
         refused && self.from.is_none() && std::mem::take(&mut self.streams)
     }
 
+    /// Forgets where to go on after an outage, in which the store may have been restored from a backup: its versions may have
+    /// passed ours since, and then nothing on the wire tells the two histories apart.
+    fn forget_after_outage(&mut self) {
+        if self.lost.is_some_and(|lost| lost.elapsed() >= OUTAGE) {
+            // What the server has at hand may be from before that.
+            (self.from, self.freshness) = (None, Freshness::Quorum);
+        }
+    }
+
     async fn once<T: DeserializeOwned>(&mut self) -> Result<Sent, WatchError>
     where
         F: Fn(Event<T>) -> E,
     {
+        self.forget_after_outage();
         if let Some(from) = self.from
             && self.stands_at().await? < from
         {
@@ -249,7 +250,7 @@ impl<E, F> Follower<E, F> {
                 () = self.sender.closed() => return Ok(Sent::Nobody),
             };
             let Some(line) = line else { return Ok(Sent::Yes) };
-            self.heard = true;
+            (self.heard, self.lost) = (true, None);
             if let Sent::Nobody = self.line(&line).await? {
                 return Ok(Sent::Nobody);
             }

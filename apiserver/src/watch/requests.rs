@@ -8,7 +8,8 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 use super::wire::{Page, parse, version};
-use super::{Follower, PATIENCE, Version, WatchError};
+use super::{Follower, PATIENCE, Version};
+use crate::error::WatchError;
 use crate::response::StatusError;
 
 /// Asks for names and versions only: what the first object holds is of no interest.

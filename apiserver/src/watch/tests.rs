@@ -125,6 +125,39 @@ async fn a_store_that_was_restored_is_listed_anew_by_what_a_majority_says() {
 }
 
 #[tokio::test]
+async fn after_an_outage_everything_is_listed_again_by_what_a_majority_says_however_far_the_store_has_come() {
+    let (end, broken) = oneshot::channel();
+    let refused = || Reply::status(403, r#"{"code":403,"reason":"Forbidden","message":"roles are not known yet"}"#);
+    let listed = Reply::open(&format!("{}{}", added("b", 60, 1), list_end(70)));
+    let server =
+        Server::start([Reply::broken(&list_end(50), broken), refused(), refused(), refused(), refused(), listed]).await;
+    let mut receiver = begin_with(&server, Freshness::Cached);
+    next(&mut receiver, 3).await;
+    end.send(()).expect("the server waits");
+    let events = next(&mut receiver, 9).await;
+    let errors = events.iter().filter(|event| matches!(event, Event::Lost(_))).count();
+    assert_eq!(
+        events[errors..],
+        [Event::Relisting, Event::Connected, applied("b", 60, 1), Event::Listed],
+        "{events:?}"
+    );
+    let asked = server.asked();
+    assert!(asked[1].contains("resourceVersion=50"), "a connection that breaks is no outage: {asked:?}");
+    assert!(asked[5].contains("sendInitialEvents=true") && asked[5].contains("resourceVersion=&"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_busy_is_not_asked_for_everything_again() {
+    let busy = || Reply::status(429, r#"{"code":429,"reason":"TooManyRequests","message":"later"}"#);
+    let first = format!("{}{}", list_end(50), added("a", 51, 1));
+    let server =
+        Server::start([Reply::ended(&first), busy(), busy(), busy(), busy(), Reply::open(&added("b", 60, 1))]).await;
+    let events = follow(&server, 10).await;
+    assert_eq!(events[8..], [Event::Connected, applied("b", 60, 1)], "{events:?}");
+    assert!(server.asked()[5].contains("resourceVersion=51"), "{:?}", server.asked());
+}
+
+#[tokio::test]
 async fn a_store_that_stands_where_it_stood_goes_on() {
     let server = Server::start([Reply::ended(&list_end(50)), Reply::open(&added("a", 51, 1))]).await;
     server.stand_at(50);

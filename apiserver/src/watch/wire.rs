@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Object, Unreadable, Version, WatchError};
+use super::{Object, Unreadable, Version};
 use crate::collection::ObjectName;
+use crate::error::WatchError;
 
 #[derive(Deserialize)]
 pub(super) struct Line<'a> {
