@@ -31,7 +31,7 @@ mod tests;
 pub use bfd_profile::BfdProfile;
 pub use bgp_advertisement::BgpAdvertisement;
 pub use community::{Community, CommunityValue};
-pub use compile::{Config, Nodes, Objects};
+pub use compile::{Config, Objects};
 pub use compiler::{ByName, Compiled, Compiler, Written, add};
 pub use duration::parse_duration;
 pub use l2_advertisement::{L2Advertisement, Preference};
@@ -41,7 +41,12 @@ pub use pool::{Pool, ServiceAllocation};
 pub use range::{AddressRange, Family};
 pub use special::{SPECIAL_BLOCKS, Special};
 
+use std::collections::BTreeMap;
+
 use crate::fault::{FieldPath, Findings, Problem};
+
+/// The labels of the nodes, by node name.
+pub type Nodes = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Reports empty and repeated entries of a list of names.
 fn check_names(names: Option<&[String]>, field: &FieldPath, findings: &mut Findings) {

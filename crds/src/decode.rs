@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Characters of a reason that are kept: it may quote what a tenant wrote.
-const MAX_REASON: usize = 300;
+const MAX_REASON: usize = 256;
 
 /// JSON text of which nothing, or any number of parts, can be decoded.
 #[derive(Debug)]

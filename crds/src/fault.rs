@@ -7,6 +7,8 @@ use std::fmt;
 
 use kube::Resource;
 
+use crate::printable::Printable;
+
 mod next_step;
 mod problem;
 #[cfg(test)]
@@ -96,9 +98,9 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.object)?;
+        write!(f, "{}: ", Printable::value(&self.object))?;
         if !self.field.as_str().is_empty() {
-            write!(f, "{}: ", self.field)?;
+            write!(f, "{}: ", Printable::value(&self.field))?;
         }
         write!(f, "{}; {}", self.problem, self.problem.next_step())
     }

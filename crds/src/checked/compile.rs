@@ -7,13 +7,11 @@ use super::overlaps::TakenRanges;
 use super::preference::Conflict;
 use super::references::Targets;
 use super::{
-    BfdProfile, BgpAdvertisement, Community, CommunityValue, L2Advertisement, Peer, Pool, Router, preference, sessions,
+    BfdProfile, BgpAdvertisement, Community, CommunityValue, L2Advertisement, Nodes, Peer, Pool, Router, preference,
+    sessions,
 };
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem, Severity};
 use crate::kinds;
-
-/// The labels of the nodes, by node name.
-pub type Nodes = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Everything a configuration is made of, as read.
 #[derive(Clone, Debug, Default)]

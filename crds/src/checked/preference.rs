@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compile::Nodes;
+use super::Nodes;
 use super::sessions::meet;
 use super::{BgpAdvertisement, Family, Pool};
 use crate::fault::Preference;

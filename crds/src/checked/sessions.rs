@@ -1,7 +1,7 @@
 //! Peers that would open the same session twice.
 
+use super::Nodes;
 use super::Peer;
-use super::compile::Nodes;
 use crate::selector::{Selector, any_or_empty};
 
 /// Says whether two peers would have a session between one node and the same port of the same router in the same way.

@@ -84,7 +84,7 @@ fn peer(name: &str, spec: Value) -> kinds::BgpPeer {
     named(name, full)
 }
 
-fn names<T>(map: &std::collections::BTreeMap<String, T>) -> Vec<&str> {
+fn names<T>(map: &BTreeMap<String, T>) -> Vec<&str> {
     map.keys().map(String::as_str).collect()
 }
 

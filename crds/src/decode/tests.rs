@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::checked::{Config, Objects};
 use crate::core::{ConditionStatus, EndpointSlice, Namespace, Node, Secret, Service, ServiceType, TrafficPolicy};
 use crate::kinds::{BfdProfile, BgpAdvertisement, BgpPeer, Community, IpAddressPool, L2Advertisement};
 
@@ -73,6 +74,52 @@ fn a_reason_names_the_field_with_and_without_null_and_stays_short() {
     let long = json!({ "metadata": {}, "spec": { "ports": [{ "port": "x".repeat(100_000) }] } });
     let error = decode::<Service>(long.to_string().as_bytes()).unwrap_err().to_string();
     assert!(error.len() < MAX_REASON + 10, "{}", error.len());
+}
+
+#[test]
+fn a_message_about_an_object_quotes_at_most_256_characters_of_it() {
+    const LONG: &str = "z";
+    let length = |text: &str| text.split(|other| other != 'z').map(str::len).max().unwrap_or_default();
+    let mut cut = 0;
+    for (kind, object) in &samples::objects() {
+        for path in paths(object) {
+            let mut changed = object.clone();
+            let Some(text @ Value::String(_)) = changed.pointer_mut(&path) else { continue };
+            *text = LONG.repeat(5_000).into();
+            for message in messages(kind, &changed) {
+                assert!(length(&message) <= 256, "{kind}{path}: {message}");
+                cut += usize::from(length(&message) > 200);
+            }
+        }
+    }
+    assert!(cut > 20, "only {cut} messages quoted what is long");
+}
+
+/// Returns what is said about an object of a kind.
+fn messages(kind: &str, object: &Value) -> Vec<String> {
+    let json = object.to_string();
+    let json = json.as_bytes();
+    if let Err(error) = shown(kind, object) {
+        return vec![error.to_string()];
+    }
+    let mut objects = Objects { namespace: Some("shop"), ..Objects::default() };
+    let faults = |objects: &Objects<'_>| Config::compile(objects).1.iter().map(ToString::to_string).collect();
+    macro_rules! compile {
+        ($field:ident) => {{
+            let object = decode(json).unwrap();
+            objects.$field.push(&object);
+            faults(&objects)
+        }};
+    }
+    match kind {
+        "IPAddressPool" => compile!(pools),
+        "L2Advertisement" => compile!(l2_advertisements),
+        "BGPAdvertisement" => compile!(bgp_advertisements),
+        "BGPPeer" => compile!(peers),
+        "BFDProfile" => compile!(bfd_profiles),
+        "Community" => compile!(communities),
+        _ => Vec::new(),
+    }
 }
 
 /// Returns what an object of a kind is read as.

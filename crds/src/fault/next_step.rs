@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use super::Problem;
+use super::problem::quoted;
 use crate::checked::Special;
 
 impl Problem {
@@ -9,7 +10,7 @@ impl Problem {
         match self {
             Self::Unreadable { .. } => "compare the field with `kubectl explain`".into(),
             Self::UnknownField => "check its spelling and indentation, or remove it".into(),
-            Self::Namespace { expected, .. } => format!("set metadata.namespace to {expected:?}"),
+            Self::Namespace { expected, .. } => format!("set metadata.namespace to {}", quoted(expected)),
             Self::DuplicateObject => "remove one of the two or rename it".into(),
             Self::NoName => "set metadata.name".into(),
             Self::Empty => "write a value or remove the field".into(),
@@ -26,7 +27,7 @@ impl Problem {
             Self::LabelValue { .. } => "write at most 63 letters, digits, '-', '_' and '.'".into(),
             Self::NoAddresses => "list at least one CIDR or range".into(),
             Self::NotARange { .. } => "write one like 192.0.2.0/24 or 192.0.2.10-192.0.2.20".into(),
-            Self::Spaces { text } => format!("write {:?}", text.trim()),
+            Self::Spaces { text } => format!("write {}", quoted(text.trim())),
             Self::BareAddress { address } => format!("write {address}/{}", host_length(*address)),
             Self::Reversed { .. } => "swap the two addresses".into(),
             Self::MixedFamilies { .. } => "write one range for each family".into(),

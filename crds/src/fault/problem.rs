@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::ObjectRef;
 use crate::checked::Special;
+use crate::printable::Printable;
 
 /// What a fault costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +72,11 @@ fn words(value: &Option<u32>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
+/// Quotes what somebody wrote, as much of it as a message has room for.
+pub(super) fn quoted(value: impl fmt::Debug) -> Printable<String> {
+    Printable::value(format!("{value:?}"))
+}
+
 /// Explains the namespace that nobody wrote.
 fn unwritten(namespace: &str) -> &'static str {
     if namespace == "default" { ", as every object without metadata.namespace is" } else { "" }
@@ -92,7 +98,7 @@ pub enum Problem {
     Unreadable { message: String },
     #[error("field is not known")]
     UnknownField,
-    #[error("the object is in namespace {found:?}{}, but only {expected:?} is read", unwritten(found))]
+    #[error("the object is in namespace {found}{}, but only {expected} is read", unwritten(found), found = quoted(found), expected = quoted(expected))]
     Namespace { found: String, expected: String },
     #[error("an older object has the same kind and name")]
     DuplicateObject,
@@ -102,35 +108,35 @@ pub enum Problem {
     // Values and lists.
     #[error("value is empty")]
     Empty,
-    #[error("{value:?} is listed twice")]
+    #[error("{value} is listed twice", value = quoted(value))]
     Repeated { value: String },
     #[error("the selector is the same as number {first}")]
     RepeatedSelector { first: usize },
     #[error("{value} is not between {minimum} and {maximum}")]
     OutOfRange { value: i64, minimum: i64, maximum: i64 },
-    #[error("{text:?} is not an IP address")]
+    #[error("{text} is not an IP address", text = quoted(text))]
     NotAnAddress { text: String },
-    #[error("{text:?} is not a duration")]
+    #[error("{text} is not a duration", text = quoted(text))]
     NotADuration { text: String },
 
     // Selectors.
-    #[error("operator {operator:?} is not known")]
+    #[error("operator {operator} is not known", operator = quoted(operator))]
     Operator { operator: String },
     #[error("operator {operator} has no values")]
     ValuesMissing { operator: String },
     #[error("operator {operator} takes no values")]
     ValuesUnwanted { operator: String },
-    #[error("{key:?} is not a valid label key")]
+    #[error("{key} is not a valid label key", key = quoted(key))]
     LabelKey { key: String },
-    #[error("{value:?} is not a valid label value")]
+    #[error("{value} is not a valid label value", value = quoted(value))]
     LabelValue { value: String },
 
     // Pools.
     #[error("the pool has no addresses")]
     NoAddresses,
-    #[error("{text:?} is neither a CIDR nor a range")]
+    #[error("{text} is neither a CIDR nor a range", text = quoted(text))]
     NotARange { text: String },
-    #[error("{text:?} has spaces around it")]
+    #[error("{text} has spaces around it", text = quoted(text))]
     Spaces { text: String },
     #[error("{address} has no prefix length")]
     BareAddress { address: IpAddr },
@@ -150,35 +156,34 @@ pub enum Problem {
     NotAdvertised,
 
     // References.
-    #[error("there is no {kind} {name:?}")]
+    #[error("there is no {kind} {name}", name = quoted(name))]
     Missing { kind: &'static str, name: String },
-    #[error("{kind} {name:?} is itself at fault")]
+    #[error("{kind} {name} is itself at fault", name = quoted(name))]
     Invalid { kind: &'static str, name: String },
-    #[error("there is no usable BFDProfile {name:?}, so the session runs without BFD")]
+    #[error("there is no usable BFDProfile {name}, so the session runs without BFD", name = quoted(name))]
     NoProfile { name: String },
 
     // Advertisements.
     #[error("length {length} aggregates addresses, which service selectors do not allow")]
     AggregationWithSelectors { length: u8 },
     #[error(
-        "length {length} is shorter than /{mask}, the widest part of {range} of pool {pool:?}, so the pool is not announced"
-    )]
+        "length {length} is shorter than /{mask}, the widest part of {range} of pool {pool}, so the pool is not announced", pool = quoted(pool))]
     AggregationTooWide { length: u8, mask: u8, range: String, pool: String },
-    #[error("{text:?} is not a community")]
+    #[error("{text} is not a community", text = quoted(text))]
     CommunityFormat { text: String },
-    #[error("section {section:?} of community {text:?} is not between 0 and {maximum}")]
+    #[error("section {section} of community {text} is not between 0 and {maximum}", section = quoted(section), text = quoted(text))]
     CommunitySection { text: String, section: String, maximum: u32 },
-    #[error("community {text:?} starts with {marker:?}")]
+    #[error("community {text} starts with {marker}", text = quoted(text), marker = quoted(marker))]
     CommunityMarker { text: String, marker: String },
-    #[error("no Community object defines {alias:?}")]
+    #[error("no Community object defines {alias}", alias = quoted(alias))]
     UnknownAlias { alias: String },
-    #[error("{preference} {} contradicts {} of {other} for pool {pool:?}", words(.own), words(.theirs))]
+    #[error("{preference} {} contradicts {} of {other} for pool {pool}", words(.own), words(.theirs), pool = quoted(pool))]
     PreferenceConflict { preference: Preference, own: Option<u32>, theirs: Option<u32>, other: ObjectRef, pool: String },
     #[error("the specification is the same as that of {other}")]
     SameSpecification { other: ObjectRef },
 
     // Communities.
-    #[error("{alias:?} is defined by {other} too")]
+    #[error("{alias} is defined by {other} too", alias = quoted(alias))]
     AliasTaken { alias: String, other: ObjectRef },
 
     // Peers.
@@ -196,7 +201,7 @@ pub enum Problem {
     PeerUnreachable { text: String, special: Special },
     #[error("{address} is {}, which no connection can come from", article(*special))]
     SourceUnusable { address: IpAddr, special: Special },
-    #[error("{text:?} is not a prefix")]
+    #[error("{text} is not a prefix", text = quoted(text))]
     NotAPrefix { text: String },
     #[error("{text} has bits beyond its prefix length")]
     PrefixBits { text: String, network: IpNet },
@@ -210,7 +215,7 @@ pub enum Problem {
     InternalRole,
     #[error("ttlSecurityHops says already how far away the router may be")]
     TwoDistances,
-    #[error("{text:?} is not a BGP identifier")]
+    #[error("{text} is not a BGP identifier", text = quoted(text))]
     RouterId { text: String },
     #[error("source {source_address} and router {router} are of different families")]
     SourceFamily { source_address: IpAddr, router: IpAddr },
@@ -228,15 +233,15 @@ pub enum Problem {
     PasswordLength { length: usize },
     #[error("the password ends with a line break, which is a part of it")]
     PasswordLineBreak,
-    #[error("secret {name:?} has type {found:?}")]
+    #[error("secret {name} has type {found}", name = quoted(name), found = quoted(found))]
     SecretType { name: String, found: String },
-    #[error("secret {name:?} has no readable key \"password\"")]
+    #[error("secret {name} has no readable key \"password\"", name = quoted(name))]
     SecretKey { name: String },
     #[error("the router is in this side's own AS, where a session is never limited to one hop")]
     InternalMultiHop,
     #[error("{other} opens the same session on the same nodes")]
     SameSession { other: ObjectRef },
-    #[error("echo packets of BFDProfile {profile:?} exist on IPv4 only, so the session runs without them")]
+    #[error("echo packets of BFDProfile {profile} exist on IPv4 only, so the session runs without them", profile = quoted(profile))]
     EchoOverIpv6 { profile: String },
     #[error("disableMP is deprecated and has no effect")]
     DisableMp,
