@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use ipam::ServiceId;
 
-use crate::snapshot::{ServiceView, Uid};
+use crate::view::{ServiceView, Uid};
 
 /// What every service holds, by the work of this controller alone.
 ///

@@ -15,7 +15,8 @@ use ipam::{
 use thiserror::Error;
 
 use crate::request::demand;
-use crate::snapshot::{BrokenPool, Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
+use crate::snapshot::BrokenPool;
+use crate::view::{Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
 
 /// Why a checked pool is none after all.
 #[derive(Debug, Error)]

@@ -1,7 +1,7 @@
 use crds::reasons::EventReason;
 use ipam::ServiceId;
 
-use crate::snapshot::Uid;
+use crate::view::Uid;
 
 /// An event about a service. It is planned only when something changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

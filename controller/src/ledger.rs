@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipam::ServiceId;
 
 use crate::book::{Book, Hold};
-use crate::snapshot::{Condition, Ingress, ResourceVersion, ServiceView, Uid};
+use crate::view::{Condition, Ingress, ResourceVersion, ServiceView, Uid};
 
 /// The writes to service statuses that the watch has not shown yet, and a book of what those before them have left.
 ///

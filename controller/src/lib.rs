@@ -20,6 +20,7 @@ mod refusal;
 mod request;
 mod snapshot;
 mod terms;
+mod view;
 
 pub use book::Hold;
 pub use events::ServiceEvent;
@@ -27,6 +28,7 @@ pub use ledger::{Ledger, StatusWrite};
 pub use plan::{Change, Plan, plan};
 pub use pool_status::PoolStatus;
 pub use refusal::Refusal;
-pub use request::{RequestFault, RequestSource, demand};
-pub use snapshot::{BrokenPool, Condition, Ingress, ResourceVersion, ServiceView, Snapshot, TrafficPolicy, Uid};
+pub use request::demand;
+pub use snapshot::{BrokenPool, Snapshot};
 pub use terms::Terms;
+pub use view::{Condition, Ingress, RequestFault, RequestSource, ResourceVersion, ServiceView, TrafficPolicy, Uid};

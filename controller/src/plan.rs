@@ -1,4 +1,5 @@
 mod change;
+mod remember;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use crate::events::ServiceEvent;
 use crate::ledger::StatusWrite;
 use crate::refusal::Refusal;
 use crate::request::{backend_key, cluster_families};
-use crate::snapshot::{ServiceView, Snapshot, Uid};
+use crate::snapshot::Snapshot;
+use crate::view::{ServiceView, Uid};
 
 /// What should be, and how to get there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crds::reasons::{AllocatedReason, EventReason};
 use ipam::{ConflictKind, PoolName, PoolRefusal, Unfit};
 
-use crate::request::RequestFault;
+use crate::view::RequestFault;
 
 /// Says why a service has no address or fewer than it wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

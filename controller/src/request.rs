@@ -2,66 +2,12 @@
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use crds::printable::Printable;
-use ipam::{Demand, Families, Family, PoolName, Requested, RequestedError};
-use thiserror::Error;
+use ipam::{Demand, Families, Family, PoolName, Requested};
 
-use crate::snapshot::TrafficPolicy;
-
-/// Says why the requested addresses of a service cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum RequestFault {
-    /// The annotation and the field both ask.
-    #[error("both {} and {} request addresses; remove the field", RequestSource::Annotation, RequestSource::Field)]
-    Both,
-    /// A text is no address.
-    #[error("{source_of}: \"{text}\" is not an IP address; write {}", source_of.form())]
-    Unreadable {
-        /// Where it stands.
-        source_of: RequestSource,
-        /// The text.
-        text: String,
-    },
-    /// The addresses do not go together.
-    #[error("{}: {list}", RequestSource::Annotation)]
-    List {
-        /// What is wrong with them.
-        list: RequestedError,
-    },
-}
-
-/// The two places a service can request addresses in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestSource {
-    /// The annotation `metallb.io/loadBalancerIPs`.
-    Annotation,
-    /// The deprecated field `spec.loadBalancerIP`.
-    Field,
-}
-
-impl RequestSource {
-    /// Says what is to be written there.
-    fn form(self) -> &'static str {
-        match self {
-            Self::Annotation => "addresses separated by commas",
-            Self::Field => {
-                "one address, or one of each family into the annotation metallb.io/loadBalancerIPs and nothing here"
-            }
-        }
-    }
-}
-
-impl fmt::Display for RequestSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Annotation => "annotation metallb.io/loadBalancerIPs",
-            Self::Field => "spec.loadBalancerIP",
-        })
-    }
-}
+use crate::view::{RequestFault, RequestSource, TrafficPolicy};
 
 /// Reads what a service asks for from the values of `address-pool`, `loadBalancerIPs` and `spec.loadBalancerIP`; an empty
 /// text counts as absent.

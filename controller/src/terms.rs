@@ -2,9 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipam::{Port, ServiceId};
 
-use crate::plan::Plan;
 use crate::request::backend_key;
-use crate::snapshot::{ServiceView, Snapshot};
+use crate::view::ServiceView;
 
 /// The terms under which services share addresses, as far as they are remembered.
 ///
@@ -27,6 +26,24 @@ impl Terms {
         Self(services.into_iter().filter_map(|view| Some((view.id.clone(), Term::of(view)?))).collect())
     }
 
+    /// Takes over the terms that services have now, but for those whose outcome `is_open`, and forgets services that are gone.
+    pub(crate) fn follow(
+        &mut self,
+        services: &BTreeMap<ServiceId, ServiceView>,
+        is_open: impl Fn(&ServiceView) -> bool,
+    ) {
+        let Self(terms) = self;
+        terms.retain(|id, _| services.contains_key(id));
+        for view in services.values() {
+            match (terms.get_mut(&view.id), Term::of(view)) {
+                (None, Some(term)) => drop(terms.insert(view.id.clone(), term)),
+                (Some(known), Some(term)) if !is_open(view) => *known = term,
+                (Some(_), None) if !is_open(view) => drop(terms.remove(&view.id)),
+                (Some(_) | None, _) => {}
+            }
+        }
+    }
+
     /// Says whether a service shares under other terms than are remembered.
     pub(crate) fn differ(&self, view: &ServiceView) -> bool {
         self.0.get(&view.id).is_some_and(|term| Term::of(view).as_ref() != Some(term))
@@ -38,29 +55,5 @@ impl Term {
         let sharing_key = view.sharing_key.clone().filter(|key| !key.is_empty())?;
         let backend_key = backend_key(view.traffic_policy, &view.selector);
         Some(Self { sharing_key, backend_key, ports: view.ports.clone() })
-    }
-}
-
-impl Snapshot {
-    /// Remembers what a plan of this snapshot is made of and the snapshot itself does not keep: what services hold, and the terms
-    /// under which they share.
-    ///
-    /// The terms of a service that was edited are taken over only after it has left what it does not fit on any more: until then
-    /// it may turn out that it still holds that.
-    pub fn remember(&mut self, plan: &Plan) {
-        self.ledger.close(&self.services, &plan.changes.iter().map(|change| &change.service).collect());
-        let Self { services, ledger, terms: Terms(terms), .. } = self;
-        let leaving = plan.changes.iter().filter(|change| !change.gives.is_empty()).map(|change| &change.service);
-        let leaving: BTreeSet<&ServiceId> = leaving.collect();
-        let is_open = |view: &ServiceView| leaving.contains(&view.id) || ledger.has(view);
-        terms.retain(|id, _| services.contains_key(id));
-        for view in services.values() {
-            match (terms.get_mut(&view.id), Term::of(view)) {
-                (None, Some(term)) => drop(terms.insert(view.id.clone(), term)),
-                (Some(known), Some(term)) if !is_open(view) => *known = term,
-                (Some(_), None) if !is_open(view) => drop(terms.remove(&view.id)),
-                (Some(_) | None, _) => {}
-            }
-        }
     }
 }

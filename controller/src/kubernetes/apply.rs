@@ -11,7 +11,7 @@ use super::contention::{Contention, Spent};
 use crate::events::ServiceEvent;
 use crate::ledger::{Ledger, StatusWrite};
 use crate::plan::Change;
-use crate::snapshot::{ResourceVersion, ServiceView, Uid};
+use crate::view::{ResourceVersion, ServiceView, Uid};
 
 /// How long a Service rests after the API server refused a write to it or another program undid too many; doubles up to the longest.
 const FIRST_REST: Duration = Duration::from_secs(1);

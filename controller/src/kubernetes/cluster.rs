@@ -14,7 +14,8 @@ use super::report::Situation;
 use crate::convert;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, plan};
-use crate::snapshot::{BrokenPool, ResourceVersion, ServiceView, Snapshot};
+use crate::snapshot::{BrokenPool, Snapshot};
+use crate::view::{ResourceVersion, ServiceView};
 
 /// A change in the cluster.
 pub(super) enum ClusterEvent {

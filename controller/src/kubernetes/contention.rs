@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use apiserver::Budget;
 use ipam::ServiceId;
 
-use crate::snapshot::Uid;
+use crate::view::Uid;
 
 /// How long nothing must happen before a fight is over: longer than a rest, and as long as it takes to earn a repair.
 const PEACE: Duration = Duration::from_secs(120);

@@ -16,7 +16,7 @@ use super::meters::{Kind, Meters};
 use super::patch;
 use crate::events::ServiceEvent;
 use crate::refusal::Refusal;
-use crate::snapshot::ServiceView;
+use crate::view::ServiceView;
 
 /// Occurrences that wait to be recorded; more of them are dropped, for events are a courtesy.
 const OCCURRENCES: usize = 8_192;

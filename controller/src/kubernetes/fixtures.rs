@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, ClusterEvent};
 use super::objects::ServiceObject;
-use crate::snapshot::{ResourceVersion, ServiceView};
+use crate::view::{ResourceVersion, ServiceView};
 
 /// The namespace of the configuration.
 pub(super) const NAMESPACE: &str = "lb";

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::FIELD_MANAGER;
 use crate::convert;
-use crate::snapshot::{Condition, ResourceVersion, ServiceView};
+use crate::view::{Condition, ResourceVersion, ServiceView};
 
 /// A Service with the conditions of its status.
 #[derive(Deserialize)]

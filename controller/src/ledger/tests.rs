@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipam::{Created, Demand, FamilyPolicy};
 
 use super::*;
-use crate::snapshot::TrafficPolicy;
+use crate::view::TrafficPolicy;
 
 const A: &str = "10.0.0.1";
 const B: &str = "10.0.0.2";

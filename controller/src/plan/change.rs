@@ -9,7 +9,7 @@ use super::{Change, Standing};
 use crate::events::ServiceEvent;
 use crate::ledger::StatusWrite;
 use crate::refusal::Refusal;
-use crate::snapshot::{Condition, Ingress, ServiceView};
+use crate::view::{Condition, Ingress, ServiceView};
 
 /// What the allocation decided for one service.
 pub(super) struct Next<'a> {

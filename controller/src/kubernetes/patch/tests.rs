@@ -1,7 +1,7 @@
 use super::*;
 use crate::StatusWrite;
 use crate::kubernetes::fixtures::{ip, service, view};
-use crate::snapshot::{Condition, ResourceVersion, ServiceView};
+use crate::view::{Condition, ResourceVersion, ServiceView};
 
 fn condition_of(met: bool, message: &str) -> Condition {
     let reason = if met { "Allocated" } else { "NoPool" };
