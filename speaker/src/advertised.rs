@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use announce::{Desired, PeerName, ServiceId};
 
-use crate::drivers::routing::PeerObserved;
+use crate::drivers::observed::PeerObserved;
 
 /// The peers that were told of each address of each Service; nothing is in here that no peer was told of.
 pub type Advertised = BTreeMap<ServiceId, BTreeMap<IpAddr, BTreeSet<PeerName>>>;

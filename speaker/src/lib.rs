@@ -14,8 +14,7 @@ pub mod roster;
 pub mod unannounced;
 pub mod view;
 
-pub use drivers::routing::{
-    PathObserved, PeerObserved, Routing, RoutingObserved, RoutingObserver, SessionObserved, TurnedAway,
-};
+pub use drivers::observed::{PathObserved, PeerObserved, RoutingObserved, SessionObserved, TurnedAway};
+pub use drivers::routing::{Routing, RoutingObserver};
 pub use drivers::wire::{Config, DEFAULT_HEARTBEAT_PORT, Desired, LinkDesired, Observer, Wire};
 pub use drivers::{Counters, LinkObserved, MemberObserved, Split, WireObserved};

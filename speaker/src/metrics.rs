@@ -11,7 +11,7 @@ use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use crate::advertised::Advertised;
 use crate::drivers::LinkObserved;
-use crate::drivers::routing::PeerObserved;
+use crate::drivers::observed::PeerObserved;
 use crate::roster::Reception;
 use crate::unannounced::unannounced;
 pub use routing::{collect as collect_routing, path_label, session_label};

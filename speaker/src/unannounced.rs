@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use announce::{Mine, NotAnnounced, PeerName, Verdict};
 
 use crate::drivers::LinkObserved;
-use crate::drivers::routing::PeerObserved;
+use crate::drivers::observed::PeerObserved;
 
 /// Why this node announces nothing of a Service of ours with an IP, and knows of no other that answers for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use crate::coverage::AdvertisementId;
 use crate::exclusion::{Exclusion, Headcount};
 use crate::index::{Index, NodeFacts, NodeId};
-use crate::names::ServiceId;
+use crate::names::{Protocol, ServiceId};
 use crate::ours::{Ours, unless_unknown};
-use crate::verdict::{NotAnnounced, Protocol};
+use crate::verdict::NotAnnounced;
 use crate::view::{Created, Gap, Service};
 
 /// What one set of matching advertisements offers, computed once for all services that they match.

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::{PoolName, ServiceId};
-use crate::plan::Part;
-use crate::view::Scope;
+use crate::view::{Scope, ServiceSlice};
 
 /// The position of an advertisement among those of its protocol, hence in name order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +21,7 @@ pub(crate) struct Coverage<'v> {
 impl<'v> Coverage<'v> {
     /// Arranges the advertisements, given in name order by the pools and services that they are for, for the services of `part`.
     pub(crate) fn new(
-        part: &Part<'v>,
+        part: &ServiceSlice<'v>,
         pools: impl Iterator<Item = &'v PoolName> + Clone,
         advertisements: impl Iterator<Item = (&'v Scope<PoolName>, &'v Scope<ServiceId>)>,
     ) -> Self {

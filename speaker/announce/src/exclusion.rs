@@ -5,9 +5,8 @@ use std::mem::discriminant;
 
 use thiserror::Error;
 
-use crate::names::{AdvertisementName, PeerName, ServiceId, TaintKey};
+use crate::names::{AdvertisementName, PeerName, Protocol, ServiceId, TaintKey};
 use crate::routes::{Family, Prefix};
-use crate::verdict::Protocol;
 
 /// Why one node is not a candidate for a VIP that others may announce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]

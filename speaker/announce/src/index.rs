@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use crate::coverage::Coverage;
 use crate::exclusion::{DrainTrigger, Exclusion};
 use crate::hash::hash;
-use crate::names::{AdvertisementName, NodeName, PoolName};
-use crate::plan::Part;
-use crate::verdict::Protocol;
-use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, View};
+use crate::names::{AdvertisementName, NodeName, PoolName, Protocol};
+use crate::view::{AddressRange, DrainPolicy, L2Advertisement, Node, ServiceSlice, View};
 
 /// The position of a node in [`Index::nodes`], hence in name order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +61,7 @@ impl NodeIds {
 
 impl<'v> Index<'v> {
     /// Arranges the view for the services of `part`.
-    pub(crate) fn new(view: &'v View, part: &Part<'v>) -> Self {
+    pub(crate) fn new(view: &'v View, part: &ServiceSlice<'v>) -> Self {
         let View { nodes, pools, l2_advertisements, bgp_advertisements, bgp_peers: _, services: _, links: _, policy } =
             view;
         let mut ranges: Vec<_> =

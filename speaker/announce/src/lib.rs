@@ -54,11 +54,11 @@ mod view;
 pub use desired::{BgpVerdict, Desired, L2Verdict, L2Vip, LinkChoice, Links, Mine, Standing, Verdict, Warning};
 pub use exclusion::{DrainTrigger, Exclusion, Headcount};
 pub use explain::{Explanation, L2Explanation, NodeVerdict, PeerVerdict, RouteExplanation, explain};
-pub use names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, ServiceId, TaintKey};
+pub use names::{AdvertisementName, LinkName, NodeName, PeerName, PoolName, Protocol, ServiceId, TaintKey};
 pub use plan::plan;
 pub use planner::Planner;
 pub use routes::{Community, Family, LargeCommunity, Prefix, RouteAttributes, RouteTable};
-pub use verdict::{NotAnnounced, Protocol};
+pub use verdict::NotAnnounced;
 pub use view::{
     AddressRange, BgpAdvertisement, BgpPeer, Created, DrainPolicy, Endpoint, Gap, L2Advertisement, Link, LinkExclusion,
     LinkIndex, LinkState, Node, Policy, Scope, Service, ServiceKind, TrafficPolicy, View,

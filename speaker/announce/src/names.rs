@@ -1,4 +1,4 @@
-//! Names of the objects a plan speaks about; cheap to clone, ordered by their text.
+//! Names of the objects and the protocols a plan speaks about; cheap to clone, ordered by their text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -118,5 +118,31 @@ impl fmt::Display for TaintKey {
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A way to announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// ARP and NDP.
+    L2,
+    /// BGP.
+    Bgp,
+}
+
+impl Protocol {
+    /// Returns the kind of object that asks for it.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::L2 => "L2Advertisement",
+            Self::Bgp => "BGPAdvertisement",
+        }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::L2 => Self::Bgp,
+            Self::Bgp => Self::L2,
+        }
     }
 }

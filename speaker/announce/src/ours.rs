@@ -5,10 +5,9 @@ use std::rc::Rc;
 
 use crate::coverage::AdvertisementId;
 use crate::index::{Index, NodeId};
-use crate::names::ServiceId;
-use crate::plan::Part;
-use crate::verdict::{NotAnnounced, Protocol};
-use crate::view::{AddressRange, Endpoint, Gap, Service, ServiceKind, TrafficPolicy};
+use crate::names::{Protocol, ServiceId};
+use crate::verdict::NotAnnounced;
+use crate::view::{AddressRange, Endpoint, Gap, Service, ServiceKind, ServiceSlice, TrafficPolicy};
 
 /// A service with VIPs that is ours to announce.
 pub(crate) struct Ours<'v> {
@@ -36,7 +35,7 @@ pub(crate) struct Offered {
 
 impl<'v> Ours<'v> {
     /// Returns the services that are ours, and why not for each that is not; both in the order of the view.
-    pub(crate) fn collect(part: &Part<'v>, index: &Index<'v>) -> (Vec<Self>, Vec<Option<NotAnnounced>>) {
+    pub(crate) fn collect(part: &ServiceSlice<'v>, index: &Index<'v>) -> (Vec<Self>, Vec<Option<NotAnnounced>>) {
         let mut ours = Vec::new();
         let mut others = Vec::with_capacity(part.len());
         for (id, service) in part.iter().copied() {

@@ -11,10 +11,7 @@ use crate::ours::Ours;
 use crate::routes::Prefix;
 use crate::routing::{self, Routing};
 use crate::verdict::NotAnnounced;
-use crate::view::{Service, ServiceKind, View};
-
-/// Services of a view, in its order.
-pub(crate) type Part<'v> = [(&'v ServiceId, &'v Service)];
+use crate::view::{Service, ServiceKind, ServiceSlice, View};
 
 /// Returns what node `me` should be ready to announce, and why it may not announce the rest.
 ///
@@ -24,7 +21,7 @@ pub fn plan(view: &View, me: &NodeName) -> Desired {
 }
 
 /// Plans as if the view had no other services.
-pub(crate) fn plan_part<'v>(view: &'v View, part: &Part<'v>, me: &'v NodeName) -> Desired {
+pub(crate) fn plan_part<'v>(view: &'v View, part: &ServiceSlice<'v>, me: &'v NodeName) -> Desired {
     let index = Index::new(view, part);
     let (services, others) = Ours::collect(part, &index);
     let Layer2 { vips, links, mut warnings, verdicts: l2 } = layer2::plan(view, &index, &services, me);

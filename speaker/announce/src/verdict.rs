@@ -7,34 +7,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::exclusion::{Exclusion, Headcount};
-use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, ServiceId};
+use crate::names::{AdvertisementName, LinkName, NodeName, PoolName, Protocol, ServiceId};
 use crate::view::Gap;
-
-/// A way to announce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// ARP and NDP.
-    L2,
-    /// BGP.
-    Bgp,
-}
-
-impl Protocol {
-    /// Returns the kind of object that asks for it.
-    pub(crate) fn kind(self) -> &'static str {
-        match self {
-            Self::L2 => "L2Advertisement",
-            Self::Bgp => "BGPAdvertisement",
-        }
-    }
-
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::L2 => Self::Bgp,
-            Self::Bgp => Self::L2,
-        }
-    }
-}
 
 /// Why this node does not announce a service, or one of its VIPs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]

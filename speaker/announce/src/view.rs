@@ -34,6 +34,9 @@ pub struct View {
     pub policy: Policy,
 }
 
+/// Services of a view, in its order.
+pub(crate) type ServiceSlice<'v> = [(&'v ServiceId, &'v Service)];
+
 /// A resolved selector.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Scope<T> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::drivers::routing::{PeerObserved, SessionObserved};
+use crate::drivers::observed::{PeerObserved, SessionObserved};
 
 /// A peer that shall have `routes` and has not been told of `unsent`.
 pub(crate) fn peer(name: &str, state: bgp::State, routes: &[&str], unsent: &[&str]) -> PeerObserved {

@@ -4,7 +4,7 @@ use announce::{BgpVerdict, L2Verdict, Mine, NotAnnounced, Verdict};
 
 use super::fixtures::peer;
 use super::*;
-use crate::drivers::routing::SessionObserved;
+use crate::drivers::observed::SessionObserved;
 
 const ONE: &str = "192.0.2.1";
 const TWO: &str = "192.0.2.2";

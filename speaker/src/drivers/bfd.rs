@@ -17,7 +17,7 @@ use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
-use super::routing::PathObserved;
+use super::observed::PathObserved;
 use super::turns::{Turns, sleep_until};
 use crate::net::links::LinkIndex;
 use crate::net::priority;

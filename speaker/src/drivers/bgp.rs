@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bfd::PathState;
-use super::routing::SessionObserved;
+use super::observed::SessionObserved;
 use super::turns::{Turns, sleep_until};
 use crate::net::links::Links;
 use crate::net::tcp::Md5Key;

@@ -5,7 +5,7 @@ mod bgp;
 mod company;
 mod link;
 mod neighbours;
-mod observed;
+pub(crate) mod observed;
 pub mod routing;
 mod turns;
 pub(crate) mod wire;

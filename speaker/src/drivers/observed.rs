@@ -10,6 +10,11 @@ use members::{DuplicateView, MemberId, MemberState, PhaseView, Reach, StrangerVi
 use crate::net::heartbeat::{GROUP_V4, GROUP_V6};
 use crate::net::priority::Scheduling;
 
+mod routing;
+
+pub(crate) use routing::router_text;
+pub use routing::{PathObserved, PeerObserved, RoutingObserved, SessionObserved, TurnedAway};
+
 /// One link at one moment.
 #[derive(Debug, Clone)]
 pub struct LinkObserved {

@@ -4,61 +4,25 @@
 //! not concern: only another address, port, source or device makes a peer a new one.
 
 mod admission;
+mod desired;
 mod doors;
-mod observed;
 mod paths;
 #[cfg(test)]
 mod ports;
 mod supervisor;
 mod tables;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use announce::{PeerName, RouteTable};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
 use super::bfd::BfdThread;
-use crate::net::links::Links;
-use crate::peers::{PeerDesired, PeerRefused};
-pub use admission::TurnedAway;
-pub use observed::{PathObserved, PeerObserved, RoutingObserved, SessionObserved};
+use super::observed::{PeerObserved, RoutingObserved};
+use desired::Order;
+pub use desired::{Config, Desired};
 use supervisor::Supervisor;
-
-/// What never changes while the sessions run.
-#[derive(Debug, Clone, Copy)]
-pub struct Config {
-    /// How long a route of a draining node is announced as one to be avoided before it is withdrawn. Defaults to 10 s.
-    pub drain_time: Duration,
-    /// The same at the end of the process, for routers that do not keep routes over a restart. Defaults to 500 ms.
-    pub leave_time: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { drain_time: Duration::from_secs(10), leave_time: Duration::from_millis(500) }
-    }
-}
-
-/// What this node should tell routers.
-#[derive(Debug, Clone, Default)]
-pub struct Desired {
-    /// The peers of this node; one with a fault keeps the session it has.
-    pub peers: BTreeMap<PeerName, Result<Arc<PeerDesired>, PeerRefused>>,
-    /// The routes for each.
-    pub routes: BTreeMap<PeerName, Arc<RouteTable>>,
-    /// The addresses of all pools; nothing outside leaves.
-    pub export: Vec<announce::Prefix>,
-    /// The node's links, whose addresses serve as next hops.
-    pub links: Arc<Links>,
-    /// Everything is listed and the datapath can forward.
-    ///
-    /// Until it first is, routers are told nothing, so that they keep what a predecessor announced; afterwards, that there is nothing.
-    pub ready: bool,
-}
 
 /// The running sessions.
 #[derive(Debug)]
@@ -66,12 +30,6 @@ pub struct Routing {
     desired: watch::Sender<Arc<Order>>,
     queries: mpsc::Sender<oneshot::Sender<RoutingObserved>>,
     supervisor: task::JoinHandle<()>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Order {
-    desired: Desired,
-    leave: bool,
 }
 
 impl Routing {
@@ -144,6 +102,8 @@ impl RoutingObserver {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]

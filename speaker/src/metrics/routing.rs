@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
 
 use super::{Family, counter, gauge};
-use crate::drivers::routing::{PeerObserved, RoutingObserved, TurnedAway};
+use crate::drivers::observed::{PeerObserved, RoutingObserved, TurnedAway};
 
 /// Which of the counters of a session a family shows.
 type Reading<Stats> = fn(&Stats) -> u64;

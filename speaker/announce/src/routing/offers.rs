@@ -9,10 +9,10 @@ use crate::claims::push;
 use crate::coverage::AdvertisementId;
 use crate::exclusion::{Exclusion, Headcount};
 use crate::index::{Index, NodeId};
-use crate::names::ServiceId;
+use crate::names::{Protocol, ServiceId};
 use crate::ours::{Ours, unless_unknown};
 use crate::routes::Family;
-use crate::verdict::{NotAnnounced, Protocol};
+use crate::verdict::NotAnnounced;
 use crate::view::{AddressRange, Created, Endpoint, Gap};
 
 /// What one set of matching advertisements means for one family, worked out once for all VIPs that it is for.

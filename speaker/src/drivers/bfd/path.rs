@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::echo::{EchoLink, Echoes};
 use super::{Device, PathState, Watched};
-use crate::drivers::routing::PathObserved;
+use crate::drivers::observed::PathObserved;
 use crate::net::udp::Sender;
 
 /// A session with its sockets.

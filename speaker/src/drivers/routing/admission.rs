@@ -1,7 +1,6 @@
 //! Which connection of a router belongs to which session.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,52 +11,14 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
-use super::Desired;
+use super::desired::Desired;
 use super::doors::{Door, Guest};
 use super::paths::path_of;
 use super::supervisor::{SessionName, Supervisor};
 use crate::drivers::bgp::Endpoint;
+use crate::drivers::observed::TurnedAway;
 use crate::net::links::{LinkIndex, Links};
 use crate::peers::PeerDesired;
-
-/// Why a connection was turned away before a byte of it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TurnedAway {
-    /// No peer waits for this address.
-    Stranger,
-    /// The peer of this address has a fault, such as a missing password.
-    Faulty,
-    /// All sessions of the prefix are taken.
-    Full,
-    /// The former session with the router is still being ended, or takes no more connections.
-    Busy,
-}
-
-impl TurnedAway {
-    /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Stranger, Self::Faulty, Self::Full, Self::Busy];
-
-    /// Returns the word for the reason in metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Stranger => "stranger",
-            Self::Faulty => "faulty_peer",
-            Self::Full => "prefix_limit",
-            Self::Busy => "busy",
-        }
-    }
-}
-
-impl fmt::Display for TurnedAway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stranger => "no peer waits for this address",
-            Self::Faulty => "the peer of this address has a fault; /status names it",
-            Self::Full => "all sessions of peerPrefixLimit are taken",
-            Self::Busy => "the former session with this router is still being ended",
-        })
-    }
-}
 
 impl Supervisor {
     /// Opens the sockets that peers need and closes the others.

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use super::TurnedAway;
 use super::paths::index_of;
+use crate::drivers::observed::TurnedAway;
 use crate::net::links::{LinkIndex, Links};
 use crate::net::listen::{self, Listen};
 use crate::net::tcp::Md5Key;

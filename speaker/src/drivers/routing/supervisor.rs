@@ -13,14 +13,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::desired::{Config, Desired, Order};
 use super::doors::{Door, Doors, Guest};
-use super::observed::router_text;
 use super::paths::{echo_link, echoes, index_of, path_of};
 use super::tables::Tables;
-use super::{Config, Desired, Order, PeerObserved, RoutingObserved, SessionObserved};
 use crate::drivers::bfd::{BfdThread, Device, PathState, Watched};
 use crate::drivers::bgp::{Driver, End, Endpoint, Orders, is_same_path};
 use crate::drivers::neighbours::Neighbours;
+use crate::drivers::observed::{PeerObserved, RoutingObserved, SessionObserved, router_text};
 use crate::net::links::{Link, LinkIndex, Links};
 use crate::peers::{self, PeerDesired, PeerRefused};
 

@@ -8,7 +8,7 @@ use announce::{PeerName, Prefix, RouteAttributes, RouteTable};
 use bgp::{Attributes, ExportFilter, Routes};
 use tokio::time::Instant;
 
-use super::Desired;
+use super::desired::Desired;
 use crate::peers;
 
 /// Converted tables, kept as long as they say the same, so that an edit elsewhere makes no session compare its routes.

@@ -4,7 +4,7 @@ use prometheus::TextEncoder;
 
 use super::*;
 use crate::advertised::fixtures::peer;
-use crate::drivers::routing::PathObserved;
+use crate::drivers::observed::PathObserved;
 
 /// Returns the samples of a scrape, name and labels as they are written.
 fn scrape(peers: &[PeerObserved]) -> BTreeSet<String> {

@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
 use super::*;
+use crate::drivers::observed::{PeerObserved, RoutingObserved};
 use crate::drivers::routing::ports::Reserved;
-use crate::drivers::routing::{Config, PeerObserved, Routing, RoutingObserved};
+use crate::drivers::routing::{Config, Routing};
 use crate::net::links::Link;
 use crate::peers::{PeerFault, PeerRefused, RouterId};
 

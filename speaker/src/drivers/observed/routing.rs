@@ -1,6 +1,7 @@
 //! What the sessions with routers say of themselves, copied out on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use announce::PeerName;
 use crds::checked::Router;
 
-use super::TurnedAway;
 use crate::peers::{PeerDesired, PeerRefused};
 
 /// All of them at one moment.
@@ -111,7 +111,7 @@ pub struct PathObserved {
 }
 
 /// Returns where the router of a peer is, in words.
-pub(super) fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {
+pub(crate) fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session: Option<&SessionObserved>) -> String {
     match (peer, session) {
         (Ok(peer), session) => match (&peer.router, session) {
             (Router::Address(address), _) => SocketAddr::new(*address, peer.port).to_string(),
@@ -121,5 +121,44 @@ pub(super) fn router_text(peer: &Result<Arc<PeerDesired>, PeerRefused>, session:
         },
         (Err(_), Some(session)) => session.remote.to_string(),
         (Err(_), None) => String::new(),
+    }
+}
+
+/// Why a connection was turned away before a byte of it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TurnedAway {
+    /// No peer waits for this address.
+    Stranger,
+    /// The peer of this address has a fault, such as a missing password.
+    Faulty,
+    /// All sessions of the prefix are taken.
+    Full,
+    /// The former session with the router is still being ended, or takes no more connections.
+    Busy,
+}
+
+impl TurnedAway {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Stranger, Self::Faulty, Self::Full, Self::Busy];
+
+    /// Returns the word for the reason in metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Faulty => "faulty_peer",
+            Self::Full => "prefix_limit",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+impl fmt::Display for TurnedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stranger => "no peer waits for this address",
+            Self::Faulty => "the peer of this address has a fault; /status names it",
+            Self::Full => "all sessions of peerPrefixLimit are taken",
+            Self::Busy => "the former session with this router is still being ended",
+        })
     }
 }
