@@ -40,13 +40,18 @@ impl Bird {
 
     /// Starts BIRD on a host with protocols that may be derived `from node`; its files go into `directory`, which must exist.
     pub fn start(host: &Host, directory: &Path, protocols: &str) -> anyhow::Result<Self> {
+        Self::configured(host, directory, &format!("{HEAD}{protocols}"))
+    }
+
+    /// Starts BIRD on a host with a whole configuration; its files go into `directory`, which must exist.
+    pub fn configured(host: &Host, directory: &Path, configuration: &str) -> anyhow::Result<Self> {
         let file = |kind: &str| directory.join(format!("{}.{kind}", host.name()));
-        let (configuration, socket) = (file("conf"), Path::new(SOCKETS).join(format!("{}.ctl", host.name())));
+        let (path, socket) = (file("conf"), Path::new(SOCKETS).join(format!("{}.ctl", host.name())));
         fs::create_dir_all(SOCKETS).with_context(|| format!("cannot make {SOCKETS}"))?;
-        let text = format!("log \"{}\" all;\n{HEAD}{protocols}", file("log").display());
-        fs::write(&configuration, text).with_context(|| format!("cannot write {}", configuration.display()))?;
+        let text = format!("log \"{}\" all;\n{configuration}", file("log").display());
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         let mut command = Command::new(PROGRAMS[0]);
-        command.arg("-f").arg("-c").arg(&configuration).arg("-s").arg(&socket).arg("-P").arg(file("pid"));
+        command.arg("-f").arg("-c").arg(&path).arg("-s").arg(&socket).arg("-P").arg(file("pid"));
         let process = Process::start(host, &mut command, &file("out")).context("install the package bird2")?;
         Ok(Self { process, socket })
     }

@@ -21,6 +21,12 @@ impl Bird {
         Self(bird::Bird::start(host, directory, protocols).expect("BIRD starts; run `make test` to install it"))
     }
 
+    /// Starts BIRD on a host with a whole configuration.
+    pub fn configured(host: &Host, directory: &Path, configuration: &str) -> Self {
+        let started = bird::Bird::configured(host, directory, configuration);
+        Self(started.expect("BIRD starts; run `make test` to install it"))
+    }
+
     /// Stops BIRD in its tracks, as a router that hangs.
     pub fn hang(&self) {
         self.0.hang().expect("a running BIRD can be stopped");

@@ -60,6 +60,17 @@ impl Frr {
         Self { daemons, name }
     }
 
+    /// Starts FRR on a host with what stands in its file `frr.conf`, which `vtysh` gives to the daemons.
+    pub fn configured(host: &Host, directory: &Path, configuration: &str) -> Self {
+        let frr = Self::start(host, directory, "");
+        let file = directory.join(format!("{}.frr.conf", frr.name));
+        fs::write(&file, configuration).expect("the lab's directory can be written");
+        let output = Command::new(CLIENT).args(["-N", &frr.name, "-f"]).arg(&file).output().expect("vtysh runs");
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert!(output.status.success() && !said.contains("Unknown command"), "vtysh: {said}");
+        frr
+    }
+
     /// Stops FRR in its tracks, as a router that hangs.
     pub fn hang(&self) {
         for daemon in &self.daemons {
