@@ -68,6 +68,23 @@ fn alerts_that_a_page_names_exist() {
 }
 
 #[test]
+fn every_reason_not_to_announce_is_described() {
+    let token = Regex::new(r#"=> "([a-z]\w+)""#).unwrap();
+    let sources =
+        ["speaker/announce/src/verdict.rs", "speaker/announce/src/exclusion.rs", "speaker/src/unannounced.rs"];
+    let sources = sources.map(|file| fs::read_to_string(repository().join(file)).unwrap()).concat();
+    // Services of others and without an IP have no series.
+    let unseen = ["unknownService", "notLoadBalancer", "otherClass", "noAddress"];
+    let declared: BTreeSet<&str> = token.captures_iter(&sources).map(|found| found.get(1).unwrap().as_str()).collect();
+    let declared: BTreeSet<&str> = declared.into_iter().filter(|token| !unseen.contains(token)).collect();
+    assert!(declared.len() > 15, "the reasons were not found");
+    let page = fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let section = page.split("\n## Why a node does not announce\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let cells = section.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').nth(1).unwrap());
+    assert_eq!(cells.flat_map(code).collect::<BTreeSet<&str>>(), declared);
+}
+
+#[test]
 fn metrics_that_a_page_names_are_in_the_table() {
     let name = Regex::new(r"\b((?:metallb|clarion)_[a-z0-9_]+[a-z0-9])\b").unwrap();
     let table = fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
