@@ -1,6 +1,7 @@
 //! Nodes with kube-proxy, pods and `clarion speaker`, and a client on their network.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::Read,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use clarion::{
-    demo::{report::Report, speaker::fetch},
+    demo::{network::Mac, report::Report, speaker::fetch},
     status::Status,
 };
 use control_plane::{ControlPlane, Identity, Mode, Node, Pod, pod::POD_PORT};
@@ -29,6 +30,12 @@ pub const SOON: Duration = Duration::from_secs(15);
 /// How long something must stay as it is to count as staying.
 pub const QUIET: Duration = Duration::from_millis(1500);
 
+/// Longer than the longest interval of the product at which anything could be written by the clock alone, which is a minute.
+pub const MINUTE: Duration = Duration::from_secs(65);
+
+/// How long an address is watched to see who answers: some ten questions.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Where a speaker answers on its own node.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 17472);
 
@@ -43,6 +50,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// The host that uses the Services.
     pub client: Client,
+    /// The host that asks for addresses as one that never heard of them, so that its answers do not refresh the client's cache.
+    pub newcomer: Client,
     /// The API server.
     pub control_plane: ControlPlane,
     /// The network; dropped last.
@@ -73,9 +82,9 @@ impl Cluster {
         for node in &mut nodes {
             node.kube_proxy(mode, &kubeconfig);
         }
-        let client = lab.client("client", &lan);
+        let [client, newcomer] = ["client", "newcomer"].map(|name| lab.client(name, &lan));
         let speakers = nodes.iter().map(|_| None).collect();
-        Some(Self { speakers, pods: Vec::new(), nodes, client, control_plane, lab })
+        Some(Self { speakers, pods: Vec::new(), nodes, client, newcomer, control_plane, lab })
     }
 
     /// Starts a cluster whose speakers are ready and may announce the addresses of the lab.
@@ -248,14 +257,37 @@ impl Cluster {
         (0..self.nodes.len()).filter(owns).collect()
     }
 
-    /// Waits until exactly one node answers for an address, and returns which.
+    /// Waits until exactly one node answers for an address, by its own word and on the wire, and returns which.
     pub fn settled_owner(&self, vip: IpAddr) -> usize {
         let mut owner = None;
-        self.lab.eventually(SOON, &format!("one node answers for {vip}"), || {
+        self.lab.eventually(SOON, &format!("one node answers for {vip}, and says so"), || {
             owner = self.owner(vip);
-            owner.is_some()
+            owner.is_some_and(|owner| self.answerers(vip) == [self.nodes[owner].machine.link.mac].into())
         });
         owner.expect("the condition holds")
+    }
+
+    /// Asserts that an owner is known on the wire as the only one that answers for an address.
+    ///
+    /// # Panics
+    ///
+    /// When another answers, or nobody.
+    pub fn assert_answered_by(&self, owner: usize, vip: IpAddr) {
+        assert_eq!(self.answerers(vip), [self.nodes[owner].machine.link.mac].into(), "who answers for {vip}");
+    }
+
+    /// Returns the Ethernet addresses that answer some ten questions for an address.
+    pub fn answerers(&self, vip: IpAddr) -> BTreeSet<Mac> {
+        let newcomer = self.newcomer.newcomer(&[vip]);
+        std::thread::sleep(LOOK);
+        newcomer.stop().macs(vip)
+    }
+
+    /// Waits until nobody answers for an address, by their own word and on the wire.
+    pub fn expect_silence(&self, vip: IpAddr) {
+        self.lab.eventually(SOON, &format!("nobody answers for {vip}"), || {
+            self.owners(vip).is_empty() && self.answerers(vip).is_empty()
+        });
     }
 
     /// Creates a Service of the pods labelled `app: NAME` and writes its addresses as a controller does.

@@ -9,19 +9,31 @@ use e2e::deployment::NAMESPACE;
 fn a_pool_may_be_renamed_split_and_extended_and_every_address_stays() {
     let Some(cluster) = Cluster::start() else { return };
     cluster.pool("lan", "192.0.2.0/28");
-    for name in ["a", "b"] {
+    for (name, address) in [("first", "192.0.2.0"), ("a", "192.0.2.1"), ("b", "192.0.2.2")] {
         cluster.service(name);
+        cluster.expect(name, &[address]);
     }
-    cluster.lab.eventually(SOON, "addresses", || ["a", "b"].iter().all(|name| !cluster.addresses(name).is_empty()));
-    let held = [cluster.addresses("a"), cluster.addresses("b")];
+    // Whoever gave addresses anew would begin with the one that is free.
+    cluster.delete("service", "shop", "first");
+    let stay = || cluster.addresses("a") == ["192.0.2.1"] && cluster.addresses("b") == ["192.0.2.2"];
+    let names = |pools: [&str; 2]| {
+        let named = |(name, pool): (&str, &str)| cluster.pool_of(name).as_deref() == Some(pool);
+        stay() && ["a", "b"].into_iter().zip(pools).all(named)
+    };
     cluster.pool("lan", "192.0.2.0/28 192.0.2.32/28");
+    cluster.lab.always(A_WHILE, "an extended pool moves nothing", || names(["lan", "lan"]));
+    // Both overlap with the pool that is there, and take effect in the moment in which it goes.
+    cluster.pool("half", "192.0.2.0/31 192.0.2.32/28");
+    cluster.pool("rest", "192.0.2.2-192.0.2.15");
     cluster.delete("ipaddresspool", NAMESPACE, "lan");
-    cluster.pool("first", "192.0.2.0/32 192.0.2.32/28");
-    cluster.pool("second", "192.0.2.1-192.0.2.15");
     cluster.lab.eventually(SOON, "the annotations follow", || {
-        ["a", "b"].iter().all(|name| cluster.pool_of(name).is_some_and(|pool| pool != "lan"))
+        assert!(stay(), "no address may leave its Service for a moment");
+        names(["half", "rest"])
     });
-    assert_eq!([cluster.addresses("a"), cluster.addresses("b")].concat().len(), held.concat().len());
+    cluster.lab.always(A_WHILE, "and nothing moves", || names(["half", "rest"]));
+    for name in ["a", "b"] {
+        assert_eq!(cluster.events(name), ["IPAllocated"], "nothing was taken away and given again");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use control_plane::{Faults, Identity, Network, pod::POD_PORT};
 use e2e::{
     deployment::NAMESPACE,
     routers::Routed,
-    speakers::{QUIET, SOON},
+    speakers::{MINUTE, QUIET, SOON},
 };
 
 const VIP: &str = "192.0.2.130";
@@ -189,7 +189,7 @@ fn nothing_is_written_while_sessions_rest() {
     thread::sleep(QUIET);
     let ours = ["servicebgpstatuses", "servicel2statuses", "configurationstates", "events", "services", "bgppeers"];
     let before = routed.cluster.control_plane.requests();
-    thread::sleep(Duration::from_secs(5));
+    thread::sleep(MINUTE);
     let written = routed.cluster.control_plane.requests().since(&before).writes();
     let count = written.count(|request| ours.contains(&request.resource.as_str()));
     assert_eq!(count, 0, "{written:?}");

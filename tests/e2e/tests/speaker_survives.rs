@@ -2,11 +2,13 @@
 
 use std::{net::IpAddr, thread, time::Duration};
 
+use clarion::demo::watch::Sightings;
 use control_plane::{Fault, Faults, Identity, Matching, Mode, Network, Rule, Watches};
 use e2e::{
     deployment::NAMESPACE,
     speakers::{Cluster, QUIET, SOON},
 };
+use lab::traffic;
 
 const VIP: &str = "192.0.2.130";
 
@@ -130,14 +132,19 @@ fn a_rolling_upgrade_loses_no_probe() {
     let Some(mut cluster) = Cluster::start(2) else { return };
     cluster.serve(VIP);
     let prober = cluster.client.prober(ip());
+    let newcomer = cluster.newcomer.newcomer(&[ip()]);
     thread::sleep(QUIET);
     for number in [0, 1, 0, 1] {
         let time = cluster.leave(number);
+        // Whatever were still sent here would be lost.
+        traffic::refuse(&cluster.nodes[number].machine.host);
         assert!(time < Duration::from_secs(5), "the speaker took {time:?} to leave");
         cluster.speak(number, &[]);
         cluster.wait_until_ready();
+        traffic::allow(&cluster.nodes[number].machine.host);
     }
     thread::sleep(QUIET);
+    assert_all_answered(&newcomer.stop());
     let report = prober.stop().expect("the prober works");
     assert_eq!(report.lost(), 0, "{report}");
 }
@@ -169,15 +176,19 @@ fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
     cluster.wait_until_ready();
     let owner = cluster.serve(VIP);
     let (first, second) = (cluster.nodes[owner].name().to_owned(), cluster.nodes[1 - owner].name().to_owned());
+    let newcomer = cluster.newcomer.newcomer(&[ip()]);
     let report = cluster.probe(VIP, || {
         cluster.kubectl(&["cordon", &first]);
         cluster.lab.eventually(SOON, "the other node answers", || cluster.owner(ip()) == Some(1 - owner));
+        // Whatever were still sent there would be lost.
+        traffic::refuse(&cluster.nodes[owner].machine.host);
         // Draining never silences the last announcer.
         cluster.kubectl(&["taint", "node", &second, "example.com/leaving=:NoSchedule"]);
         thread::sleep(QUIET);
     });
     assert_eq!(report.lost(), 0, "{report}");
-    assert!(cluster.owner(ip()).is_some());
+    assert_all_answered(&newcomer.stop());
+    cluster.assert_answered_by(1 - owner, ip());
 }
 
 #[test]
@@ -242,6 +253,12 @@ fn a_healthy_kube_proxy_is_not_believed_before_it_has_made_rules() {
     cluster.leave(0);
     cluster.speak(0, &[]);
     cluster.lab.eventually(SOON, "the node answers again", || cluster.owner(ip()) == Some(0));
+}
+
+/// Asserts that a newcomer was answered each time that it asked, by a node that has moved or not.
+fn assert_all_answered(sightings: &Sightings) {
+    let (unanswered, asked) = (sightings.unanswered(ip()).len(), sightings.asked[&ip()].len());
+    assert_eq!(unanswered, 0, "of {asked} questions");
 }
 
 fn ip() -> IpAddr {

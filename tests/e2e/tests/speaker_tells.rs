@@ -5,12 +5,30 @@ use std::{collections::BTreeSet, net::IpAddr, thread, time::Duration};
 use clarion::demo::network::Mac;
 use control_plane::{Faults, Identity, Mode};
 use e2e::{
+    controllers::{self, FIRST_PORT, Replica},
     deployment::NAMESPACE,
-    speakers::{Cluster, QUIET, SOON},
+    speakers::{Cluster, MINUTE, QUIET, SOON},
 };
 use serde_json::Value;
 
 const VIP: &str = "192.0.2.130";
+
+/// Everything that controllers and speakers write but the lease.
+const WRITTEN: [&str; 13] = [
+    "services",
+    "events",
+    "nodes",
+    "secrets",
+    "configurationstates",
+    "servicel2statuses",
+    "servicebgpstatuses",
+    "ipaddresspools",
+    "l2advertisements",
+    "bgpadvertisements",
+    "bgppeers",
+    "bfdprofiles",
+    "communities",
+];
 
 /// So many Services that a slow server takes longer to tell of all than an unseen write is waited for.
 const MANY: usize = 60;
@@ -120,19 +138,46 @@ fn an_event_tells_of_each_move_once() {
 }
 
 #[test]
+fn a_machine_that_answers_for_a_service_too_is_named_in_one_event_of_the_service() {
+    let Some(mut cluster) = Cluster::start(1) else { return };
+    let squatter = &cluster.newcomer;
+    squatter.host.ip(&format!("addr add {VIP}/24 dev eth0\n")).expect("an address can be added");
+    let pod = cluster.nodes[0].pod("shop", "web-1", &[("app", "web")]);
+    cluster.pods.push(pod);
+    cluster.service("web", "", &[VIP]);
+    let failed = || -> Vec<Value> {
+        let of = "involvedObject.kind=Service,involvedObject.name=web,reason=announceFailed";
+        let text = cluster.kubectl(&["get", "events", "--namespace=shop", "--field-selector", of, "--output=json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
+        list["items"].as_array().cloned().unwrap_or_default()
+    };
+    cluster.lab.eventually(SOON, "the other machine is named", || !failed().is_empty());
+    cluster.lab.always(2 * QUIET, "once", || failed().len() == 1);
+    let event = failed().remove(0);
+    assert_eq!((&event["type"], &event["source"]["host"]), (&"Warning".into(), &"n1".into()));
+    let message = format!(
+        "{} answers for {VIP} on the network of eth0 too; take the address away from that machine, or give the Service another one",
+        cluster.newcomer.link.mac
+    );
+    assert_eq!(event["message"], message);
+}
+
+#[test]
 fn nothing_is_written_while_nothing_changes() {
     let Some(mut cluster) = Cluster::start(2) else { return };
     let owner = cluster.serve(VIP);
+    let kubeconfig = cluster.control_plane.kubeconfig(&controllers::Cluster::identity());
+    let controller = Replica::start(&cluster.lab, "one", FIRST_PORT, &kubeconfig, &[]);
+    cluster.lab.eventually(SOON, "the controller leads", || controller.leads());
     assert_told(&cluster, owner);
-    cluster.lab.eventually(SOON, "both say that the configuration is good", || {
-        cluster.objects("configurationstates").iter().filter(|state| state["status"]["result"] == "Valid").count() == 2
+    cluster.lab.eventually(SOON, "all say that the configuration is good", || {
+        cluster.objects("configurationstates").iter().filter(|state| state["status"]["result"] == "Valid").count() == 3
     });
     thread::sleep(QUIET);
-    let ours = ["servicel2statuses", "configurationstates", "events", "services"];
     let before = cluster.control_plane.requests();
-    thread::sleep(Duration::from_secs(4));
+    thread::sleep(MINUTE);
     let written = cluster.control_plane.requests().since(&before).writes();
-    let count = written.count(|request| ours.contains(&request.resource.as_str()));
+    let count = written.count(|request| WRITTEN.contains(&request.resource.as_str()));
     assert_eq!(count, 0, "{written:?}");
 }
 
