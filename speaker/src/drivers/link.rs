@@ -32,6 +32,8 @@ const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Frames or datagrams read before the timers get their turn again.
 const READ_BATCH: usize = 64;
+/// How long ago the timers may have been served when a frame is answered; far less than the time in which another takes over.
+const FRESH: Duration = Duration::from_millis(1);
 /// How often a missing address family of the heartbeats is tried.
 const REOPEN: Duration = Duration::from_secs(10);
 /// Longer than any frame or datagram that passes the filters with a meaning.
@@ -67,6 +69,8 @@ pub(super) struct Driver {
     lines: Lines,
     counters: Counters,
     heartbeat_port: u16,
+    /// When the machines last saw the clock.
+    timers_served: Instant,
     /// When an address family that heartbeats could not be opened for is tried again.
     reopen: Instant,
     /// When it began to take part, or to trust itself again after a pause.
@@ -112,6 +116,7 @@ impl Driver {
             lines: Lines::new(now),
             counters: Counters::default(),
             heartbeat_port: config.heartbeat_port,
+            timers_served: now,
             reopen: now + REOPEN,
             settled: None,
             left: false,
@@ -168,6 +173,13 @@ impl Driver {
     /// Lets both machines see the clock before anything else is read, so that a process that stood still notices it first.
     fn on_time(&mut self) {
         let now = Instant::now();
+        self.serve_timers(now);
+        self.summarise(now);
+        self.retry_heartbeats(now);
+    }
+
+    fn serve_timers(&mut self, now: Instant) {
+        self.timers_served = now;
         if self.segment.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.segment.handle(now, members::Input::Timeout);
         }
@@ -176,8 +188,6 @@ impl Driver {
             self.responder.handle(now, l2::Input::Timeout);
             self.perform_responder();
         }
-        self.summarise(now);
-        self.retry_heartbeats(now);
     }
 
     fn on_orders(&mut self, current: Option<&Orders>, next: &Orders) {
@@ -232,17 +242,22 @@ impl Driver {
     }
 
     fn read_frames(&mut self, protocol: Protocol) -> bool {
-        self.on_time();
         let mut buffer = [0; BUFFER_LENGTH];
         for _ in 0..READ_BATCH {
             let socket = match protocol {
                 Protocol::Arp => &self.arp,
                 Protocol::Ndp => &self.ndp,
             };
-            match socket.receive(&mut buffer) {
+            let received = socket.receive(&mut buffer);
+            // After the read: a process may be stopped within a batch, and what it owned then is no longer its own when it goes on.
+            let now = Instant::now();
+            if now.saturating_duration_since(self.timers_served) >= FRESH {
+                self.serve_timers(now);
+            }
+            match received {
                 Ok(None) => return false,
-                Ok(Some(length)) => self.responder.handle(Instant::now(), l2::Input::Frame(&buffer[..length])),
-                // Told once when the link goes down; its notification follows by netlink.
+                Ok(Some(length)) => self.responder.handle(now, l2::Input::Frame(&buffer[..length])),
+                // Reported once when the link goes down; its notification follows by netlink.
                 Err(_) => self.counters.receive_errors += 1,
             }
             self.perform_responder();

@@ -28,6 +28,7 @@
 pub mod client;
 pub mod cluster;
 pub mod diagnostics;
+pub mod flood;
 pub mod frames;
 pub mod manifests;
 pub mod node;
