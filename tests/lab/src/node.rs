@@ -20,6 +20,9 @@ use crate::{VIPS_V4, VIPS_V6, target_directory, traffic::filter};
 /// How long a speaker may take to give a page, on a machine that does much else.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// How old a page of metrics may be: a speaker makes it once a second, however often it is asked for.
+const METRICS_AGE: Duration = Duration::from_millis(1_050);
+
 /// How long an orderly stop may take.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -125,12 +128,14 @@ impl Node {
         self.status().is_some_and(|status| status.owns(vip))
     }
 
-    /// Returns the sum of a metric's samples whose labels contain every one of `labels`, written as `name="value"`.
+    /// Returns the sum of a metric's samples whose labels contain every one of `labels`, written as `name="value"`, as it is after the
+    /// call: a page may be a second old.
     ///
     /// # Panics
     ///
     /// When the speaker gives no metrics for a long time.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        thread::sleep(METRICS_AGE);
         let start = Instant::now();
         loop {
             if let Some(sum) = self.try_metric(name, labels) {
@@ -141,12 +146,30 @@ impl Node {
         }
     }
 
-    /// Returns the same, or nothing if the speaker gives no metrics at the moment.
+    /// Returns the same as it was within the last second, or nothing if the speaker gives no metrics at the moment: for what is
+    /// waited for.
     pub fn try_metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
         let text = self.speaker().page(&self.host, "/metrics").ok()?;
         let samples = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
         let matching = samples.filter(|line| labels.iter().all(|label| line.contains(label)));
         Some(matching.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// Returns the memory that the speaker has in use, in KiB.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.speaker().id())).expect("the speaker runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux counts it");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number of KiB")
+    }
+
+    /// Returns how many files and sockets the speaker has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.speaker().id())).expect("the speaker runs").count()
+    }
+
+    /// Returns what the speaker has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.speaker().log()).expect("a speaker has a log")
     }
 
     /// Returns the first fault in the speaker's status that contains `text`.
