@@ -159,17 +159,19 @@ impl Segment {
                 return;
             }
         }
-        // It cannot answer, so there is nothing to give way to.
+        // It cannot answer, so there is nothing to give way to; but what it has announced draws traffic to it.
         let is_deaf = self.is_deaf_peer(rival.member);
         let patience = self.config.timing.lost_after + self.config.timing.stagger;
         let starts = self.contests.start(vip, now + patience);
-        if starts && !gives_way && !is_deaf {
-            self.stats.conflicts += 1;
-            self.record(vip, mine);
+        if starts && !gives_way {
             if self.answering.contains(&vip) {
                 self.outputs.push_back(Output::Reassert { vip });
             }
-            self.resolved(vip, self.tag);
+            if !is_deaf {
+                self.stats.conflicts += 1;
+                self.record(vip, mine);
+                self.resolved(vip, self.tag);
+            }
         }
     }
 

@@ -5,6 +5,10 @@
 //! beats, which may still be heard, so that the others give way to nobody who cannot answer; with two peers or more it takes
 //! nothing over, and what it owns it gives up after ten times the loss time. The first frame of any kind ends that; the others
 //! then have one interval to be heard, before it takes anything over.
+//!
+//! With one peer, the death of that peer on a quiet wire looks the same, and must not wait: so everything is taken over as after
+//! any death, and announced. It is given up once not even the announcements, the repetitions of which go on for some seconds, have
+//! drawn a single frame.
 
 use std::time::{Duration, Instant};
 
