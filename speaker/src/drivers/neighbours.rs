@@ -149,7 +149,7 @@ async fn serve(
     news: &mpsc::Sender<(String, Found)>,
 ) -> io::Result<()> {
     let advertisement = advertisement(mac);
-    let mut router: Option<(Ipv6Addr, Instant)> = None;
+    let mut heard = Heard::default();
     let mut next = Instant::now();
     let mut buffer = [0; BUFFER_LENGTH];
     loop {
@@ -159,7 +159,7 @@ async fn serve(
             () = sleep_until(next) => {
                 socket.send(ALL_NODES, &advertisement)?;
                 socket.send(ALL_ROUTERS, &[ECHO_REQUEST, 0, 0, 0, 0, 0, 0, 1])?;
-                next = Instant::now() + if router.is_some() { INTERVAL } else { EAGER };
+                next = Instant::now() + if heard.router.is_some() { INTERVAL } else { EAGER };
                 continue;
             }
             received = socket.receive(&mut buffer) => {
@@ -176,20 +176,41 @@ async fn serve(
             next = next.min(Instant::now() + EAGER);
             continue;
         }
-        let now = Instant::now();
-        let found = match router {
-            Some((known, heard)) if known != source && heard + SILENCE > now => Found::Two(known, source),
-            Some(_) | None => {
-                router = Some((source, now));
-                Found::Router(source)
-            }
-        };
+        let found = heard.judge(source, Instant::now());
         if reported.as_ref() != Some(&found) {
             *reported = Some(found.clone());
             if news.send((name.to_owned(), found)).await.is_err() {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Who has spoken on a link lately: its router and the first other one, for anybody can make up more.
+#[derive(Debug, Default)]
+struct Heard {
+    router: Option<(Ipv6Addr, Instant)>,
+    other: Option<(Ipv6Addr, Instant)>,
+}
+
+impl Heard {
+    /// Notes that somebody has spoken, and returns what is known of the router.
+    fn judge(&mut self, source: Ipv6Addr, now: Instant) -> Found {
+        let is_lasting = |&(_, heard): &(Ipv6Addr, Instant)| heard + SILENCE > now;
+        self.router = self.router.filter(|router| router.0 == source || is_lasting(router));
+        self.other = self.other.filter(is_lasting);
+        let (known, heard) = self.router.get_or_insert((source, now));
+        let known = *known;
+        if known == source {
+            *heard = now;
+            self.other = self.other.filter(|(other, _)| *other != source);
+        } else {
+            let (other, heard) = self.other.get_or_insert((source, now));
+            if *other == source {
+                *heard = now;
+            }
+        }
+        self.other.map_or(Found::Router(known), |(other, _)| Found::Two(known, other))
     }
 }
 
@@ -204,3 +225,6 @@ fn advertisement(mac: Option<[u8; 6]>) -> Vec<u8> {
     }
     message
 }
+
+#[cfg(test)]
+mod tests;
