@@ -22,7 +22,6 @@ mod route_change;
 mod routed;
 mod routes;
 mod schedule;
-mod shares;
 mod sightings;
 mod size;
 mod starvation;

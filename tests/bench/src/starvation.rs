@@ -4,13 +4,13 @@
 //! whole processor.
 
 use std::{
-    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use clarion::demo::prober::Prober;
+use lab::shares::{self, Busy, Shares};
 
 use crate::{
     Options,
@@ -18,7 +18,6 @@ use crate::{
     figure::{Sink, Subject},
     manifests::Families,
     routed::Router,
-    shares::Shares,
     sightings::{macs, overlap},
 };
 
@@ -35,9 +34,6 @@ const SPEAKER: u64 = 100;
 
 /// What a busy neighbour requests.
 const NEIGHBOUR: u64 = 1000;
-
-/// A process that never rests, at the priority of the speakers; dropping it ends it.
-struct Loop(Child);
 
 /// What the speakers counted so far, together.
 struct Counts {
@@ -62,19 +58,19 @@ pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
 
     let begun = Instant::now();
     let cores = thread::available_parallelism()?.get();
-    let mut shares = Shares::new()?;
+    let mut groups = Shares::new(shares::ALONE)?;
     for node in &cluster.nodes {
         let speaker = node.speaker().context("every node has a speaker")?;
-        shares.add(node.host.name(), SPEAKER, speaker.id())?;
+        groups.add(node.host.name(), SPEAKER, speaker.id())?;
     }
-    let loops = (0..LOOPS_PER_CORE * cores).map(|_| Loop::start()).collect::<anyhow::Result<Vec<_>>>()?;
+    let loops = (0..LOOPS_PER_CORE * cores).map(|_| Busy::start()).collect::<anyhow::Result<Vec<_>>>()?;
     for (number, busy) in (1..).zip(&loops) {
-        shares.add(&format!("neighbour-{number}"), NEIGHBOUR, busy.0.id())?;
+        groups.add(&format!("neighbour-{number}"), NEIGHBOUR, busy.id())?;
     }
     thread::sleep(Duration::from_secs(60 * options.starvation_minutes));
     let busy = loops.len();
     drop(loops);
-    drop(shares);
+    drop(groups);
     thread::sleep(2 * MARGIN);
 
     let report = prober.stop()?;
@@ -98,21 +94,6 @@ pub(crate) fn run(options: &Options, sink: Sink<'_>) -> anyhow::Result<()> {
     subject.add("unanswered.max", silence.as_secs_f64() * 1000.0, "ms", 1, None);
     subject.add("lost", report.lost() as f64, "probes", report.sent(), None);
     Ok(())
-}
-
-impl Loop {
-    fn start() -> anyhow::Result<Self> {
-        let mut command = Command::new("sh");
-        command.args(["-c", "while :; do :; done"]).stdin(Stdio::null()).stdout(Stdio::null());
-        Ok(Self(command.spawn().context("cannot start a busy loop")?))
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 impl Counts {

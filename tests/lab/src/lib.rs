@@ -34,6 +34,7 @@ pub mod manifests;
 pub mod node;
 pub mod peers;
 pub mod routed;
+pub mod shares;
 pub mod tap;
 pub mod traffic;
 
