@@ -59,6 +59,35 @@ fn packet(from: Mac, to: Mac, source: Ipv6Addr, destination: Ipv6Addr, protocol:
     [&to.0[..], &from.0, &[0x86, 0xdd], &ip, &message].concat()
 }
 
+/// Returns a router advertisement (RFC 4861 §4.2) to all nodes, which says nothing but that its sender is a router.
+pub fn router_advertisement(mac: Mac, source: Ipv6Addr) -> Vec<u8> {
+    let message = [&[134, 0, 0, 0][..], &[0; 12], &[1, 1], &mac.0].concat();
+    let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    packet(mac, Mac([0x33, 0x33, 0, 0, 0, 1]), source, all_nodes, 58, message)
+}
+
+/// Returns a heartbeat over IPv4 as it can be sent again; nothing for other frames.
+pub fn heartbeat(mut frame: Vec<u8>) -> Option<Vec<u8>> {
+    let is_udp = frame.get(12..15)? == [0x08, 0x00, 0x45] && *frame.get(23)? == 17;
+    let to_port = frame.get(36..38)? == 7473_u16.to_be_bytes();
+    // A virtual cable leaves the checksum to be filled in by a card that is not there; RFC 768: zero means that there is none.
+    frame.get_mut(40..42)?.fill(0);
+    (is_udp && to_port).then_some(frame)
+}
+
+/// Returns a heartbeat like this one, sent by `from` to `to`, of a sender and a start that do not exist.
+pub fn forged_heartbeat(heartbeat: &[u8], from: Mac, to: Mac, number: u32) -> Vec<u8> {
+    // Behind the headers of Ethernet, IPv4 and UDP come versions, flags, cluster and key, then 8 bytes each of sender and start.
+    const SENDER: usize = 14 + 20 + 8 + 12;
+    let mut forged = heartbeat.to_vec();
+    forged[..6].copy_from_slice(&to.0);
+    forged[6..12].copy_from_slice(&from.0);
+    let mixed = u64::from(number).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    forged[SENDER..SENDER + 8].copy_from_slice(&mixed);
+    forged[SENDER + 8..SENDER + 16].copy_from_slice(&mixed);
+    forged
+}
+
 /// A neighbour advertisement as it came over the wire (RFC 4861 §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertisement {

@@ -15,6 +15,7 @@ use clarion::demo::{
 use lab::{
     Lab, Manifests, Node,
     cluster::{Cluster, MARGIN, SOON},
+    frames::heartbeat,
     manifests::Service,
 };
 
@@ -268,13 +269,4 @@ fn held(node: &Node) -> BTreeSet<IpAddr> {
 fn owned_by(watcher: &Watcher, vips: &[IpAddr], owners: &[Mac]) -> bool {
     let sightings = watcher.so_far();
     vips.iter().all(|vip| sightings.latest(*vip).is_some_and(|mac| owners.contains(&mac)))
-}
-
-/// Returns a heartbeat over IPv4 as it can be sent again; nothing for other frames.
-fn heartbeat(mut frame: Vec<u8>) -> Option<Vec<u8>> {
-    let is_udp = frame.get(12..15)? == [0x08, 0x00, 0x45] && *frame.get(23)? == 17;
-    let to_port = frame.get(36..38)? == 7473_u16.to_be_bytes();
-    // A virtual cable leaves the checksum to be filled in by a card that is not there; RFC 768: zero means that there is none.
-    frame.get_mut(40..42)?.fill(0);
-    (is_udp && to_port).then_some(frame)
 }
