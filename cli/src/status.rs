@@ -30,6 +30,9 @@ pub struct Status {
     /// How the kernel schedules the thread that answers: `realtime`, `nice` or `normal`; empty for a controller.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scheduling: String,
+    /// The ids of the keys of the heartbeats, the one that this node seals with first; nodes of one cluster have the same ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heartbeat_keys: Vec<String>,
     /// What is wrong with the manifests or the machine.
     #[serde(default)]
     pub faults: Vec<String>,

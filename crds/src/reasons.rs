@@ -338,6 +338,10 @@ pub enum EventReason {
     SpeakersNotHeard,
     /// On a Node: a speaker whose heartbeats do not arrive there answers for an address that this node answers for too.
     SpeakersSplit,
+    /// On a Node: another machine runs under its name.
+    DuplicateNode,
+    /// On a Node: heartbeats of other speakers arrive there and do not count, because they cannot be read or prove nothing.
+    HeartbeatsRefused,
 }
 
 impl EventReason {
@@ -362,6 +366,8 @@ impl EventReason {
             Self::HeartbeatKey => "HeartbeatKey",
             Self::SpeakersNotHeard => "SpeakersNotHeard",
             Self::SpeakersSplit => "SpeakersSplit",
+            Self::DuplicateNode => "DuplicateNode",
+            Self::HeartbeatsRefused => "HeartbeatsRefused",
         }
     }
 
@@ -384,7 +390,9 @@ impl EventReason {
             | Self::Contended
             | Self::HeartbeatKey
             | Self::SpeakersNotHeard
-            | Self::SpeakersSplit => EventLevel::Warning,
+            | Self::SpeakersSplit
+            | Self::DuplicateNode
+            | Self::HeartbeatsRefused => EventLevel::Warning,
         }
     }
 }

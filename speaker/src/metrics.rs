@@ -65,7 +65,7 @@ const SEND_ERRORS: Family =
 const MEMBERS: Family = gauge(
     "clarion_members",
     &["link", "state"],
-    "Other speakers on the link; one_way: heard, and does not hear this node",
+    "Other speakers on the link; one_way: heard, and does not hear this node; unproven: the same since it started",
 );
 const SPLIT: Family = gauge(
     "clarion_members_split",
@@ -262,6 +262,7 @@ fn collect_members(registry: &Registry, links: &[LinkObserved]) -> prometheus::R
         }
         let one_way = link.members.iter().filter(|member| member.is_one_way()).count();
         members.with_label_values(&[&*link.name, "one_way"]).set(one_way as f64);
+        members.with_label_values(&[&*link.name, "unproven"]).set(link.unproven.len() as f64);
         deaf.with_label_values(&[&link.name]).set(if link.deaf { 1.0 } else { 0.0 });
         duplicate.with_label_values(&[&link.name]).set(if link.duplicate.is_some() { 1.0 } else { 0.0 });
         split.with_label_values(&[&link.name]).set(link.splits.len() as f64);

@@ -175,6 +175,10 @@ fn signs(link: &LinkObserved) -> BTreeMap<&str, Sign> {
         };
         signs.entry(member.member.node.as_str()).and_modify(|best| *best = sign.min(*best)).or_insert(sign);
     }
+    // What a speaker that has proven nothing lacks is not that its heartbeats do not arrive here, and it has a fault of its own.
+    for unproven in &link.unproven {
+        signs.insert(unproven.member.node.as_str(), Sign::Heard);
+    }
     signs
 }
 

@@ -18,6 +18,7 @@ fn link(name: &str, phase: PhaseView) -> LinkObserved {
         l2: l2::Stats::default(),
         conflicts: BTreeMap::new(),
         splits: Vec::new(),
+        unproven: Vec::new(),
         strangers: Vec::new(),
         settled_for: None,
         deaf: false,

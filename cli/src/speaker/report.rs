@@ -43,6 +43,7 @@ impl Decided {
             members: links.iter().flat_map(members_of).collect(),
             peers: peers.iter().map(peer).collect(),
             scheduling: wire.scheduling.as_str().to_owned(),
+            heartbeat_keys: wire.keys.iter().map(ToString::to_string).collect(),
             faults: self.faults().into_iter().chain(wire_faults(wire)).collect(),
             notes: self
                 .planned

@@ -93,7 +93,8 @@
 //! * A recording of what a member sent while it was not heard here can stretch its life after its death by a second, or, if
 //!   it is played while it is made, by as long as the member was not heard. Whoever carries datagrams between two wires as
 //!   they are sent makes one wire of them.
-//! * A member that starts without hearing this one never counts here, whatever it claims; it is counted as unproven.
+//! * A member that starts without hearing this one never counts here, whatever it claims; it is counted and shown as
+//!   unproven.
 //! * Content overtaken by a later datagram of the same sender is dropped and asked for again, about 15 ms later.
 //! * Losses are not remembered over a restart, so a process that crashes again and again is not damped.
 //! * A partition counts as nobody's loss, because neither side can tell which of them is broken.
@@ -126,6 +127,7 @@ pub use config::{Config, ConfigError, Timing};
 pub use contract::{Acquired, Candidacy, Event, Input, LinkFacts, Mine, Output, Released, To};
 pub use header::Format;
 pub use name::{BootId, LinkName, Mac, MemberId, NameError, NodeName};
+pub use newcomers::UnprovenView;
 pub use peer::Reach;
 pub use seal::{ClusterId, ClusterTag, KeyError, KeyId, KeyRing};
 pub use segment::{DuplicateView, MemberState, MemberView, PhaseView, Segment, View};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::name::{BootId, MemberTag};
+use crate::name::{BootId, MemberId, MemberTag};
 use crate::seal::{KeyId, Opener};
 
 /// How many are kept; whoever has recordings can show as many as he has recorded.
@@ -17,6 +17,20 @@ const REFUSED_EVERY: Duration = Duration::from_millis(300);
 /// How long one that is no longer heard is kept.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 
+/// A member whose heartbeats arrive and which has not shown yet that it receives those of this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnprovenView {
+    /// Its name, which may be that of this member.
+    pub member: MemberId,
+    /// Where its heartbeats come from.
+    pub address: SocketAddr,
+    /// When the first of them arrived.
+    pub since: Instant,
+}
+
+/// How many members are shown that have proven nothing; anybody with recordings can play more.
+const SHOWN: usize = 8;
+
 pub(crate) struct Newcomer {
     opener: Option<Opener>,
     address: SocketAddr,
@@ -28,9 +42,20 @@ pub(crate) struct Newcomer {
     refuse_at: Instant,
     /// It was reported as a second machine of its name.
     pub(crate) is_reported: bool,
+    /// Its name, as long as nothing but a proof is missing.
+    unproven: Option<MemberId>,
 }
 
 impl Newcomer {
+    /// Notes whether nothing but a proof keeps it from counting.
+    pub(crate) fn note_unproven(&mut self, member: &MemberId, is_unproven: bool) {
+        match (is_unproven, &self.unproven) {
+            (true, None) => self.unproven = Some(member.clone()),
+            (true, Some(_)) | (false, None) => {}
+            (false, Some(_)) => self.unproven = None,
+        }
+    }
+
     /// Returns whether it is time to ask it for a proof, and notes that this is done.
     pub(crate) fn is_to_be_asked(&mut self, now: Instant) -> bool {
         if now < self.ask_at {
@@ -81,6 +106,7 @@ impl Newcomers {
             wait: FIRST_WAIT,
             refuse_at: now,
             is_reported: false,
+            unproven: None,
         });
         newcomer.heard = now;
         newcomer.address = address;
@@ -108,6 +134,23 @@ impl Newcomers {
     pub(crate) fn is_any_heard(&self, since: Instant, but: MemberTag) -> bool {
         let is_heard = |newcomer: &Newcomer| newcomer.heard >= since;
         self.0.iter().any(|((tag, _), newcomer)| *tag != but && is_heard(newcomer))
+    }
+
+    /// Returns the members that have proven nothing, those first that have been heard for the longest time.
+    pub(crate) fn unproven(&self, is_live: impl Fn(MemberTag) -> bool) -> Vec<UnprovenView> {
+        let mut members: BTreeMap<MemberTag, UnprovenView> = BTreeMap::new();
+        for ((tag, _), newcomer) in self.0.iter().filter(|((tag, _), _)| !is_live(*tag)) {
+            let Newcomer { unproven: Some(member), address, since, .. } = newcomer else { continue };
+            let view = UnprovenView { member: member.clone(), address: *address, since: *since };
+            let shown = members.entry(*tag).or_insert_with(|| view.clone());
+            if view.since < shown.since {
+                *shown = view;
+            }
+        }
+        let mut members: Vec<_> = members.into_values().collect();
+        members.sort_by_key(|view| view.since);
+        members.truncate(SHOWN);
+        members
     }
 
     pub(crate) fn prune(&mut self, now: Instant) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use members::{DuplicateView, PhaseView, Stranger, StrangerView};
+use members::{DuplicateView, PhaseView, Stranger, StrangerView, UnprovenView};
 
 use super::observed::LinkObserved;
 
@@ -16,7 +16,8 @@ impl LinkObserved {
         }
     }
 
-    fn duplicate_fault(&self) -> Option<String> {
+    /// Returns which machine runs under the name of this node, in words.
+    pub fn duplicate_fault(&self) -> Option<String> {
         let DuplicateView { mac, address } = self.duplicate?;
         let consequence = if self.phase == PhaseView::Duplicate {
             "so this one announces nothing there until it is gone"
@@ -33,11 +34,6 @@ impl LinkObserved {
 
     /// Returns what is wrong between this speaker and others on the link, in words.
     pub(super) fn company_faults(&self) -> Vec<String> {
-        let is_fault = |view: &&StrangerView| match view.stranger {
-            Stranger::Cluster { .. } => false,
-            Stranger::Key(_) | Stranger::Version(_) => true,
-        };
-        let strangers = self.strangers.iter().filter(is_fault).map(|view| self.say(view));
         let deaf = self.deaf.then(|| {
             format!(
                 "{}: all other speakers fell silent at once and this link has received no frame since, so this node takes nothing \
@@ -45,7 +41,21 @@ impl LinkObserved {
                 self.name
             )
         });
-        deaf.into_iter().chain(self.duplicate_fault()).chain(self.one_way_fault()).chain(strangers).collect()
+        deaf.into_iter()
+            .chain(self.duplicate_fault())
+            .chain(self.one_way_fault())
+            .chain(self.refused_faults())
+            .collect()
+    }
+
+    /// Returns whose heartbeats arrive and do not count, in words.
+    pub fn refused_faults(&self) -> Vec<String> {
+        let is_fault = |view: &&StrangerView| match view.stranger {
+            Stranger::Cluster { .. } => false,
+            Stranger::Key(_) | Stranger::Version(_) => true,
+        };
+        let strangers = self.strangers.iter().filter(is_fault).map(|view| self.say(view));
+        unproven_text(&self.name, &self.unproven).into_iter().chain(strangers).collect()
     }
 
     fn one_way_fault(&self) -> Option<String> {
@@ -74,6 +84,23 @@ impl LinkObserved {
     fn say(&self, view: &StrangerView) -> String {
         format!("{}: {}", self.name, stranger(view.stranger, view.address.ip()))
     }
+}
+
+/// Returns what there is to say of speakers that have not shown that they receive the heartbeats of this node.
+fn unproven_text(link: &str, unproven: &[UnprovenView]) -> Option<String> {
+    let name = |view: &UnprovenView| format!("{} at {}", view.member.node, view.address.ip());
+    let nodes: Vec<String> = unproven.iter().map(name).collect();
+    let (they_have, they_count) = match nodes.len() {
+        0 => return None,
+        1 => ("it has", "it counts"),
+        _ => ("they have", "they count"),
+    };
+    Some(format!(
+        "{link}: heartbeats of {} arrive, but {they_have} not shown that those of this node arrive there, so {they_count} as absent \
+         and more than one node may answer for the same address; look for what drops the frames of this node on the way: a filter \
+         of UDP, a switch port, a cable. If no such node runs, somebody sends recorded heartbeats",
+        nodes.join(", ")
+    ))
 }
 
 /// Returns what there is to say of somebody who is not understood.

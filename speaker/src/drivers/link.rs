@@ -25,6 +25,7 @@ use crate::net::groups::Groups;
 use crate::net::heartbeat::HeartbeatSockets;
 use crate::net::links::LinkIndex;
 use crate::net::packet::PacketSocket;
+use crate::roster::PATIENCE;
 use answers::Claims;
 use lines::{Kind, Lines};
 
@@ -326,6 +327,7 @@ impl Driver {
             l2: self.responder.stats().clone(),
             deaf: view.deaf,
             duplicate: view.duplicate,
+            unproven: view.unproven.into_iter().filter(|unproven| unproven.since.elapsed() > PATIENCE).collect(),
             strangers: view.strangers,
             conflicts: self.claims.strangers().clone(),
             splits: self.splits(),

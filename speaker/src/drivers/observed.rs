@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use l2::MacAddr;
-use members::{DuplicateView, MemberId, MemberState, PhaseView, Reach, StrangerView, View};
+use members::{DuplicateView, KeyId, MemberId, MemberState, PhaseView, Reach, StrangerView, UnprovenView, View};
 
 use crate::net::heartbeat::{GROUP_V4, GROUP_V6};
 use crate::net::priority::Scheduling;
@@ -34,6 +34,8 @@ pub struct LinkObserved {
     pub deaf: bool,
     /// The other machine that runs under the name of this node, if one is heard.
     pub duplicate: Option<DuplicateView>,
+    /// The speakers whose heartbeats have arrived for a while and which have not shown that they receive those of this node.
+    pub unproven: Vec<UnprovenView>,
     /// Who else sends heartbeats here without being understood.
     pub strangers: Vec<StrangerView>,
     /// The owner of each VIP that is wanted on the wire, if there is one.
@@ -104,6 +106,8 @@ pub struct WireObserved {
     pub links: Vec<LinkObserved>,
     /// Why others are not, in words.
     pub faults: Vec<String>,
+    /// The keys of the heartbeats, the one that this node seals with first.
+    pub keys: Vec<KeyId>,
     /// What the kernel makes of the wire thread.
     pub scheduling: Scheduling,
 }

@@ -205,7 +205,8 @@ async fn supervise(
             changed = desired.changed() => if changed.is_err() { return },
             Some(ended) = supervisor.tasks.join_next_with_id() => supervisor.on_ended(ended),
             Some(answer) = questions.recv() => {
-                let observed = supervisor.observe().await;
+                let keys = now.keys.iter().flat_map(members::KeyRing::ids).collect();
+                let observed = supervisor.observe(keys).await;
                 // The asker may have gone; nobody else wants the answer.
                 drop(answer.send(observed));
             }
@@ -287,7 +288,7 @@ impl Supervisor {
         self.resting.insert(index, Rest { until: Instant::now() + rest, fault });
     }
 
-    async fn observe(&self) -> WireObserved {
+    async fn observe(&self, keys: Vec<members::KeyId>) -> WireObserved {
         let mut links = Vec::with_capacity(self.running.len());
         for running in self.running.values() {
             let (answer, answered) = oneshot::channel();
@@ -300,6 +301,7 @@ impl Supervisor {
         WireObserved {
             links,
             faults: self.resting.values().filter_map(|rest| rest.fault.clone()).collect(),
+            keys,
             scheduling: self.scheduling,
         }
     }

@@ -88,6 +88,7 @@ fn observed(settled: Option<u64>, members: &[(&str, MemberState, u64)]) -> LinkO
         settled_for: settled.map(Duration::from_millis),
         damped_for: None,
         members: members.iter().map(member).collect(),
+        unproven: Vec::new(),
         strangers: Vec::new(),
         deaf: false,
         duplicate: None,

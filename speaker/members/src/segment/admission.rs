@@ -86,6 +86,8 @@ impl Segment {
             return;
         }
         let newcomer = self.newcomers.hear(now, (header.sender, header.boot), from, opener);
+        // One that is silent for another of its name has a fault of its own.
+        newcomer.note_unproven(&body.member, !body.flags.duplicate);
         let is_to_be_asked = newcomer.is_to_be_asked(now);
         let echo = Echo { boot: header.boot, sequence: header.sequence };
         if self.both_listen(&body) {
@@ -100,6 +102,7 @@ impl Segment {
     fn refuse(&mut self, now: Instant, from: SocketAddr, opened: Opened) {
         let Opened { header, body, opener } = opened;
         let newcomer = self.newcomers.hear(now, (header.sender, header.boot), from, opener);
+        newcomer.note_unproven(&body.member, false);
         let is_to_be_refused = newcomer.is_to_be_refused(now);
         if !std::mem::replace(&mut newcomer.is_reported, true) {
             self.event(Event::Duplicate { member: body.member, mac: body.mac, from });

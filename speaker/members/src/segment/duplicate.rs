@@ -36,6 +36,7 @@ impl Segment {
             return;
         }
         let newcomer = self.newcomers.hear(now, (header.sender, header.boot), from, opener);
+        newcomer.note_unproven(&body.member, !is_proven && !body.flags.duplicate);
         let is_to_be_asked = newcomer.is_to_be_asked(now);
         if (is_to_be_asked || body.flags.solicits) && self.asking.take(now) {
             let echo = Echo { boot: header.boot, sequence: header.sequence };

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::Segment;
 use super::phase::Phase;
 use crate::name::{Mac, MemberId};
-use crate::peer::{Life, Reach, Silence};
+use crate::newcomers::UnprovenView;
+use crate::peer::{Life, Peer, Reach, Silence};
 use crate::strangers::StrangerView;
 
 /// The machine and its members, borrowed.
@@ -22,6 +23,9 @@ pub struct View<'a> {
     pub deaf: bool,
     /// The other machine with the name of this node, if one is heard.
     pub duplicate: Option<DuplicateView>,
+    /// The members whose heartbeats arrive and which have not shown that they receive those of this one, at most 8; none while this
+    /// member does not take part.
+    pub unproven: Vec<UnprovenView>,
     /// Who else speaks on the wire without being understood, at most 8 of a kind, until they are forgotten.
     pub strangers: Vec<StrangerView>,
 }
@@ -128,8 +132,13 @@ impl Segment {
             members: members.collect(),
             deaf: self.is_deaf(),
             duplicate: self.twin.map(|twin| DuplicateView { mac: twin.mac, address: twin.address }),
+            unproven: if self.is_active() { self.unproven() } else { Vec::new() },
             strangers: self.strangers.view().collect(),
         }
+    }
+
+    fn unproven(&self) -> Vec<UnprovenView> {
+        self.newcomers.unproven(|tag| self.peers.get(&tag).is_some_and(Peer::is_live))
     }
 
     /// Returns the owner of a desired VIP as far as it is known.

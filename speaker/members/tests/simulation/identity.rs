@@ -5,7 +5,7 @@ use std::time::Duration;
 use members::{DropReason, Event, MemberState, PhaseView, Released, Segment};
 
 use crate::calm::expect_owners;
-use crate::world::{World, ms};
+use crate::world::{World, ms, ring};
 
 fn started(seed: u64, nodes: usize, vips: usize) -> World {
     let mut world = World::new(seed, nodes, vips);
@@ -261,4 +261,77 @@ fn a_machine_that_does_not_hear_the_other_of_its_name_learns_of_it_from_third_on
         assert_eq!(events(&world, 2, |event| matches!(event, Event::GaveWay { .. })), 1, "seed {seed}");
         expect_one_owner(&world);
     }
+}
+
+#[test]
+fn a_member_that_starts_without_hearing_the_others_is_shown_by_them_until_it_hears_them() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, 3, 6);
+        // Node 2 is heard by the others and hears nobody.
+        world.cut = [(0, 2), (1, 2)].into();
+        world.start(0);
+        world.start(1);
+        world.run_for(ms(1500));
+        let begin = world.now;
+        world.start(2);
+        world.run_for(Duration::from_secs(20));
+        for node in 0..2 {
+            let view = segment(&world, node).view();
+            assert_eq!(view.members.len(), 1, "seed {seed}: it does not count");
+            let shown: Vec<&str> = view.unproven.iter().map(|unproven| unproven.member.node.as_str()).collect();
+            assert_eq!(shown, ["node-2"], "seed {seed}");
+            let since = view.unproven[0].since;
+            assert!(since >= begin && since <= begin + ms(200), "seed {seed}: {:?}", since - begin);
+        }
+        assert!(segment(&world, 2).view().unproven.is_empty(), "seed {seed}: it hears nobody");
+        world.cut.clear();
+        world.run_for(ms(2000));
+        for node in 0..3 {
+            let view = segment(&world, node).view();
+            let all_live = view.members.iter().all(|member| member.state == MemberState::Live);
+            assert!(view.members.len() == 2 && all_live && view.unproven.is_empty(), "seed {seed}");
+        }
+        expect_one_owner(&world);
+    }
+}
+
+#[test]
+fn a_recording_is_shown_as_unproven_for_as_long_as_it_is_played_unless_its_member_lives() {
+    let mut world = started(1, 3, 6);
+    world.tape = Some(Vec::new());
+    world.start(2);
+    world.run_for(ms(6000));
+    let tape = world.tape.take().unwrap();
+    (0..3).for_each(|node| world.crash(node));
+    (0..2).for_each(|node| world.start(node));
+    world.run_for(ms(1500));
+    world.play(&tape, 2);
+    world.run_for(ms(5000));
+    assert_eq!(segment(&world, 0).view().unproven.len(), 1);
+    world.start(2);
+    world.run_for(ms(2000));
+    assert!(segment(&world, 0).view().unproven.is_empty(), "the one that lives speaks for itself");
+    world.crash(2);
+    world.run_for(Duration::from_secs(15));
+    assert!(segment(&world, 0).view().unproven.is_empty(), "nothing is played any more");
+}
+
+#[test]
+fn one_that_seals_with_another_key_is_forgotten_when_it_was_not_heard_for_long_and_is_news_again_then() {
+    let mut world = started(1, 2, 6);
+    let is_stranger = |event: &Event| matches!(event, Event::Stranger { .. });
+    world.set_keys(1, ring(b"another secret of the simulation"));
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(events(&world, 0, is_stranger), 1, "it is told of once");
+    assert_eq!(segment(&world, 0).view().strangers.len(), 1);
+    world.crash(1);
+    let forget_after = world.timing.forget_after;
+    world.run_for(forget_after - Duration::from_secs(1));
+    assert_eq!(segment(&world, 0).view().strangers.len(), 1);
+    world.run_for(Duration::from_secs(2));
+    assert!(segment(&world, 0).view().strangers.is_empty());
+    world.start(1);
+    world.set_keys(1, ring(b"another secret of the simulation"));
+    world.run_for(ms(500));
+    assert_eq!(events(&world, 0, is_stranger), 2, "it is told of anew");
 }

@@ -69,7 +69,14 @@ impl Reporter {
             let faults: Vec<String> = link.splits.iter().take(5).map(|split| split.fault(&link.name)).collect();
             ((link.name.clone(), EventReason::SpeakersSplit), faults.join("\n"))
         });
-        let wrong = unheard.chain(split).collect();
+        let duplicate = links
+            .iter()
+            .filter_map(|link| Some(((link.name.clone(), EventReason::DuplicateNode), link.duplicate_fault()?)));
+        let refused = links.iter().filter_map(|link| {
+            let faults: Vec<String> = link.refused_faults().into_iter().take(5).collect();
+            (!faults.is_empty()).then(|| ((link.name.clone(), EventReason::HeartbeatsRefused), faults.join("\n")))
+        });
+        let wrong = unheard.chain(split).chain(duplicate).chain(refused).collect();
         for (reason, message) in self.node_events.update(wrong, Instant::now()) {
             let regarding = Regarding {
                 api_version: "v1".to_owned(),
