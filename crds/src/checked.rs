@@ -15,6 +15,7 @@ mod community;
 mod compile;
 mod compiler;
 mod duration;
+mod interface;
 mod l2_advertisement;
 mod overlaps;
 mod password;

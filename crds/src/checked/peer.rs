@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{BfdProfile, Password, PasswordSource, Special, bounded, parse_duration};
+use super::{BfdProfile, Password, PasswordSource, Special, bounded, interface::check_interface, parse_duration};
 use crate::fault::{Fault, FieldPath, Findings, ObjectRef, Problem};
 use crate::kinds::{self, ConnectionMode, DynamicAsn, Role};
 use crate::selector::{self, Selector};
@@ -124,6 +124,7 @@ impl Peer {
         let timers = check_timers(spec, &mut findings);
         let connect_time = check_connect_time(spec, &mut findings);
         let router_id = check_router_id(spec, &mut findings);
+        let vrf = written(&spec.vrf).and_then(|name| check_interface(name, field("vrf"), &mut findings));
         let password = check_password(spec, &mut findings);
         let node_selectors =
             selector::parse_list(spec.node_selectors.as_deref(), &field("nodeSelectors"), &mut findings);
@@ -151,7 +152,7 @@ impl Peer {
                 next_hop_ipv4,
                 next_hop_ipv6,
                 role: spec.role,
-                vrf: written(&spec.vrf).map(str::to_owned),
+                vrf,
                 dual_stack: spec.dual_stack_address_family.unwrap_or(false),
             })
         })
@@ -206,7 +207,7 @@ fn check_router(spec: &kinds::BgpPeerSpec, findings: &mut Findings) -> Option<Ro
             Some(Router::Address(address))
         }
         (None, Some(text), None) => check_prefix(text, findings).map(Router::Prefix),
-        (None, None, Some(name)) => Some(Router::Interface(name.to_owned())),
+        (None, None, Some(name)) => check_interface(name, field("interface"), findings).map(Router::Interface),
         (Some(_), None, Some(_)) | (_, Some(_), Some(_)) => {
             findings.add(field("interface"), Problem::TwoRouters);
             None

@@ -40,6 +40,7 @@ impl Problem {
                 "write the name of the link in interface instead, where the router is then found by itself".into()
             }
             Self::PeerUnreachable { .. } => "write the address of the router itself".into(),
+            Self::InterfaceName { .. } => "write at most 15 characters without spaces, slashes and colons".into(),
             Self::SourceUnusable { .. } => "write an address of the node, or remove the field".into(),
             Self::Missing { kind, .. } => format!("create the {kind} or correct the name"),
             Self::Invalid { kind, .. } => format!("correct that {kind} first"),

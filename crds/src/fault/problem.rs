@@ -199,6 +199,8 @@ pub enum Problem {
     TwoRouters,
     #[error("{text} is {}, where no router can be reached", article(*special))]
     PeerUnreachable { text: String, special: Special },
+    #[error("{text} is not the name of an interface", text = quoted(text))]
+    InterfaceName { text: String },
     #[error("{address} is {}, which no connection can come from", article(*special))]
     SourceUnusable { address: IpAddr, special: Special },
     #[error("{text} is not a prefix", text = quoted(text))]

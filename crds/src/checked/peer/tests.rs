@@ -291,3 +291,17 @@ fn a_password_with_a_line_break_at_its_end_is_noted_and_kept() {
         assert!(peer.is_some() && faults.iter().all(|fault| fault.severity() == Severity::Note));
     }
 }
+
+#[test]
+fn what_no_interface_is_called_is_refused_where_a_name_is_wanted() {
+    let wrong = ["seventeen_letters", "eth 0", "eth0/1", "eth0:1", "..", "eth\n0", "eth\u{1b}[31m0", "eth\u{202e}0"];
+    for text in wrong {
+        let problem = Problem::InterfaceName { text: text.to_owned() };
+        assert_eq!(check(json!({ "vrf": text })), (None, vec![("spec.vrf".to_owned(), problem.clone())]));
+        let unnumbered = json!({ "peerAddress": null, "interface": text });
+        assert_eq!(check(unnumbered), (None, vec![("spec.interface".to_owned(), problem)]));
+    }
+    for text in ["eth0", "bond0.100", "veth-1@fifteen", "enp0s31f6"] {
+        assert_eq!(check(json!({ "vrf": text })).0.unwrap().vrf.as_deref(), Some(text));
+    }
+}
