@@ -165,8 +165,8 @@ fn services(status: &Status) -> Table<6> {
         }
         for ip in &service.ips {
             let (owner, mac) = owner(status, *ip);
-            let told = (!service.peers.is_empty()).then(|| format!("told {}", service.peers.join(", ")));
-            let announced = owner.or(told);
+            let routers = (!service.peers.is_empty()).then(|| format!("by BGP to {}", service.peers.join(", ")));
+            let announced = owner.or(routers);
             // The other IPs of the Service may be announced.
             let missing = || status.vips.iter().filter(|vip| vip.ip == *ip).find_map(|vip| vip.reason.clone());
             let reason = match announced {

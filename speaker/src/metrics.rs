@@ -40,7 +40,7 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 const ANNOUNCED: Family = gauge(
     "metallb_speaker_announced",
     &["service", "protocol", "node", "ip"],
-    "Services whose IP this node answers for, or has told a router of, at this moment",
+    "Services whose IP this node answers for, or advertises to a router, at this moment",
 );
 const NOT_ANNOUNCED: Family = gauge(
     "clarion_speaker_not_announced",
@@ -106,7 +106,7 @@ const DUELS: Family = counter("clarion_members_conflicts_total", &["link"], "Own
 const PAUSES: Family = counter(
     "clarion_members_pauses_total",
     &["link"],
-    "Times this process stood still so long that it had to ask again",
+    "Times this process was paused for so long that it had to ask the others again",
 );
 const DAMPED: Family = gauge(
     "clarion_members_damped",

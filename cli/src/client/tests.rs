@@ -66,7 +66,7 @@ fn a_service_that_routers_were_told_of_has_no_owner_and_is_not_nobodys() {
     let mut told = service("web", &["192.0.2.1"], None);
     told.peers = vec!["tor-a".to_owned(), "tor-b".to_owned()];
     let text = printed(&Status { node: "n1".to_owned(), services: vec![told], ..Status::default() });
-    assert_eq!(line(&text, "shop/web"), ["shop/web", "192.0.2.1", "lan", "told", "tor-a,", "tor-b"]);
+    assert_eq!(line(&text, "shop/web"), ["shop/web", "192.0.2.1", "lan", "by", "BGP", "to", "tor-a,", "tor-b"]);
     let alone = service("web", &["192.0.2.1"], Some("no endpoint is ready"));
     let text = printed(&Status { services: vec![alone], ..Status::default() });
     assert_eq!(line(&text, "shop/web")[3], "nobody");

@@ -12,7 +12,7 @@ use crate::http::address::Endpoint;
 use crate::standalone::Drain;
 use crate::wire::WireOptions;
 
-/// Where kube-proxy tells when it made its rules last.
+/// Where kube-proxy shows when it made its rules last.
 const KUBE_PROXY_METRICS: &str = "http://127.0.0.1:10249/metrics";
 /// How long a kube-proxy that comes up later than we, and hides its metrics, is given to make its rules.
 const WITHOUT_METRICS: Duration = Duration::from_secs(2);
@@ -62,11 +62,11 @@ pub struct Options {
     /// How to announce and to hear other speakers.
     #[command(flatten)]
     pub wire: WireOptions,
-    /// Whose word counts for whether this node can forward
+    /// What must be ready on this node before it announces
     #[arg(long, value_enum, default_value_t = Datapath::KubeProxy)]
     pub datapath: Datapath,
     /// Seconds that the datapath must have been ready before it is believed; by default 3 for cilium, and for kube-proxy until its
-    /// metrics at http://127.0.0.1:10249/metrics tell that it has made its rules
+    /// metrics at http://127.0.0.1:10249/metrics show that it has made its rules
     #[arg(long, value_name = "SECONDS")]
     pub datapath_settle: Option<u64>,
     /// Where the datapath answers, if not at its usual address; for 127.0.0.1, ::1 counts as well

@@ -163,7 +163,7 @@ const UPDATES: Family = Family {
     name: "metallb_k8s_client_updates_total",
     kind: "counter",
     labels: &[],
-    help: "Changes that the API server told of",
+    help: "Changes received from the API server",
 };
 const ERRORS: Family = Family {
     name: "metallb_k8s_client_update_errors_total",

@@ -36,7 +36,7 @@ const KEY: Family = (
     &["reason"],
     "Whether the key of the heartbeats is not made (`lost`) or not changed to the end (`behind`), for the sake of speakers that have another",
 );
-const UPDATES: Family = ("metallb_k8s_client_updates_total", "counter", &[], "Changes that the API server told of");
+const UPDATES: Family = ("metallb_k8s_client_updates_total", "counter", &[], "Changes received from the API server");
 const ERRORS: Family =
     ("metallb_k8s_client_update_errors_total", "counter", &[], "Changes to objects that cannot be read");
 
