@@ -151,7 +151,7 @@ impl Trial {
         let begin = Instant::now();
         for seen in self.observe(event)? {
             self.tell(&format!("{what}, {}: {}", seen.vip, seen.summary()));
-            ensure!(seen.report.lost() == 0, "{what}: {} lost probes\n{}", seen.vip, seen.report);
+            ensure!(seen.report.interrupted() == 0, "{what}: {} lost probes\n{}", seen.vip, seen.report);
         }
         self.tell(&format!("{what}: took {:.1} s", begin.elapsed().as_secs_f64()));
         Ok(())

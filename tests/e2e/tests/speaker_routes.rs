@@ -167,7 +167,7 @@ fn neither_an_api_server_that_is_away_nor_a_speaker_that_starts_again_loses_a_pr
     }
     thread::sleep(QUIET / 3);
     let report = prober.stop().expect("the prober works");
-    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(report.interrupted(), 0, "{report}");
     routed.expect_told(VIP, &["n1", "n2"]);
     assert_eq!(routed.events("nodeAssigned").len(), 2, "a restart is no news");
 }

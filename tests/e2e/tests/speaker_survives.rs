@@ -53,7 +53,7 @@ fn without_the_api_server(network: Network) {
 
     proxy.set(Faults { network, ..Faults::default() });
     let report = cluster.probe(VIP, || thread::sleep(Duration::from_secs(3)));
-    assert_eq!(report.lost(), 0, "the API server alone went away");
+    assert_eq!(report.interrupted(), 0, "the API server alone went away");
     assert_eq!(cluster.owner(ip()), Some(owner));
 
     cluster.client.forget(ip());
@@ -67,7 +67,7 @@ fn without_the_api_server(network: Network) {
     proxy.heal();
     cluster.kubectl(&["label", "service", "web", "--namespace=shop", "api=back"]);
     let report = cluster.probe(VIP, || thread::sleep(Duration::from_secs(2)));
-    assert_eq!(report.lost(), 0, "the API server came back");
+    assert_eq!(report.interrupted(), 0, "the API server came back");
     assert_eq!(cluster.owner(ip()), survivor);
 }
 
@@ -146,7 +146,7 @@ fn a_rolling_upgrade_loses_no_probe() {
     thread::sleep(QUIET);
     assert_all_answered(&newcomer.stop());
     let report = prober.stop().expect("the prober works");
-    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(report.interrupted(), 0, "{report}");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_speaker_that_is_killed_comes_back_without_moving_anything() {
         thread::sleep(QUIET);
         prober.stop().expect("the prober works")
     };
-    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(report.interrupted(), 0, "{report}");
     assert_eq!(cluster.owner(ip()), Some(1 - owner));
 }
 
@@ -186,7 +186,7 @@ fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
         cluster.kubectl(&["taint", "node", &second, "example.com/leaving=:NoSchedule"]);
         thread::sleep(QUIET);
     });
-    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(report.interrupted(), 0, "{report}");
     assert_all_answered(&newcomer.stop());
     cluster.assert_answered_by(1 - owner, ip());
 }

@@ -26,7 +26,7 @@ fn a_service_without_node_ports_is_served_over_tcp_and_udp_in_both_families() {
         let prober = cluster.client.prober(vip);
         thread::sleep(QUIET);
         let report = prober.stop().expect("the prober works");
-        assert_eq!(report.lost(), 0, "{vip}: {report:?}");
+        assert_eq!(report.interrupted(), 0, "{vip}: {report:?}");
     }
     let ports = service(&cluster)["spec"]["ports"].clone();
     let ports = ports.as_array().expect("the Service has ports");

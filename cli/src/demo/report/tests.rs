@@ -38,6 +38,20 @@ fn an_answer_to_an_early_probe_does_not_hide_the_wait_of_the_ones_after_it() {
 }
 
 #[test]
+fn a_lost_datagram_and_two_lost_connections_in_a_row_are_an_interruption_and_a_single_connection_is_none() {
+    let start = Instant::now();
+    let whole = series(start, &[(0, Some(1)), (10, Some(11)), (20, Some(21)), (30, Some(31))]);
+    let single = series(start, &[(0, Some(1)), (10, None), (20, Some(21)), (30, None)]);
+    let pair = series(start, &[(0, Some(1)), (10, None), (20, None), (30, Some(31))]);
+    let many = series(start, &(0..7).map(|at| (at * 10, (at % 2 == 0).then_some(at * 10 + 1))).collect::<Vec<_>>());
+    let interrupted = |udp: &Series, tcp: &Series| Report { udp: udp.clone(), tcp: tcp.clone() }.interrupted();
+    assert_eq!(interrupted(&whole, &single), 0);
+    assert_eq!(interrupted(&single, &whole), 2);
+    assert_eq!(interrupted(&whole, &pair), 2);
+    assert_eq!(interrupted(&whole, &many), 1);
+}
+
+#[test]
 fn names_answerers_in_order_of_answering() {
     let start = Instant::now();
     let mut series = series(start, &[(0, Some(1)), (10, Some(11)), (20, Some(25)), (22, Some(23))]);
