@@ -9,6 +9,7 @@ use kube::client::Body;
 
 use super::wire::{Page, parse, version};
 use super::{Follower, PATIENCE, Version};
+use crate::collection::Collection;
 use crate::error::WatchError;
 use crate::response::StatusError;
 
@@ -21,8 +22,7 @@ impl<E, F> Follower<E, F> {
     /// A store that was restored from a backup stands at an earlier one than it told before, and a watch from there says nothing
     /// until it has caught up: what was lost and what is new since would both go unnoticed.
     pub(super) async fn stands_at(&self) -> Result<Version, WatchError> {
-        // Without selectors, by which the server would have to search for one object that matches.
-        let target = format!("{}?limit=1", self.watch.collection.path());
+        let target = place(&self.watch.collection);
         let body = self.whole(Request::get(target).header(header::ACCEPT, METADATA_ALONE)).await?;
         let page: Page<'_> = parse(&body)?;
         version(&page.metadata.resource_version)
@@ -56,6 +56,23 @@ impl<E, F> Follower<E, F> {
         encoded.extend_pairs(self.watch.collection.label_selector().map(|selector| ("labelSelector", selector)));
         encoded.finish()
     }
+}
+
+/// Returns where to ask for the version of a collection.
+///
+/// With a selector the server would have to search for one object that matches. A name is no search, and where a Role names the
+/// objects that may be listed, the list of all of them is refused.
+fn place(collection: &Collection) -> String {
+    let name = collection.field_selector().filter(|selector| is_name(selector));
+    let path = format!("{}?", collection.path());
+    let query = path.len();
+    let mut target = form_urlencoded::Serializer::for_suffix(path, query);
+    target.append_pair("limit", "1").extend_pairs(name.map(|name| ("fieldSelector", name))).finish()
+}
+
+/// Says whether a field selector selects one object by its name.
+fn is_name(selector: &str) -> bool {
+    selector.strip_prefix("metadata.name=").is_some_and(|name| !name.contains([',', '=', '!']))
 }
 
 /// Returns an error with its causes, since the outermost one often says nothing but "error".

@@ -232,3 +232,21 @@ async fn lines_are_put_together_from_any_number_of_pieces() {
     let server = Server::start([Reply::in_pieces(&whole, 7)]).await;
     assert_eq!(follow(&server, 4).await[2..], [applied("a", 3, 1), Event::Listed]);
 }
+
+#[tokio::test]
+async fn a_watch_of_one_object_asks_for_nothing_but_that_object() {
+    for (selector, expected) in [
+        ("metadata.name=memberlist", "limit=1&fieldSelector=metadata.name%3Dmemberlist"),
+        ("metadata.name!=memberlist", "limit=1"),
+        ("metadata.name=memberlist,type=Opaque", "limit=1"),
+        ("spec.type=Big", "limit=1"),
+    ] {
+        let server = Server::start([Reply::ended(&list_end(5)), Reply::open("")]).await;
+        let (sender, mut receiver) = mpsc::channel(16);
+        let collection = Collection::within("lb", "v1", "things").fields(selector);
+        let watch = Watch { collection, freshness: Freshness::Quorum };
+        tokio::spawn(watch.follow(server.client(), sender, |event: Event<Thing>| event));
+        assert_eq!(next(&mut receiver, 4).await[3], Event::Connected);
+        assert_eq!(server.asked_where_it_stands(), [expected]);
+    }
+}

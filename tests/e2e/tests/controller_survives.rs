@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use control_plane::{Fault, Faults, Matching, Network, Rule};
-use e2e::controllers::{A_WHILE, Cluster, SOON};
+use e2e::{
+    controllers::{A_WHILE, Cluster, SOON},
+    deployment::NAMESPACE,
+};
 
 /// Long enough for a lease to run out.
 const SUCCESSION: Duration = Duration::from_secs(60);
@@ -171,4 +174,26 @@ fn a_restart_writes_nothing() {
     cluster.service("later");
     cluster.expect("later", &["192.0.2.1"]);
     assert_eq!(cluster.status_writes(&before), 1, "only the new Service is written");
+}
+
+#[test]
+fn a_key_that_is_deleted_after_its_watch_was_renewed_is_made_again() {
+    let Some(mut cluster) = Cluster::build() else { return };
+    let proxy = cluster.control_plane.fault_proxy();
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &Cluster::identity());
+    cluster.controller_with("one", kubeconfig, &[]);
+    cluster.wait_until_ready("one");
+    let secret = || {
+        let secret = cluster.object("secret", "memberlist");
+        let text = |pointer: &str| secret.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned);
+        text("/metadata/uid").zip(text("/data/secretkey"))
+    };
+    cluster.lab.eventually(SOON, "there is a key", || secret().is_some());
+    let (uid, key) = secret().expect("it was waited for");
+    // The controller has seen what it made.
+    cluster.lab.always(A_WHILE, "it stays", || secret().is_some_and(|(_, now)| now == key));
+    proxy.end_watches();
+    cluster.delete("secret", NAMESPACE, "memberlist");
+    let again = || secret().is_some_and(|(new, now)| new != uid && now == key);
+    cluster.lab.eventually(SOON, "it is made again with the same key", again);
 }

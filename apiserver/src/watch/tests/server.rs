@@ -82,6 +82,8 @@ pub(super) struct Server {
     address: SocketAddr,
     stands_at: Arc<AtomicU64>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// The queries by which it was asked where its store stands.
+    stand: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -91,8 +93,9 @@ impl Server {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(script.into_iter().collect()));
         let stands_at = Arc::new(AtomicU64::new(1_000_000));
-        tokio::spawn(serve(listener, script, asked.clone(), stands_at.clone()));
-        Self { address, stands_at, asked }
+        let stand = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(listener, script, asked.clone(), stands_at.clone(), stand.clone()));
+        Self { address, stands_at, asked, stand }
     }
 
     /// Puts the store to a version.
@@ -103,6 +106,11 @@ impl Server {
     pub(super) fn client(&self) -> Client {
         let url = format!("http://{}", self.address).parse().expect("an address is a url");
         crate::connect::client(&Config::new(url)).expect("nothing of the configuration is read from files")
+    }
+
+    /// Returns the queries so far by which it was asked where its store stands.
+    pub(super) fn asked_where_it_stands(&self) -> Vec<String> {
+        self.stand.lock().expect("nobody panics with the log").clone()
     }
 
     /// Returns the targets of the requests so far.
@@ -116,11 +124,14 @@ async fn serve(
     script: Arc<Mutex<VecDeque<Reply>>>,
     asked: Arc<Mutex<Vec<String>>>,
     stands_at: Arc<AtomicU64>,
+    stand: Arc<Mutex<Vec<String>>>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (script, asked, stands_at) = (script.clone(), asked.clone(), stands_at.clone());
+        let (script, asked, stands_at, stand) = (script.clone(), asked.clone(), stands_at.clone(), stand.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let next = if request.uri().query() == Some("limit=1") {
+            let query = request.uri().query().unwrap_or_default();
+            let next = if query == "limit=1" || query.starts_with("limit=1&") {
+                stand.lock().expect("nobody panics with the log").push(query.to_owned());
                 let version = stands_at.load(Ordering::Relaxed);
                 Some(Reply::ended(&format!(r#"{{"metadata":{{"resourceVersion":"{version}"}},"items":null}}"#)))
             } else {
