@@ -3,7 +3,8 @@
 //! [`connect()`] opens a single HTTP/2 connection whose pings notice a dead server in about 15 s. [`Watch`] follows a collection
 //! over it and hands every object on as soon as it is decoded, [`Table`] keeps the latest version of each, and [`Writer`] sends
 //! changes with bounds on time, number and pace. [`Recorder`] writes events, [`Reporter`] one verdict, and [`Repairs`]
-//! bounds what a fight with another program costs. What any of it means is decided elsewhere.
+//! bounds what a fight with another program costs. [`Rooms`] bounds what the objects of one namespace take. What any of it means is
+//! decided elsewhere.
 //!
 //! Configuration, authentication, TLS and requests are those of `kube`. Its runtime (`watcher`, `reflector`, `Recorder`) is not used,
 //! for what would be lost with it: all watches on one HTTP/2 connection whose pings notice a dead server; objects decoded into the
@@ -23,6 +24,7 @@ mod lines;
 mod recorder;
 mod repairs;
 mod response;
+mod rooms;
 mod table;
 mod watch;
 mod writer;
@@ -35,6 +37,7 @@ pub use error::WatchError;
 pub use recorder::{Occurrence, Recorder, Regarding};
 pub use repairs::{Budget, Repairs};
 pub use response::StatusError;
+pub use rooms::{Incomplete, NoRoom, PassedOver, Rooms};
 pub use table::{Row, Table, Undecodable};
 pub use watch::{Event, Freshness, Object, Unreadable, Version, Watch};
 pub use writer::{Pacing, WriteError, Writer, Written};

@@ -19,6 +19,7 @@ use crate::collection::{Collection, ObjectName};
 use crate::error::WatchError;
 use crate::lines::Lines;
 use crate::response::{Status, StatusError};
+use crate::rooms::Incomplete;
 use wire::{Envelope, Line, Page, parse, version, whole};
 
 /// The server writes a bookmark every minute, so two of them missing means that nothing gets through any more.
@@ -114,6 +115,10 @@ struct Follower<E, F> {
     from: Option<Version>,
     /// How current the next list must be.
     freshness: Freshness,
+    /// Whether the receiver has passed over some of what it was given.
+    incomplete: Incomplete,
+    /// When the last list began.
+    listed_at: Instant,
     /// Whether the server has said anything on the connection that is or was the last.
     heard: bool,
     /// When the connection broke, until the server says something again.
@@ -145,6 +150,21 @@ impl Watch {
         T: DeserializeOwned + Send,
         E: Send,
     {
+        self.follow_within(client, sender, wrap, Incomplete::default()).await;
+    }
+
+    /// Follows the collection for a receiver that may pass some of it over. As long as it has, everything is listed anew each time the
+    /// watch is renewed, every 4 to 6 minutes: what found no room may find some then.
+    pub async fn follow_within<T, E>(
+        self,
+        client: Client,
+        sender: mpsc::Sender<E>,
+        wrap: impl Fn(Event<T>) -> E + Send,
+        incomplete: Incomplete,
+    ) where
+        T: DeserializeOwned + Send,
+        E: Send,
+    {
         let mut backoff = Backoff::default();
         let freshness = self.freshness;
         let mut follower = Follower {
@@ -155,6 +175,8 @@ impl Watch {
             streams: true,
             from: None,
             freshness,
+            incomplete,
+            listed_at: Instant::now(),
             heard: false,
             lost: None,
         };
@@ -221,12 +243,18 @@ impl<E, F> Follower<E, F> {
         F: Fn(Event<T>) -> E,
     {
         self.forget_after_outage();
+        if self.incomplete.wants_list(self.listed_at.elapsed()) {
+            self.from = None;
+        }
         if let Some(from) = self.from
             && self.stands_at().await? < from
         {
             tracing::warn!(collection = %self.watch.collection, %from, "the API server went back to an earlier state, as after a restore; everything is listed again");
             // What it has at hand may be from before that.
             (self.from, self.freshness) = (None, Freshness::Quorum);
+        }
+        if self.from.is_none() {
+            self.listed_at = Instant::now();
         }
         if self.from.is_none()
             && !self.streams

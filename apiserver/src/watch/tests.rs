@@ -2,6 +2,8 @@
 
 mod server;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use server::{Reply, Server};
 use tokio::sync::{mpsc, oneshot};
@@ -231,6 +233,22 @@ async fn lines_are_put_together_from_any_number_of_pieces() {
     let whole = format!("{}{}", added("a", 3, 1), list_end(5));
     let server = Server::start([Reply::in_pieces(&whole, 7)]).await;
     assert_eq!(follow(&server, 4).await[2..], [applied("a", 3, 1), Event::Listed]);
+}
+
+#[tokio::test]
+async fn what_was_passed_over_is_told_anew_when_the_watch_is_renewed() {
+    let list = format!("{}{}", added("a", 3, 1), list_end(5));
+    for (pause, again) in [(Duration::ZERO, true), (Duration::from_secs(60), false)] {
+        let server = Server::start([Reply::ended(&list), Reply::open(&list)]).await;
+        let (sender, mut receiver) = mpsc::channel(16);
+        let watch = Watch { collection: Collection::everywhere("v1", "things"), freshness: Freshness::Quorum };
+        let incomplete = Incomplete { is_missing: Arc::new(true.into()), pause };
+        tokio::spawn(watch.follow_within(server.client(), sender, |event: Event<Thing>| event, incomplete));
+        // A server that ends watches soon is not asked for a list each time.
+        let expected = if again { Event::Relisting } else { Event::Connected };
+        assert_eq!(next(&mut receiver, 5).await[4], expected);
+        assert_eq!(server.asked()[1].contains("sendInitialEvents=true"), again);
+    }
 }
 
 #[tokio::test]
