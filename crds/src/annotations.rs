@@ -30,6 +30,9 @@ pub fn allocated_from(annotations: &BTreeMap<String, String>) -> Option<&str> {
 /// The annotations of a Service that are read or written; under the legacy prefix the same.
 const KNOWN: [&str; 4] = [ADDRESS_POOL, LOAD_BALANCER_IPS, ALLOW_SHARED_IP, ALLOCATED_FROM];
 
+/// How many annotations that nobody reads are named; each is an event.
+const UNREAD: usize = 8;
+
 /// Says which annotations under our prefixes nobody reads, such as misspelt ones.
 pub fn unread(annotations: &BTreeMap<String, String>) -> Vec<String> {
     let names = || KNOWN.into_iter().filter_map(|key| key.strip_prefix(PREFIX));
@@ -43,7 +46,7 @@ pub fn unread(annotations: &BTreeMap<String, String>) -> Vec<String> {
             None => format!("annotation {key} is read by nobody; correct its name or remove it"),
         })
     };
-    annotations.keys().filter_map(unread).collect()
+    annotations.keys().filter_map(unread).take(UNREAD).collect()
 }
 
 /// What a Service asks for by annotation.

@@ -21,6 +21,9 @@ pub use unknown::UnknownValue;
 /// The label of an EndpointSlice that names its Service.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
+/// How much of the labels of an object is read, in bytes of keys and values: more than a hundred of the longest.
+pub const LABELS_READ: usize = 16 << 10;
+
 /// The part of an object's metadata that decisions depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -39,6 +42,17 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     /// Annotations, which carry requests.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Drops the labels, in the order of their keys, that are beyond [`LABELS_READ`]; returns whether there were any. An API server limits
+/// each label and not how many there are.
+pub fn cut_labels(labels: &mut BTreeMap<String, String>) -> bool {
+    let (before, mut read) = (labels.len(), 0);
+    labels.retain(|key, value| {
+        read += key.len() + value.len();
+        read <= LABELS_READ
+    });
+    labels.len() < before
 }
 
 /// A Service (`v1`).

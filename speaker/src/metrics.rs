@@ -4,6 +4,7 @@ mod routing;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use announce::{Desired, ServiceId};
 use members::{DropReason, MemberState};
@@ -117,11 +118,18 @@ const DAMPED: Family = gauge(
 const PANICS: Family =
     counter("clarion_plan_panics_total", &[], "Plans that ended by a fault, so that the one before stayed in effect");
 
+const PASSED_OVER: Family = gauge(
+    "clarion_objects_passed_over",
+    &["kind", "object_namespace"],
+    "Versions of objects for which the namespace has no room, since they were last listed",
+);
+
 /// Every family, in the order of `docs/metrics.md`.
-pub const FAMILIES: [Family; 56] = [
+pub const FAMILIES: [Family; 57] = [
     ANNOUNCED,
     NOT_ANNOUNCED,
     PANICS,
+    PASSED_OVER,
     REQUESTS,
     RESPONSES,
     GRATUITOUS,
@@ -220,6 +228,21 @@ pub fn collect(
 /// Fails only when the family is there already.
 pub fn collect_panics(registry: &Registry, panics: u64) -> prometheus::Result<()> {
     counters(registry, PANICS)?.with_label_values::<&str>(&[]).inc_by(panics);
+    Ok(())
+}
+
+/// Registers how many versions of objects were passed over, by kind and namespace.
+///
+/// # Errors
+/// Fails if the metric is registered already.
+pub fn collect_passed_over(
+    registry: &Registry,
+    passed_over: &BTreeMap<(&'static str, Arc<str>), u64>,
+) -> prometheus::Result<()> {
+    let gauges = gauges(registry, PASSED_OVER)?;
+    for ((kind, namespace), versions) in passed_over {
+        gauges.with_label_values(&[*kind, &**namespace]).set(*versions as f64);
+    }
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub struct PeerDesired {
 pub enum PeerFault {
     /// The Secret with the password is not there.
     #[error(
-        "peer {peer}: Secret {secret} is missing, and without its password no session is tried; create it in {namespace}"
+        "peer {peer}: Secret {secret} is missing, and without its password no session is tried; create it in {namespace}, and name it in --password-secrets if that is set"
     )]
     SecretMissing {
         /// The peer.

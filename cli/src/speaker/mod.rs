@@ -97,12 +97,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     tokio::pin!(logging);
 
     let (sender, mut changes) = mpsc::channel(WAITING);
-    follow(&tasks, &connection.client, &namespace, &sender);
+    let mut cluster = Cluster::with_secrets(options.secrets());
+    follow(&tasks, &connection.client, &namespace, &sender, &cluster);
     if is_to_be_identified {
         let (client, sender) = (connection.client.clone(), sender.clone());
         tasks.keep("the question for the cluster's identity", move || identify(client.clone(), sender.clone()));
     }
-    let mut cluster = Cluster::default();
     let mut planner = Planner::new(settings);
     let mut told = Told::default();
     let mut batch: Vec<Change> = Vec::with_capacity(WAITING);

@@ -1,6 +1,7 @@
 //! The command line of `clarion speaker`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -59,6 +60,10 @@ pub struct Options {
     /// default list of container and overlay interfaces
     #[arg(long, value_name = "FILE", default_value = "/etc/metallb/excludel2.yaml")]
     pub exclude_file: PathBuf,
+    /// Names of the Secrets that BGPPeers take passwords from, separated by commas. With it, possibly empty, these and the key of the
+    /// heartbeats are read, each by its name, and a Role may name them; without it, all Secrets of the namespace
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub password_secrets: Option<Vec<String>>,
     /// How to announce and to hear other speakers.
     #[command(flatten)]
     pub wire: WireOptions,
@@ -106,6 +111,13 @@ impl Options {
     pub fn pod(&self) -> Option<(String, String)> {
         let name = self.pod_name.clone().or_else(|| from_environment("POD_NAME"))?;
         Some((name, from_environment("POD_UID")?))
+    }
+
+    /// Returns the names of the Secrets to read; none to read all of the namespace.
+    pub fn secrets(&self) -> Vec<Arc<str>> {
+        let Some(passwords) = &self.password_secrets else { return Vec::new() };
+        let passwords = passwords.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        passwords.chain([speaker::keys::SECRET]).map(Arc::from).collect()
     }
 
     /// Returns how to ask the datapath; nothing if it is not to be asked.

@@ -135,6 +135,7 @@ pub(super) fn metrics(
     )?;
     metrics::collect_routing(registry, routing)?;
     metrics::collect_panics(registry, decided.planned.panics)?;
+    metrics::collect_passed_over(registry, &decided.planned.passed_over)?;
     let Planned { unlisted, faults, unreadable, updates, .. } = &*decided.planned;
     let stale = !faults.is_empty() || !unreadable.is_empty();
     let flag = |condition: bool| if condition { 1.0 } else { 0.0 };

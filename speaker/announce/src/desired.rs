@@ -192,7 +192,7 @@ impl Warning {
         match self {
             Self::Silent(why) => why.reason(),
             Self::Incomplete { gap: Gap::Service { .. }, .. } => "unreadable",
-            Self::Incomplete { gap: Gap::Slice { .. }, .. } => "endpointsUnknown",
+            Self::Incomplete { gap: Gap::Slice { .. } | Gap::Crowded { .. }, .. } => "endpointsUnknown",
             Self::EveryCandidateDrains { .. } => "everyCandidateDrains",
             Self::NotConnected { .. } => "vipNotConnected",
             Self::InterfacesAbsent { .. } => "interfacesAbsent",

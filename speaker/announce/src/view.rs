@@ -157,6 +157,12 @@ pub enum Gap {
         /// The field and what is wrong with it.
         reason: String,
     },
+    /// There is no room for all of its EndpointSlices.
+    #[error("{reason}")]
+    Crowded {
+        /// Which limit was reached where, and what to do.
+        reason: String,
+    },
 }
 
 impl Gap {
@@ -164,7 +170,7 @@ impl Gap {
     pub fn hides_endpoints(&self) -> bool {
         match self {
             Self::Service { .. } => false,
-            Self::Slice { .. } => true,
+            Self::Slice { .. } | Self::Crowded { .. } => true,
         }
     }
 }

@@ -3,134 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apiserver::{
-    Collection, Configuration, ConfigurationEvent, Event, Freshness, ObjectName, Quiet, Table, Undecodable, Watch,
-    WatchError, follow_configuration,
-};
+use apiserver::{Configuration, Event, Incomplete, ObjectName, Table, Undecodable, WatchError};
 use crds::core;
-use crds::kinds::GROUP;
-use kube::Client;
-use kube::core::object::HasStatus;
 use members::ClusterId;
-use tasks::Tasks;
-use tokio::sync::mpsc;
 
-use super::objects::{self, Names, Service};
-use super::slices::{self, Slice};
-use super::speakers::{self, SpeakerState};
+use super::objects::{Names, Service};
+use super::slices::Slice;
+use super::speakers::SpeakerState;
 use crate::roster::Neighbour;
 use crate::view;
-use by_service::Slices;
+use changes::{NamespaceEvent, ServiceEvent, SliceEvent, SpeakerEvent};
+use secrets::Secrets;
+use services::Services;
+use slices::{Slices, Touched};
 
-mod by_service;
+pub use changes::Change;
+pub use follow::follow;
 
-/// Something that was told.
-#[derive(Debug)]
-pub enum Change {
-    /// Of a Service of type LoadBalancer.
-    Service(ServiceEvent),
-    /// Of an EndpointSlice.
-    Slice(SliceEvent),
-    /// Of a Namespace.
-    Namespace(NamespaceEvent),
-    /// Of a Node.
-    Node(Event<core::Node>),
-    /// Of a Secret, which may hold the key of the heartbeats or the password of a router.
-    Secret(Event<core::Secret>),
-    /// Of a configuration object.
-    Configuration(ConfigurationEvent),
-    /// The cluster was identified, or could not be.
-    Identity(Result<ClusterId, String>),
-    /// Of what the speaker of a node says of itself.
-    Speaker(SpeakerEvent),
-}
-
-/// What was told of a Service, already cut down.
-#[derive(Debug)]
-pub struct ServiceEvent(Event<Service>);
-
-/// What was told of a Namespace: its labels.
-#[derive(Debug)]
-pub struct NamespaceEvent(Event<BTreeMap<String, String>>);
-
-/// What was told of an EndpointSlice, already cut down.
-#[derive(Debug)]
-pub struct SliceEvent(Event<Slice>);
-
-/// What was told of a speaker, already cut down.
-#[derive(Debug)]
-pub struct SpeakerEvent(Event<SpeakerState>);
-
-impl Change {
-    fn is_unreadable(&self) -> bool {
-        match self {
-            Self::Service(ServiceEvent(event)) => unreadable(event),
-            Self::Slice(SliceEvent(event)) => match event {
-                Event::Applied(object) => object.value.as_ref().is_ok_and(|slice| slice.unreadable.is_some()),
-                Event::Relisting | Event::Deleted(..) | Event::Listed | Event::Connected | Event::Lost(_) => false,
-            },
-            Self::Namespace(NamespaceEvent(event)) => unreadable(event),
-            Self::Node(event) => unreadable(event),
-            Self::Secret(event) => unreadable(event),
-            Self::Speaker(SpeakerEvent(event)) => unreadable(event),
-            Self::Configuration(event) => match event {
-                ConfigurationEvent::Pool(event) => unreadable(event),
-                ConfigurationEvent::L2Advertisement(event) => unreadable(event),
-                ConfigurationEvent::BgpAdvertisement(event) => unreadable(event),
-                ConfigurationEvent::Peer(event) => unreadable(event),
-                ConfigurationEvent::BfdProfile(event) => unreadable(event),
-                ConfigurationEvent::Community(event) => unreadable(event),
-            },
-            Self::Identity(_) => false,
-        }
-    }
-
-    pub(super) fn service(event: Event<core::Service>) -> Self {
-        Self::Service(ServiceEvent(event.map(objects::service)))
-    }
-
-    pub(super) fn slice(event: Event<core::EndpointSlice>) -> Self {
-        Self::Slice(SliceEvent(slices::slice(event)))
-    }
-
-    pub(super) fn namespace(event: Event<core::Namespace>) -> Self {
-        Self::Namespace(NamespaceEvent(event.map(objects::namespace)))
-    }
-
-    pub(super) fn node(event: Event<core::Node>) -> Self {
-        Self::Node(event.map(objects::node))
-    }
-
-    pub(super) fn speaker(event: Event<SpeakerState>) -> Self {
-        Self::Speaker(SpeakerEvent(event))
-    }
-
-    /// Drops the status: it counts what is allocated, so it changes with every Service and decides nothing here.
-    pub(super) fn configuration(event: ConfigurationEvent) -> Self {
-        Self::Configuration(match event {
-            ConfigurationEvent::Pool(event) => ConfigurationEvent::Pool(event.map(without_status)),
-            ConfigurationEvent::L2Advertisement(event) => {
-                ConfigurationEvent::L2Advertisement(event.map(without_status))
-            }
-            ConfigurationEvent::BgpAdvertisement(event) => {
-                ConfigurationEvent::BgpAdvertisement(event.map(without_status))
-            }
-            ConfigurationEvent::Peer(event) => ConfigurationEvent::Peer(event.map(without_status)),
-            ConfigurationEvent::BfdProfile(event) => ConfigurationEvent::BfdProfile(event.map(without_status)),
-            ConfigurationEvent::Community(event) => ConfigurationEvent::Community(event.map(without_status)),
-        })
-    }
-}
+mod changes;
+mod follow;
+mod secrets;
+mod services;
+mod slices;
 
 /// The latest version of everything that a plan is made of.
 #[derive(Debug, Default)]
 pub struct Cluster {
     configuration: Configuration,
-    services: Table<Service>,
+    services: Services,
     slices: Slices,
     namespaces: Table<BTreeMap<String, String>>,
     nodes: Table<core::Node>,
-    secrets: Table<core::Secret>,
+    secrets: Secrets,
     /// Who else announces; nothing that is announced depends on it, so nothing waits for it.
     speakers: Table<SpeakerState>,
     /// Grows with every change of the Nodes and the speakers.
@@ -161,35 +65,13 @@ pub struct Updates {
     pub errors: u64,
 }
 
-/// Follows everything that [`Cluster`] keeps, until the receiver of `changes` is gone.
-pub fn follow(tasks: &Tasks, client: &Client, namespace: &str, changes: &mpsc::Sender<Change>) {
-    let services = Collection::everywhere("v1", "services").fields("spec.type=LoadBalancer");
-    tasks.spawn("the watch of Services", watch(services).follow(client.clone(), changes.clone(), Change::service));
-    // A headless Service has no load balancer, and its slices are many.
-    let slices = Collection::everywhere("discovery.k8s.io/v1", "endpointslices");
-    let slices = slices.labels("!service.kubernetes.io/headless");
-    tasks.spawn("the watch of EndpointSlices", watch(slices).follow(client.clone(), changes.clone(), Change::slice));
-    let namespaces = Collection::everywhere("v1", "namespaces");
-    let namespaces = watch(namespaces).follow(client.clone(), changes.clone(), Change::namespace);
-    tasks.spawn("the watch of Namespaces", namespaces);
-    let nodes = Collection::everywhere("v1", "nodes");
-    tasks.spawn("the watch of Nodes", watch(nodes).follow(client.clone(), changes.clone(), Change::node));
-    let secrets = Collection::within(namespace, "v1", "secrets");
-    // Passwords are named by the configuration. What Helm keeps beside them is large, and no business of ours.
-    let secrets = secrets.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
-    tasks.spawn("the watch of Secrets", watch(secrets).follow(client.clone(), changes.clone(), Change::Secret));
-    let speakers = Collection::within(namespace, &format!("{GROUP}/v1beta1"), "configurationstates");
-    let speakers = speakers.labels(speakers::LABELS);
-    tasks.spawn("the watch of speakers", watch(speakers).follow(client.clone(), changes.clone(), Change::speaker));
-    follow_configuration(tasks, client, namespace, Freshness::Cached, changes, Change::configuration);
-}
-
-/// A speaker decides on what exists, and nothing it misses for a second is given to anybody else meanwhile.
-fn watch(collection: Collection) -> Watch {
-    Watch { collection, freshness: Freshness::Cached }
-}
-
 impl Cluster {
+    /// Returns a cluster of which nothing is known, and whose Secrets are followed by these names; without any, all Secrets of the
+    /// namespace are.
+    pub fn with_secrets(names: impl IntoIterator<Item = Arc<str>>) -> Self {
+        Self { secrets: Secrets::named(names), ..Self::default() }
+    }
+
     /// Takes a change in; returns whether a plan could come out differently.
     pub fn take(&mut self, change: Change) -> bool {
         self.updates.total += 1;
@@ -203,7 +85,8 @@ impl Cluster {
                 self.neighbourhood += u64::from(changed);
                 self.note(changed, None)
             }
-            Change::Secret(event) => self.secrets.take(event),
+            Change::Secret(event) => self.secrets.take(None, event),
+            Change::NamedSecret(name, event) => self.secrets.take(Some(&name), event),
             Change::Speaker(SpeakerEvent(event)) => {
                 let changed = self.speakers.take(event);
                 self.neighbourhood += u64::from(changed);
@@ -261,12 +144,9 @@ impl Cluster {
         changed
     }
 
-    fn take_service(&mut self, mut event: Event<Service>) -> bool {
-        if let Event::Applied(object) = &mut event {
-            self.names.share(&mut object.name.namespace);
-        }
+    fn take_service(&mut self, event: Event<Service>) -> bool {
         let service = subject(&event).cloned();
-        let changed = self.services.take(event);
+        let changed = self.services.take(event, &mut self.names);
         self.note(changed, service)
     }
 
@@ -274,21 +154,21 @@ impl Cluster {
         let namespace = subject(&event).map(|object| object.name.clone());
         let changed = self.namespaces.take(event);
         let Some(namespace) = namespace else { return self.note(changed, None) };
-        let names = self.services.rows().map(|(name, _)| name).filter(|name| name.namespace == namespace);
+        let names = self.services.table.rows().map(|(name, _)| name).filter(|name| name.namespace == namespace);
         let inside: Vec<_> = names.cloned().collect();
         inside.into_iter().fold(false, |noted, service| noted | self.note(changed, Some(service)))
     }
 
     fn take_slice(&mut self, event: Event<Slice>) -> bool {
-        let Some(slice) = subject(&event).cloned() else {
-            let changed = self.slices.take(event, &mut self.names);
-            return self.note(changed, None);
+        let (services, is_news) = match self.slices.take(event, &mut self.names) {
+            Touched::Nothing => return false,
+            Touched::Anything => return self.note(true, None),
+            Touched::Services(services) => (services, false),
+            Touched::Crowded(services) => (services, true),
         };
-        let former = self.slices.service_of(&slice);
-        let changed = self.slices.take(event, &mut self.names);
-        let services = [former, self.slices.service_of(&slice)].into_iter().flatten();
-        let balanced: Vec<_> = services.filter(|service| self.services.get(service).is_some()).collect();
-        balanced.into_iter().fold(false, |noted, service| noted | self.note(changed, Some(service)))
+        let services = services.into_iter();
+        let balanced: Vec<_> = services.filter(|service| self.services.table.get(service).is_some()).collect();
+        balanced.into_iter().fold(is_news, |noted, service| noted | self.note(true, Some(service)))
     }
 
     /// Returns the configuration objects as they are written.
@@ -300,7 +180,7 @@ impl Cluster {
     pub fn unlisted(&self) -> Vec<&'static str> {
         let Self { configuration, services, slices, namespaces, nodes, secrets, .. } = self;
         let kinds = [
-            ("services", services.is_listed()),
+            ("services", services.table.is_listed()),
             ("endpointslices", slices.table.is_listed()),
             // Without them, pools admit more than they should; a speaker that may not list them announces all the same.
             ("namespaces", namespaces.is_listed() || namespaces.lost().is_some()),
@@ -315,7 +195,7 @@ impl Cluster {
     pub fn lost(&self) -> Vec<String> {
         let Self { configuration, services, slices, namespaces, nodes, secrets, speakers, .. } = self;
         let errors = [
-            ("services", services.lost()),
+            ("services", services.table.lost()),
             ("endpointslices", slices.table.lost()),
             ("namespaces", namespaces.lost()),
             ("nodes", nodes.lost()),
@@ -331,10 +211,8 @@ impl Cluster {
     pub fn faults(&self) -> Vec<String> {
         let Self { configuration: _, services, slices, namespaces, nodes, secrets, speakers, .. } = self;
         let mut faults: Vec<String> = Vec::new();
-        faults.extend(services.faults().map(|fault| format!("Service {fault}")));
-        faults.extend(slices.unreadable().filter(|(_, of, _)| services.get(of).is_some()).map(|(name, _, reason)| {
-            format!("EndpointSlice {name} cannot be read and counts as empty: {reason}; correct the object")
-        }));
+        faults.extend(services.faults());
+        faults.extend(slices.faults(|service| services.table.get(service).is_some()));
         faults.extend(namespaces.faults().map(|fault| format!("Namespace {fault}")));
         faults.extend(nodes.faults().map(|fault| format!("Node {fault}")));
         faults.extend(secrets.faults().map(|fault| format!("Secret {fault}")));
@@ -349,22 +227,39 @@ impl Cluster {
 
     /// Returns the names of the Services of type LoadBalancer.
     pub(super) fn services(&self) -> impl Iterator<Item = &ObjectName> {
-        self.services.rows().map(|(name, _)| name)
+        self.services.table.rows().map(|(name, _)| name)
     }
 
     /// Returns a Service, if it exists and ever could be read.
     pub(super) fn service(&self, name: &ObjectName) -> Option<&Service> {
-        self.services.get(name)?.value.as_ref()
+        self.services.table.get(name)?.value.as_ref()
     }
 
     /// Returns why the present version of a Service cannot be read, if so.
     pub(super) fn service_fault(&self, name: &ObjectName) -> Option<&Undecodable> {
-        self.services.get(name)?.fault.as_ref()
+        self.services.table.get(name)?.fault.as_ref()
     }
 
     /// Returns the EndpointSlices of a Service, with their names.
     pub(super) fn slices<'a>(&'a self, service: &'a ObjectName) -> impl Iterator<Item = (&'a str, &'a Slice)> {
         self.slices.of(service)
+    }
+
+    /// Returns why some of the EndpointSlices of a Service may have been passed over, if so.
+    pub(super) fn crowded_out(&self, service: &ObjectName) -> Option<String> {
+        self.slices.crowded_out(service)
+    }
+
+    /// Returns how many versions of objects were passed over since they were last listed, by kind and namespace.
+    pub(super) fn passed_over(&self) -> BTreeMap<(&'static str, Arc<str>), u64> {
+        let kinds = [("Service", self.services.rooms()), ("EndpointSlice", self.slices.rooms())];
+        let rows = kinds.into_iter().flat_map(|(kind, rooms)| rooms.crowded().map(move |row| (kind, row)));
+        rows.map(|(kind, (namespace, passed))| ((kind, namespace.clone()), passed.versions)).collect()
+    }
+
+    /// Returns what the watches of Services and of EndpointSlices have to know.
+    fn incomplete(&self) -> [Incomplete; 2] {
+        [self.services.rooms().incomplete(), self.slices.rooms().incomplete()]
     }
 
     /// Returns the labels of a Namespace; none as long as it is not known which Namespaces there are.
@@ -411,24 +306,12 @@ impl Cluster {
     }
 }
 
-fn without_status<K: HasStatus + Clone>(Quiet(mut object): Quiet<K>) -> Quiet<K> {
-    *Arc::make_mut(&mut object).status_mut() = None;
-    Quiet(object)
-}
-
 /// Returns the object that an event is about, if it is about one.
 fn subject<T>(event: &Event<T>) -> Option<&ObjectName> {
     match event {
         Event::Applied(object) => Some(&object.name),
         Event::Deleted(name, _) => Some(name),
         Event::Relisting | Event::Listed | Event::Connected | Event::Lost(_) => None,
-    }
-}
-
-fn unreadable<T>(event: &Event<T>) -> bool {
-    match event {
-        Event::Applied(object) => object.value.is_err(),
-        Event::Relisting | Event::Deleted(..) | Event::Listed | Event::Connected | Event::Lost(_) => false,
     }
 }
 

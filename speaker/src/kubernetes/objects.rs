@@ -12,6 +12,9 @@ use crds::core;
 
 use crate::view;
 
+/// How many addresses of a Service are looked at; a controller gives one of each family.
+const ADDRESSES: usize = 64;
+
 /// A Service: who it is for, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Service {
@@ -19,6 +22,8 @@ pub(super) struct Service {
     pub(super) uid: Box<str>,
     /// What selectors look at.
     pub(super) labels: BTreeMap<String, String>,
+    /// Whether there are more labels than are looked at.
+    pub(super) labels_cut: bool,
     kind: core::ServiceType,
     class: Option<Box<str>>,
     created: Created,
@@ -30,7 +35,8 @@ pub(super) struct Service {
 
 /// Keeps labels, which selectors look at, the class, the traffic policy and the addresses.
 pub(super) fn service(service: core::Service) -> Service {
-    let core::Service { metadata, spec, status } = service;
+    let core::Service { mut metadata, spec, status } = service;
+    let labels_cut = core::cut_labels(&mut metadata.labels);
     let ingress = status.load_balancer.ingress.iter();
     Service {
         kind: spec.kind,
@@ -38,9 +44,10 @@ pub(super) fn service(service: core::Service) -> Service {
         created: view::created(&metadata),
         allow_shared_ip: view::allows_shared_ip(&metadata),
         traffic_policy: view::traffic_policy(spec.external_traffic_policy),
-        addresses: ingress.filter_map(|ingress| ingress.ip.as_deref()?.parse().ok()).collect(),
+        addresses: ingress.filter_map(|ingress| ingress.ip.as_deref()?.parse().ok()).take(ADDRESSES).collect(),
         uid: metadata.uid.unwrap_or_default().into(),
         labels: metadata.labels,
+        labels_cut,
     }
 }
 
@@ -59,7 +66,17 @@ impl Service {
         gaps: BTreeSet<Gap>,
         lb_class: &str,
     ) -> announce::Service {
-        let Self { uid: _, labels: _, kind, class, created, allow_shared_ip, traffic_policy, addresses: _ } = self;
+        let Self {
+            uid: _,
+            labels: _,
+            labels_cut: _,
+            kind,
+            class,
+            created,
+            allow_shared_ip,
+            traffic_policy,
+            addresses: _,
+        } = self;
         announce::Service {
             created: *created,
             kind: view::kind(*kind, class.as_deref(), lb_class),

@@ -4,63 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use announce::{
-    AddressRange, Community, Desired, Endpoint, Gap, NodeName, PeerName, Policy, RouteAttributes, RouteTable,
-    ServiceId, View,
-};
-use apiserver::ObjectName;
-use crds::checked::{Compiled, Compiler, Nodes, ServiceAllocation};
+use announce::{Community, Desired, NodeName, PeerName, RouteAttributes, RouteTable, ServiceId, View};
+use crds::checked::{Compiled, Compiler, Nodes};
 use crds::core;
 use crds::fault::{Fault, Severity};
-use members::{ClusterId, KeyRing};
+use members::KeyRing;
 use tasks::Panic;
 
-use super::cluster::{Cluster, Stale, Updates};
+use super::cluster::{Cluster, Stale};
 use super::datapath::Readiness;
-use super::objects::{self, Service};
-use super::slices::{self, Slice};
+use super::slices;
 use super::surroundings::Surroundings;
 use crate::drivers::{routing, wire};
-use crate::exclusion::Exclusion;
 use crate::keys::KeysInUse;
 use crate::net::links::Links;
 use crate::peers::{self, RouterId};
-use crate::roster::{Roster, ServedLink};
 use crate::{orders, view};
+use services::id_of;
+
+pub use values::{Held, Orders, Planned, Settings};
+
+mod services;
+mod values;
 
 /// Asks routers to prefer any other route (RFC 8326 §5).
 const GRACEFUL_SHUTDOWN: Community = Community::new(65535, 0);
 
 /// How a trouble begins that says that a plan came to no end.
 const NO_PLAN: &str = "no plan could be made, so the one before stays in effect";
-
-/// What never changes while the program runs.
-#[derive(Debug)]
-pub struct Settings {
-    /// This node's name, as its Node object has it.
-    pub node: String,
-    /// The namespace whose custom resources and secrets count.
-    pub namespace: String,
-    /// The class of Services that is served; empty for those without one.
-    pub lb_class: String,
-    /// The cluster-wide settings.
-    pub policy: Policy,
-    /// Links that are left out unless named.
-    pub exclusion: Exclusion,
-    /// Heartbeats go to the InternalIP addresses of the Nodes instead of multicast groups.
-    pub unicast: bool,
-    /// Which cluster this is; if not said, that is asked of the API server.
-    pub cluster: Option<ClusterId>,
-}
-
-/// What the drivers do about it.
-#[derive(Debug, Default)]
-pub struct Orders {
-    /// On the links.
-    pub wire: wire::Desired,
-    /// With the routers.
-    pub routing: routing::Desired,
-}
 
 /// Plans, and keeps what a plan is made of: a change of one Service changes one row of it.
 #[derive(Debug)]
@@ -80,64 +51,6 @@ pub struct Planner {
     /// Chosen once, for another one would reset every session.
     router_id: Option<RouterId>,
     panics: u64,
-}
-
-/// What follows from everything that was told.
-#[derive(Debug, Clone, Default)]
-pub struct Planned {
-    /// What has not been listed yet; if there is any, nothing is announced.
-    pub unlisted: Vec<&'static str>,
-    /// Why the node may announce nothing whatever is planned, in words: its datapath was never ready, or there is no key for the
-    /// heartbeats of its links.
-    pub closed: Option<String>,
-    /// What should be announced, here or on other nodes.
-    pub desired: Arc<Desired>,
-    /// The ids of the keys of the heartbeats, first the one that is sent with.
-    pub heartbeat_keys: Vec<String>,
-    /// The nodes that the API server calls Ready.
-    pub ready_nodes: Arc<BTreeSet<Arc<str>>>,
-    /// The addresses of our pools that Services hold, with the pool of the first.
-    pub addresses: Arc<BTreeMap<ServiceId, Arc<Held>>>,
-    /// What is wrong with the configuration objects.
-    pub faults: Vec<Fault>,
-    /// The configuration objects that cannot be read at all, the peers whose Secret or other means is missing, and the key of the
-    /// heartbeats if that is, in words.
-    pub unreadable: Vec<String>,
-    /// What is wrong beside those objects, in words.
-    pub troubles: Vec<String>,
-    /// What those objects make work worse than it could.
-    pub noted: Vec<Fault>,
-    /// The uid of this node's Node; empty if there is none.
-    pub uid: Box<str>,
-    /// The links that carry heartbeats of this node.
-    pub served: Arc<[ServedLink]>,
-    /// Whose heartbeats should arrive on them.
-    pub roster: Arc<Roster>,
-    /// How many changes were told before.
-    pub updates: Updates,
-    /// How many plans came to no end before.
-    pub panics: u64,
-}
-
-/// What a Service holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// Its addresses, in the order of its status.
-    pub ips: Vec<IpAddr>,
-    /// The pool of the first.
-    pub pool: Arc<str>,
-    /// The uid of the Service.
-    pub uid: Box<str>,
-}
-
-impl Planned {
-    /// Returns what works worse than it could, in words.
-    ///
-    /// There may be one for every address, so they are made for who reads them and not with each plan.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
-        let warnings = self.desired.warnings.iter().map(ToString::to_string);
-        warnings.chain(self.noted.iter().map(ToString::to_string))
-    }
 }
 
 impl Planner {
@@ -252,6 +165,7 @@ impl Planner {
                 served,
                 roster,
                 updates,
+                passed_over: cluster.passed_over(),
                 panics: self.panics,
             },
             Orders { wire, routing },
@@ -293,87 +207,6 @@ impl Planner {
         let ready = self.view.nodes.iter().filter(|(_, node)| node.ready);
         self.ready_nodes = Arc::new(ready.map(|(name, _)| name.0.clone()).collect());
         self.addresses = Arc::default();
-    }
-
-    /// Makes the view show a Service as it is, or not at all; returns whether it was shown otherwise.
-    fn show(&mut self, cluster: &Cluster, name: &ObjectName) -> bool {
-        let id = id_of(name);
-        let service = cluster.service(name);
-        let held = service.and_then(|service| self.held(service));
-        let changed = match service {
-            Some(service) => {
-                let vips = held.iter().flat_map(|held| &held.ips).copied().collect();
-                let not_admitted = self.not_admitted(cluster, name, service, &vips);
-                let (endpoints, gaps) = self.backing(cluster, name, service);
-                let planned = service.planned(vips, not_admitted, endpoints, gaps, &self.settings.lb_class);
-                view::put(&mut self.view, &self.compiled.config, id.clone(), &service.labels, planned)
-            }
-            None => match cluster.service_fault(name) {
-                Some(fault) => {
-                    let planned = objects::unreadable(fault.reason.clone());
-                    view::put(&mut self.view, &self.compiled.config, id.clone(), &BTreeMap::new(), planned)
-                }
-                None => view::remove(&mut self.view, &self.compiled.config, &id),
-            },
-        };
-        if self.addresses.get(&id).map(Arc::as_ref) != held.as_ref() {
-            // Whoever reads the plan before keeps the addresses of then.
-            let addresses = Arc::make_mut(&mut self.addresses);
-            match held {
-                Some(held) => drop(addresses.insert(id, Arc::new(held))),
-                None => drop(addresses.remove(&id)),
-            }
-        }
-        changed
-    }
-
-    /// Returns the endpoints of a Service as far as its traffic policy cares, and what is not known of it.
-    fn backing(&self, cluster: &Cluster, name: &ObjectName, service: &Service) -> (Vec<Endpoint>, BTreeSet<Gap>) {
-        let slices = || cluster.slices(name);
-        let endpoints = match service.is_local() {
-            true => slices().flat_map(|(_, slice)| slice.endpoints(&self.nodes)).collect(),
-            // Every node reaches every endpoint, so that there is one is all that counts.
-            false if slices().any(|(_, slice)| slice.serves()) => vec![slices::SOMEWHERE],
-            false => Vec::new(),
-        };
-        let hidden = slices().filter_map(|(slice, Slice { unreadable, .. })| {
-            Some(Gap::Slice { slice: slice.to_owned(), reason: unreadable.as_deref()?.to_owned() })
-        });
-        let stale = cluster.service_fault(name).map(|fault| Gap::Service { reason: fault.reason.clone() });
-        (endpoints, hidden.chain(stale).collect())
-    }
-
-    /// Returns the addresses whose pool is not for this Service. The controller takes them back by the same rule, but anybody who may
-    /// write a Service's status can put them there again.
-    fn not_admitted(
-        &self,
-        cluster: &Cluster,
-        name: &ObjectName,
-        service: &Service,
-        vips: &BTreeSet<IpAddr>,
-    ) -> BTreeSet<IpAddr> {
-        let admits = |allocation: &ServiceAllocation| {
-            let labels = cluster.namespace_labels(&name.namespace);
-            labels.is_none_or(|labels| allocation.admits_namespace(&name.namespace, &labels))
-                && allocation.admits_service(&service.labels)
-        };
-        let allocation = |ip: IpAddr| {
-            let pool =
-                self.compiled.config.pools.values().find(|pool| pool.ranges.iter().any(|range| range.contains(ip)));
-            pool?.allocation.as_ref()
-        };
-        vips.iter().copied().filter(|ip| allocation(*ip).is_some_and(|allocation| !admits(allocation))).collect()
-    }
-
-    /// Returns what a Service holds of our pools.
-    fn held(&self, service: &Service) -> Option<Held> {
-        let pool_of = |ip: IpAddr| {
-            let holds = |(_, ranges): &(_, &Vec<AddressRange>)| ranges.iter().any(|range| range.contains(ip));
-            self.view.pools.iter().find(holds).map(|(name, _)| name)
-        };
-        let ips: Vec<IpAddr> = service.addresses.iter().copied().filter(|ip| pool_of(*ip).is_some()).collect();
-        let pool = pool_of(*ips.first()?)?.0.clone();
-        Some(Held { ips, pool, uid: service.uid.clone() })
     }
 
     /// Returns the keys of the heartbeats, and what is wrong with them in words.
@@ -442,10 +275,6 @@ enum Difference {
     Anything,
     /// These Services at most.
     Services(BTreeSet<ServiceId>),
-}
-
-fn id_of(name: &ObjectName) -> ServiceId {
-    ServiceId { namespace: name.namespace.clone(), name: name.name.clone() }
 }
 
 /// Says whether the node may attract traffic, as long as nobody better does.

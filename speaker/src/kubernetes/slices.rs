@@ -12,6 +12,13 @@ use announce::{Endpoint, NodeName};
 use apiserver::{Event, Object, Unreadable};
 use crds::core;
 
+/// What is kept of a slice beside names and endpoints: its row in two tables, in bytes.
+const ROW: usize = 320;
+
+/// How many endpoints of a Service are kept apart; of more, each node has its part of so many, and one at least. Kubernetes is made
+/// for 250 in a Service, and the numbers matter only to routers that weigh nodes by them.
+const APART: u64 = 5_000;
+
 /// An EndpointSlice: how many endpoints can take traffic for a Service, by node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slice {
@@ -79,22 +86,37 @@ impl Slice {
         !self.serving.is_empty()
     }
 
-    /// Returns the bytes that its endpoints take.
-    #[cfg(test)]
-    pub(super) fn size(&self) -> usize {
-        size_of_val(&*self.serving)
+    /// Returns what it takes, in bytes. Why it cannot be read is repeated wherever that is told.
+    pub(super) fn cost(&self) -> usize {
+        let why = self.unreadable.as_ref().map_or(0, |why| 4 * why.len());
+        ROW + self.service.len() + size_of_val(&*self.serving) + why
     }
+}
 
-    /// Returns the endpoints that can serve, with their nodes as far as those exist.
-    pub(super) fn endpoints(&self, nodes: &Nodes) -> impl Iterator<Item = Endpoint> {
-        self.serving.iter().flat_map(|serving| {
-            let node = nodes.0.get(&serving.node).cloned();
-            let ready = Endpoint { node: node.clone(), ..SOMEWHERE };
-            let ending = Endpoint { node, ready: Some(false), serving: Some(true), terminating: Some(true) };
-            let ready = std::iter::repeat_n(ready, usize::from(serving.ready));
-            ready.chain(std::iter::repeat_n(ending, usize::from(serving.ending)))
-        })
+/// Returns the endpoints that can serve, with their nodes. Those on Nodes that do not exist, and on none, are one endpoint nowhere:
+/// whoever writes slices may name any node.
+pub(super) fn apart<'a>(slices: impl Iterator<Item = &'a Slice>, nodes: &Nodes) -> Vec<Endpoint> {
+    let mut counts: BTreeMap<&NodeName, [u64; 2]> = BTreeMap::new();
+    let mut elsewhere = None;
+    for serving in slices.flat_map(|slice| &slice.serving) {
+        match nodes.0.get(&serving.node) {
+            Some(node) => {
+                let [ready, ending] = counts.entry(node).or_default();
+                *ready += u64::from(serving.ready);
+                *ending += u64::from(serving.ending);
+            }
+            None => elsewhere = Some(SOMEWHERE),
+        }
     }
+    let total = counts.values().flatten().sum::<u64>().max(APART);
+    let part = |count: u64| usize::try_from((count * APART).div_ceil(total)).unwrap_or(usize::MAX);
+    let endpoints = counts.into_iter().flat_map(|(node, [ready, ending])| {
+        let node = Some(node.clone());
+        let is_ready = Endpoint { node: node.clone(), ..SOMEWHERE };
+        let is_ending = Endpoint { node, ready: Some(false), serving: Some(true), terminating: Some(true) };
+        std::iter::repeat_n(is_ready, part(ready)).chain(std::iter::repeat_n(is_ending, part(ending)))
+    });
+    endpoints.chain(elsewhere).collect()
 }
 
 /// An endpoint that can serve.

@@ -1,12 +1,13 @@
-use announce::DrainPolicy;
+use announce::{DrainPolicy, Policy};
 use apiserver::{ConfigurationEvent, Event};
 use crds::reasons::AnnouncedReason;
-use members::Mine;
+use members::{ClusterId, Mine};
 use serde_json::json;
 
 use super::super::cluster::Change;
 use super::super::fixtures::{self, NAMESPACE, applied, broken_slice, deleted, named_slice, service, slice};
 use super::*;
+use crate::exclusion::Exclusion;
 use crate::net::links::{Link, LinkIndex};
 use crate::reasons::announced_reason;
 
