@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::request::demand;
 use crate::snapshot::BrokenPool;
-use crate::view::{Ingress, ResourceVersion, ServiceView, TrafficPolicy, Uid};
+use crate::view::{Ingress, RequestFault, ResourceVersion, ServiceView, TrafficPolicy, Uid};
 
 /// Why a checked pool is none after all.
 #[derive(Debug, Error)]
@@ -115,11 +115,32 @@ pub fn id_of(service: &core::Service) -> ServiceId {
     ServiceId::new(service.metadata.namespace.as_deref().unwrap_or_default(), &service.metadata.name)
 }
 
+/// How many ports of a Service are looked at.
+const PORTS: usize = 4_096;
+
+/// How many bytes of a sharing key are looked at.
+const KEY: usize = 1024;
+
 /// Returns what allocation needs of a Service, for a program that serves the class `lb_class`.
+///
+/// Whoever writes a Service decides how large it is. What is beyond a limit is not looked at, and the Service keeps what it holds and
+/// gets nothing new.
 pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
     let core::Service { metadata, spec, status } = service;
     let ServiceAnnotations { address_pool, load_balancer_ips, allow_shared_ip, legacy } =
         ServiceAnnotations::read(&metadata.annotations);
+    let (mut labels, mut selector) = (metadata.labels.clone(), spec.selector.clone());
+    let mut sharing_key = allow_shared_ip;
+    let excesses = [
+        core::cut_labels(&mut labels).then_some(("metadata.labels", "16 KiB")),
+        core::cut_labels(&mut selector).then_some(("spec.selector", "16 KiB")),
+        (spec.ports.len() > PORTS).then_some(("spec.ports", "4096 ports")),
+        sharing_key.as_mut().is_some_and(cut_key).then_some(("annotation metallb.io/allow-shared-ip", "1 KiB")),
+    ];
+    let demand = match excesses.into_iter().flatten().next() {
+        Some((field, limit)) => Err(RequestFault::TooMuch { field, limit }),
+        None => demand(address_pool.as_deref(), load_balancer_ips.as_deref(), spec.load_balancer_ip.as_deref()),
+    };
     let is_load_balancer = spec.kind == core::ServiceType::LoadBalancer;
     ServiceView {
         id: id_of(service),
@@ -135,21 +156,28 @@ pub fn service_view(service: &core::Service, lb_class: &str) -> ServiceView {
             Some(core::IpFamilyPolicy::RequireDualStack) => FamilyPolicy::RequireDualStack,
             Some(core::IpFamilyPolicy::SingleStack | core::IpFamilyPolicy::Unknown) | None => FamilyPolicy::SingleStack,
         },
-        demand: demand(address_pool.as_deref(), load_balancer_ips.as_deref(), spec.load_balancer_ip.as_deref()),
-        sharing_key: allow_shared_ip,
+        demand,
+        sharing_key,
         traffic_policy: match spec.external_traffic_policy {
             core::TrafficPolicy::Cluster | core::TrafficPolicy::Unknown => TrafficPolicy::Cluster,
             core::TrafficPolicy::Local => TrafficPolicy::Local,
         },
-        selector: spec.selector.clone(),
-        ports: spec.ports.iter().filter_map(port).collect(),
+        selector,
+        ports: spec.ports.iter().take(PORTS).filter_map(port).collect(),
         ingress: status.load_balancer.ingress.iter().filter_map(ingress).collect(),
         pool_annotation: annotations::allocated_from(&metadata.annotations).map(Into::into),
         condition: None,
         deprecated_annotations: legacy,
         unread_annotations: annotations::unread(&metadata.annotations),
-        labels: metadata.labels.clone(),
+        labels,
     }
+}
+
+/// Cuts a sharing key to what is looked at; returns whether there is more.
+fn cut_key(key: &mut String) -> bool {
+    let is_longer = key.len() > KEY;
+    key.truncate(key.floor_char_boundary(KEY));
+    is_longer
 }
 
 /// Returns the cluster IPs; older objects have only the first of them.

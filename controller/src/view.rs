@@ -92,6 +92,22 @@ pub enum Ingress {
 }
 
 impl ServiceView {
+    /// Returns what it takes, in bytes.
+    pub fn cost(&self) -> usize {
+        const ROW: usize = 1024;
+        /// What an entry of a map takes beside its text.
+        const ENTRY: usize = 96;
+        let maps = self.labels.iter().chain(&self.selector);
+        let texts = self.cluster_ips.iter().chain(&self.deprecated_annotations).chain(&self.unread_annotations);
+        let texts = texts.chain(&self.sharing_key).chain(&self.pool_annotation).map(|text| ENTRY + text.len());
+        let condition = self.condition.as_ref().map_or(0, |condition| condition.reason.len() + condition.message.len());
+        ROW + maps.map(|(key, value)| ENTRY + key.len() + value.len()).sum::<usize>()
+            + texts.sum::<usize>()
+            + condition
+            + 16 * self.ports.len()
+            + 64 * self.ingress.len()
+    }
+
     /// Returns the addresses of the status in their order.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.ingress.iter().filter_map(|entry| match entry {
@@ -120,6 +136,14 @@ pub enum RequestFault {
         source_of: RequestSource,
         /// The text.
         text: String,
+    },
+    /// There is more of a field than is looked at.
+    #[error("{field}: there is more of it than {limit}, and the rest is not looked at; shorten it")]
+    TooMuch {
+        /// The field.
+        field: &'static str,
+        /// How much is looked at.
+        limit: &'static str,
     },
     /// The addresses do not go together.
     #[error("{}: {list}", RequestSource::Annotation)]

@@ -80,3 +80,27 @@ fn a_selector_that_matches_nothing_closes_the_pool_and_does_not_open_it() {
     let checked = checked::ServiceAllocation { namespace_selectors: vec![selector], ..Default::default() };
     assert_eq!(service_allocation(&checked, [].iter(), [].iter()).namespaces, Scope::Only([].into()));
 }
+
+#[test]
+fn what_is_larger_than_is_looked_at_is_cut_and_the_request_says_which_field() {
+    let map = |count: usize| (0..count).map(|index| (format!("{index:060}"), json!("x".repeat(63)))).collect();
+    let (labels, ports): (serde_json::Value, Vec<_>) =
+        (map(10_000), (1..10_000).map(|port| json!({"port": port})).collect());
+    let key = "ä".repeat(100_000);
+    for (field, pointer, value) in [
+        ("metadata.labels", "/metadata/labels", labels.clone()),
+        ("spec.selector", "/spec/selector", labels),
+        ("spec.ports", "/spec/ports", json!(ports)),
+        ("annotation metallb.io/allow-shared-ip", "/metadata/annotations", json!({"metallb.io/allow-shared-ip": key})),
+    ] {
+        let mut object = web();
+        *object.pointer_mut(pointer).unwrap() = value;
+        let view = service_view(&service(object), "");
+        assert!(view.cost() < 100_000, "{field}: {}", view.cost());
+        let fault = view.demand.unwrap_err().to_string();
+        assert!(fault.starts_with(&format!("{field}: there is more of it than ")), "{fault}");
+    }
+    let mut object = web();
+    object["metadata"]["labels"] = map(100);
+    assert!(service_view(&service(object), "").demand.is_ok());
+}

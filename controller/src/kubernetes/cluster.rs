@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apiserver::{Configuration, ConfigurationEvent, Event, Table, WatchError};
+use apiserver::{Configuration, ConfigurationEvent, Event, Incomplete, NoRoom, PassedOver, Rooms, Table, WatchError};
 use crds::checked::{Compiled, Compiler, Nodes, Written};
 use crds::core::Namespace;
 use crds::fault::ObjectRef;
@@ -16,12 +16,22 @@ use crate::ledger::Ledger;
 use crate::plan::{Plan, plan};
 use crate::snapshot::{BrokenPool, Snapshot};
 use crate::view::{ResourceVersion, ServiceView};
+use subnets::Subnets;
+
+pub(super) use subnets::SpeakerState;
+
+mod subnets;
+
+/// What the Services of one namespace that hold no address may take, in bytes: more than 10,000 of them as people write them.
+/// Kubernetes is made for 10,000 Services of all kinds in a whole cluster.
+const ROOM: usize = 24 << 20;
 
 /// A change in the cluster.
 pub(super) enum ClusterEvent {
     Service(Event<ServiceObject>),
     Namespace(Event<Namespace>),
     Node(Event<NodeObject>),
+    Speaker(Event<SpeakerState>),
     Configuration(ConfigurationEvent),
 }
 
@@ -42,6 +52,7 @@ pub(super) struct Cluster {
     services: Listing,
     namespaces: Table<Namespace>,
     nodes: Table<NodeObject>,
+    subnets: Subnets,
     configuration: Configuration,
     compiler: Compiler,
     written: Arc<Written>,
@@ -52,12 +63,12 @@ pub(super) struct Cluster {
 }
 
 /// How far the list of Services has come; the Services themselves are in the snapshot.
-#[derive(Default)]
 struct Listing {
     done: bool,
     /// Those that a relist has not mentioned yet.
     unmentioned: BTreeSet<ServiceId>,
     lost: Option<WatchError>,
+    rooms: Rooms,
 }
 
 /// What has to be worked out anew.
@@ -73,9 +84,10 @@ impl Cluster {
             lb_class: lb_class.to_owned(),
             namespace: namespace.to_owned(),
             snapshot: Snapshot::default(),
-            services: Listing::default(),
+            services: Listing { done: false, unmentioned: BTreeSet::new(), lost: None, rooms: Rooms::new(ROOM) },
             namespaces: Table::default(),
             nodes: Table::default(),
+            subnets: Subnets::default(),
             configuration: Configuration::default(),
             compiler: Compiler::default(),
             written: Arc::default(),
@@ -91,6 +103,10 @@ impl Cluster {
             ClusterEvent::Service(event) => return self.take_service(event),
             ClusterEvent::Namespace(event) => self.stale.pools |= self.namespaces.take(event),
             ClusterEvent::Node(event) => self.stale.configuration |= self.nodes.take(event),
+            ClusterEvent::Speaker(event) => {
+                self.subnets.take(event);
+                self.reserve_subnets();
+            }
             ClusterEvent::Configuration(event) => self.stale.configuration |= self.configuration.take(event),
         }
         None
@@ -98,13 +114,14 @@ impl Cluster {
 
     /// Says whether everything that a plan depends on has been seen once in whole.
     pub(super) fn is_listed(&self) -> bool {
-        self.services.done && self.namespaces.is_listed() && self.nodes.is_listed() && self.configuration.is_listed()
+        let configuration = self.configuration.is_listed() && self.subnets.is_known();
+        self.services.done && self.namespaces.is_listed() && self.nodes.is_listed() && configuration
     }
 
     /// Returns why changes of some kind do not arrive at present.
     pub(super) fn lost(&self) -> Option<&WatchError> {
         let own = self.services.lost.as_ref().or_else(|| self.namespaces.lost()).or_else(|| self.nodes.lost());
-        own.or_else(|| self.configuration.lost())
+        own.or_else(|| self.subnets.lost()).or_else(|| self.configuration.lost())
     }
 
     /// Takes over which Services another program keeps changing.
@@ -150,6 +167,7 @@ impl Cluster {
             compiled: self.compiled.clone(),
             unreadable: unreadable.collect(),
             plan: plan.clone(),
+            crowded: self.crowded(),
             listed: true,
         })
     }
@@ -161,7 +179,10 @@ impl Cluster {
 
     fn take_service(&mut self, event: Event<ServiceObject>) -> Option<Seen> {
         match event {
-            Event::Relisting => self.services.unmentioned = self.snapshot.services.keys().cloned().collect(),
+            Event::Relisting => {
+                self.services.unmentioned = self.snapshot.services.keys().cloned().collect();
+                self.services.rooms.relisting();
+            }
             Event::Applied(object) => {
                 let id = ServiceId::new(&object.name.namespace, &object.name.name);
                 self.services.unmentioned.remove(&id);
@@ -181,6 +202,9 @@ impl Cluster {
                 }
                 self.services.done = true;
                 self.stale.plan = true;
+                let services = self.snapshot.services.values();
+                let costs = services.map(|view| (view.id.namespace().as_str(), view.cost()));
+                self.news |= self.services.rooms.listed(costs);
             }
             Event::Connected => self.services.lost = None,
             Event::Lost(error) => self.services.lost = Some(error),
@@ -192,7 +216,11 @@ impl Cluster {
     fn take_version(&mut self, id: &ServiceId, service: ServiceObject, version: ResourceVersion) -> Option<String> {
         let writer = service.last_writer().to_owned();
         match service.view(version, &self.lb_class) {
-            Some(view) => self.put(view).then_some(writer),
+            Some(view) if self.admit(&view) => self.put(view).then_some(writer),
+            Some(_) => {
+                self.forget(id);
+                None
+            }
             None => {
                 self.remove(id);
                 None
@@ -215,7 +243,54 @@ impl Cluster {
         changed
     }
 
+    /// Books a Service; returns whether there is room for it. One that holds an address, or may have been given one, is always kept:
+    /// whatever is not known counts as free.
+    fn admit(&mut self, view: &ServiceView) -> bool {
+        let Snapshot { services, ledger, .. } = &self.snapshot;
+        let known = services.get(&view.id);
+        let before = known.map_or(0, ServiceView::cost);
+        let holds = !view.ingress.is_empty() || known.is_some_and(|known| !ledger.held(known).addresses.is_empty());
+        let rooms = &mut self.services.rooms;
+        if holds {
+            rooms.insist(view.id.namespace().as_str(), before, view.cost());
+            return true;
+        }
+        let booked = rooms.book(view.id.namespace().as_str(), view.id.name(), before, view.cost());
+        self.news |= booked.is_err_and(|crowded| crowded != NoRoom::Known);
+        booked.is_ok()
+    }
+
+    /// Returns what is wrong with the Services together, in words.
+    pub(super) fn crowded(&self) -> Vec<String> {
+        let line = |(namespace, passed): (&Arc<str>, &PassedOver)| {
+            format!(
+                "the Services of namespace {namespace} take more than {} MiB, so those without an address are not all served, such as {}; \
+                 delete some, or limit them by a ResourceQuota of services.loadbalancers",
+                ROOM >> 20,
+                passed.text()
+            )
+        };
+        self.services.rooms.crowded().map(line).collect()
+    }
+
+    /// Returns the namespaces in which Services were passed over, with how many versions of them.
+    pub(super) fn passed_over(&self) -> BTreeMap<Arc<str>, u64> {
+        self.services.rooms.crowded().map(|(namespace, passed)| (namespace.clone(), passed.versions)).collect()
+    }
+
+    /// Returns what the watch of Services has to know.
+    pub(super) fn incomplete(&self) -> Incomplete {
+        self.services.rooms.incomplete()
+    }
+
     fn remove(&mut self, id: &ServiceId) {
+        if let Some(view) = self.snapshot.services.get(id) {
+            self.services.rooms.insist(id.namespace().as_str(), view.cost(), 0);
+        }
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: &ServiceId) {
         self.snapshot.ledger.forget(id);
         self.stale.plan |= self.snapshot.services.remove(id).is_some();
     }
@@ -239,6 +314,16 @@ impl Cluster {
         self.stale.plan |= self.snapshot.policy.reserved != reserved;
         self.snapshot.policy.reserved = reserved;
         self.snapshot.policy.excluded = convert::excluded();
+        let names: BTreeSet<&str> = self.nodes.values().map(|node| node.metadata.name.as_str()).collect();
+        self.subnets.retain(|node| names.contains(node));
+        self.reserve_subnets();
+    }
+
+    /// Reserves what the subnets of nodes keep for themselves; a report that shows the same subnets asks for no new plan.
+    fn reserve_subnets(&mut self) {
+        let subnets = self.subnets.all();
+        self.stale.plan |= self.snapshot.policy.subnets != subnets;
+        self.snapshot.policy.subnets = subnets;
     }
 
     fn resolve_pools(&mut self) {

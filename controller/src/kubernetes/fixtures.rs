@@ -80,7 +80,7 @@ pub(super) fn cluster_of_class(lb_class: &str, pools: Vec<ClusterEvent>) -> Clus
         ConfigurationEvent::Community(Event::Listed),
     ];
     let listed = [ClusterEvent::Service(Event::Listed), ClusterEvent::Namespace(Event::Listed)];
-    let listed = listed.into_iter().chain([ClusterEvent::Node(Event::Listed)]);
+    let listed = listed.into_iter().chain([ClusterEvent::Node(Event::Listed), ClusterEvent::Speaker(Event::Listed)]);
     for event in listed.chain(configuration.into_iter().map(ClusterEvent::Configuration)) {
         assert!(!cluster.is_listed(), "every kind is waited for");
         cluster.take(event);

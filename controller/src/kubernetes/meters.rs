@@ -36,12 +36,18 @@ const KEY: Family = (
     &["reason"],
     "Whether the key of the heartbeats is not made (`lost`) or not changed to the end (`behind`), for the sake of speakers that have another",
 );
+const PASSED_OVER: Family = (
+    "clarion_controller_services_passed_over",
+    "gauge",
+    &["object_namespace"],
+    "Versions of Services for which the namespace has no room, since they were last listed",
+);
 const UPDATES: Family = ("metallb_k8s_client_updates_total", "counter", &[], "Changes received from the API server");
 const ERRORS: Family =
     ("metallb_k8s_client_update_errors_total", "counter", &[], "Changes to objects that cannot be read");
 
 /// Name, type, labels and help of the metrics that only the controller has.
-pub const OWN: [(&str, &str, &[&str], &str); 5] = [WRITES, PLAN, WAITING, CONTENDED, KEY];
+pub const OWN: [(&str, &str, &[&str], &str); 6] = [WRITES, PLAN, WAITING, CONTENDED, KEY, PASSED_OVER];
 
 /// The bounds of the histogram, in seconds: a plan of 10,000 Services takes about 20 ms.
 const BOUNDS: [f64; 9] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
@@ -54,6 +60,7 @@ pub struct Meters {
     waiting: IntGauge,
     contended: IntGaugeVec,
     key: IntGaugeVec,
+    passed_over: IntGaugeVec,
     updates: IntCounter,
     errors: IntCounter,
     /// Not told as it is, but as part of whether the configuration is stale.
@@ -91,6 +98,7 @@ impl Meters {
             waiting: IntGauge::with_opts(options(WAITING))?,
             contended: IntGaugeVec::new(options(CONTENDED), CONTENDED.2)?,
             key: IntGaugeVec::new(options(KEY), KEY.2)?,
+            passed_over: IntGaugeVec::new(options(PASSED_OVER), PASSED_OVER.2)?,
             updates: IntCounter::with_opts(options(UPDATES))?,
             errors: IntCounter::with_opts(options(ERRORS))?,
             faults: IntGauge::new("faults", "Faults of the configuration")?,
@@ -102,12 +110,13 @@ impl Meters {
     /// # Errors
     /// Fails only when one of them is there already.
     pub fn collect(&self, registry: &Registry) -> prometheus::Result<()> {
-        let Self { writes, plan, waiting, contended, key, updates, errors, faults: _ } = self.clone();
+        let Self { writes, plan, waiting, contended, key, passed_over, updates, errors, faults: _ } = self.clone();
         registry.register(Box::new(writes))?;
         registry.register(Box::new(plan))?;
         registry.register(Box::new(waiting))?;
         registry.register(Box::new(contended))?;
         registry.register(Box::new(key))?;
+        registry.register(Box::new(passed_over))?;
         registry.register(Box::new(updates))?;
         registry.register(Box::new(errors))
     }
@@ -123,6 +132,7 @@ impl Meters {
             ClusterEvent::Service(event) => heard(event),
             ClusterEvent::Namespace(event) => heard(event),
             ClusterEvent::Node(event) => heard(event),
+            ClusterEvent::Speaker(event) => heard(event),
             ClusterEvent::Configuration(ConfigurationEvent::Pool(event)) => heard(event),
             ClusterEvent::Configuration(ConfigurationEvent::L2Advertisement(event)) => heard(event),
             ClusterEvent::Configuration(ConfigurationEvent::BgpAdvertisement(event)) => heard(event),
@@ -137,6 +147,14 @@ impl Meters {
                 self.updates.inc();
                 self.errors.inc();
             }
+        }
+    }
+
+    /// Notes in which namespaces Services were passed over.
+    pub(super) fn passed_over(&self, namespaces: &BTreeMap<Arc<str>, u64>) {
+        self.passed_over.reset();
+        for (namespace, versions) in namespaces {
+            self.passed_over.with_label_values(&[namespace]).set(i64::try_from(*versions).unwrap_or(i64::MAX));
         }
     }
 

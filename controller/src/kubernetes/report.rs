@@ -30,6 +30,8 @@ pub(super) struct Situation {
     pub unreadable: Vec<(ObjectRef, String)>,
     /// How full the pools are.
     pub plan: Arc<Plan>,
+    /// The namespaces whose Services are more than there is room for, in words.
+    pub crowded: Vec<String>,
     /// Whether all of it is known.
     pub listed: bool,
 }
@@ -96,7 +98,7 @@ impl Situation {
         let (notes, faults): (Vec<&Fault>, Vec<&Fault>) =
             self.compiled.faults.iter().partition(|fault| fault.severity() == Severity::Note);
         let faults = self.unreadable_lines().into_iter().chain(faults.into_iter().map(ToString::to_string));
-        (faults.collect(), notes.into_iter().map(ToString::to_string).collect())
+        (faults.chain(self.crowded.iter().cloned()).collect(), notes.into_iter().map(ToString::to_string).collect())
     }
 
     /// Returns the objects that the API server accepted and this program cannot read, a line for each.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use apiserver::{Collection, Connection, Freshness, Occurrence, Pacing, Watch, Writer, connect, follow_configuration};
+use crds::kinds::GROUP;
 use tasks::Tasks;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -192,13 +193,18 @@ impl Leader {
         // nobody led. Those that do not concern us are dropped as soon as they are decoded, and every kube-proxy of the
         // cluster watches the same.
         let services = watch(Collection::everywhere("v1", "services"));
-        let services =
-            tasks.spawn("the watch of Services", services.follow(client(), sender.clone(), ClusterEvent::Service));
+        let cluster = Cluster::new(namespace, &options.lb_class);
+        let following = services.follow_within(client(), sender.clone(), ClusterEvent::Service, cluster.incomplete());
+        let services = tasks.spawn("the watch of Services", following);
         let namespaces = watch(Collection::everywhere("v1", "namespaces"));
         let following = namespaces.follow(client(), sender.clone(), ClusterEvent::Namespace);
         let namespaces = tasks.spawn("the watch of Namespaces", following);
         let nodes = watch(Collection::everywhere("v1", "nodes"));
         let nodes = tasks.spawn("the watch of Nodes", nodes.follow(client(), sender.clone(), ClusterEvent::Node));
+        let speakers = Collection::within(namespace, &format!("{GROUP}/v1beta1"), "configurationstates");
+        let speakers = watch(speakers.labels("metallb.io/component-type=speaker"));
+        let following = speakers.follow(client(), sender.clone(), ClusterEvent::Speaker);
+        let speakers = tasks.spawn("the watch of speakers", following);
         follow_configuration(
             tasks,
             &connection.client,
@@ -219,7 +225,7 @@ impl Leader {
         };
         let clerk = tasks.spawn("the care for key and conditions", clerk::work(connection.clone(), desk));
         Self {
-            cluster: Cluster::new(namespace, &options.lb_class),
+            cluster,
             applier: Applier::default(),
             changes,
             writer: Arc::new(Writer::new(client(), options.pacing)),
@@ -228,7 +234,7 @@ impl Leader {
             occurrences,
             planned: Arc::default(),
             situation,
-            running: vec![services, namespaces, nodes, clerk],
+            running: vec![services, namespaces, nodes, speakers, clerk],
             meters: meters.clone(),
         }
     }
@@ -294,6 +300,7 @@ impl Leader {
         });
         if let Some(situation) = self.cluster.situation(&self.planned, planned.is_some()) {
             self.meters.faults(situation.faults());
+            self.meters.passed_over(&self.cluster.passed_over());
             observed.send_modify(|observed| (observed.faults, observed.notes) = situation.lines());
             self.situation.send_replace(situation);
         }

@@ -1,6 +1,9 @@
 //! Who gets which address, on a real API server.
 
-use e2e::controllers::{A_WHILE, Cluster};
+use e2e::{
+    controllers::{A_WHILE, Cluster},
+    deployment::NAMESPACE,
+};
 
 #[test]
 fn services_get_addresses_in_one_write_with_annotation_condition_and_event() {
@@ -120,4 +123,39 @@ fn families_follow_the_cluster_ips() {
     cluster.lab.eventually(e2e::controllers::SOON, "an IPv6 address", || {
         cluster.addresses("six").first().is_some_and(|address| address.starts_with("2001:db8::"))
     });
+}
+
+#[test]
+fn what_the_subnet_of_a_node_keeps_for_itself_goes_to_nobody() {
+    let Some(mut cluster) = Cluster::build() else { return };
+    cluster.control_plane.apply(&format!(
+        "{{apiVersion: v1, kind: Node, metadata: {{name: n1}}}}\n---\n\
+         {{apiVersion: metallb.io/v1beta1, kind: ConfigurationState, metadata: {{name: speaker-n1, namespace: {NAMESPACE}, \
+         labels: {{metallb.io/component-type: speaker, metallb.io/node-name: n1}}}}}}\n"
+    ));
+    let report = |cluster: &Cluster, summary: &str| {
+        let patch = format!(
+            "{{\"status\": {{\"result\": \"Valid\", \"errorSummary\": \"{summary}\", \"conditions\": [], \"links\": \
+             [{{\"name\": \"eth0\", \"mac\": \"02:00:00:00:00:01\", \"subnets\": [\"192.0.2.0/30\"]}}]}}}}"
+        );
+        let object = ["patch", "configurationstates.metallb.io", "speaker-n1", "--namespace", NAMESPACE];
+        let patch = ["--subresource=status", "--type=merge", "--patch", &patch];
+        let output = cluster.control_plane.kubectl(&[&object[..], &patch].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    report(&cluster, "");
+    cluster.pool("lan", "192.0.2.0/30");
+    cluster.controller("one", &[]);
+    cluster.wait_until_ready("one");
+    cluster.service("a");
+    cluster.expect("a", &["192.0.2.1"]);
+    cluster.service("b");
+    cluster.expect("b", &["192.0.2.2"]);
+    cluster.service("c");
+    cluster.expect_reason("c", "PoolExhausted");
+    cluster.service_with("d", "'metallb.io/loadBalancerIPs': 192.0.2.3", "");
+    assert!(cluster.expect_reason("d", "RequestedAddressReserved").contains("broadcast address of 192.0.2.0/30"));
+    let before = cluster.control_plane.requests();
+    report(&cluster, "something else");
+    cluster.lab.always(A_WHILE, "a report of the same subnets writes nothing", || cluster.status_writes(&before) == 0);
 }

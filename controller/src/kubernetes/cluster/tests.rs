@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use apiserver::{ObjectName, Version};
 use serde_json::{Value, json};
 
 use super::*;
@@ -197,4 +198,147 @@ fn a_service_that_comes_from_an_older_metallb_or_from_another_program_is_not_wri
             assert_eq!(plan.changes, [], "{annotations} {entries:?}");
         }
     }
+}
+
+/// The ConfigurationState of a speaker whose one link has these subnets.
+fn speaker(node: &str, subnets: &[&str], summary: &str) -> ClusterEvent {
+    ClusterEvent::Speaker(applied(&json!({
+        "metadata": {
+            "name": format!("speaker-{node}"),
+            "namespace": "lb",
+            "labels": { "metallb.io/component-type": "speaker", "metallb.io/node-name": node },
+        },
+        "status": {
+            "result": "Valid",
+            "errorSummary": summary,
+            "links": [{ "name": "eth0", "mac": "02:00:00:00:00:01", "subnets": subnets }],
+        },
+    })))
+}
+
+fn node_object(name: &str) -> ClusterEvent {
+    ClusterEvent::Node(applied(&json!({ "metadata": { "name": name } })))
+}
+
+#[test]
+fn what_the_subnets_of_nodes_keep_for_themselves_goes_to_nobody_and_whoever_holds_it_keeps_it() {
+    let mut cluster = cluster(vec![pool("lan", &["192.0.2.0/30"])]);
+    cluster.take(node_object("n1"));
+    seen(&mut cluster, &service("held", &["192.0.2.3"]), 1);
+    cluster.plan();
+    cluster.take(speaker("n1", &["192.0.2.0/30", "nonsense"], ""));
+    for (name, version) in [("a", 2), ("b", 3), ("c", 4)] {
+        seen(&mut cluster, &service(name, &[]), version);
+    }
+    let plan = cluster.plan().expect("something has changed");
+    let of = |name: &str| plan.allocations.get(&id(name)).map(|placed| placed[0].address);
+    assert_eq!(
+        [of("held"), of("a"), of("b"), of("c")],
+        [Some(ip("192.0.2.3")), Some(ip("192.0.2.1")), Some(ip("192.0.2.2")), None]
+    );
+    let note = plan.held_only(&id("held")).expect("there is a note");
+    assert!(note.contains("192.0.2.3 is kept") && note.contains("broadcast address of 192.0.2.0/30"), "{note}");
+}
+
+#[test]
+fn a_report_that_shows_the_same_subnets_plans_nothing_anew_and_a_speaker_that_is_replaced_takes_none_away() {
+    let mut cluster = cluster(vec![pool("lan", &["192.0.2.0/30"])]);
+    cluster.take(node_object("n1"));
+    cluster.take(node_object("n2"));
+    cluster.take(speaker("n1", &["192.0.2.0/30"], ""));
+    assert!(cluster.plan().is_some());
+    cluster.take(speaker("n1", &["192.0.2.0/30"], "a pool is wrong"));
+    cluster.take(speaker("n2", &["192.0.2.0/30"], ""));
+    cluster.take(ClusterEvent::Speaker(Event::Deleted(ObjectName::new("lb", "speaker-n1"), Version(9))));
+    cluster.take(speaker("n1", &[], ""));
+    assert!(cluster.plan().is_none());
+    // A node that moved to another subnet, and one that is gone.
+    cluster.take(speaker("n1", &["198.51.100.0/24"], ""));
+    assert!(cluster.plan().is_some());
+    assert_eq!(cluster.snapshot.policy.subnets.len(), 2);
+    cluster.take(ClusterEvent::Speaker(Event::Deleted(ObjectName::new("lb", "speaker-n2"), Version(9))));
+    cluster.take(ClusterEvent::Node(Event::Deleted(ObjectName::new("", "n2"), Version(9))));
+    assert!(cluster.plan().is_some());
+    assert_eq!(cluster.snapshot.policy.subnets, ["198.51.100.0/24".parse().unwrap()].into());
+}
+
+#[test]
+fn a_controller_that_may_not_list_speakers_gives_addresses_all_the_same() {
+    let mut cluster = Cluster::new("lb", "");
+    for event in [
+        ClusterEvent::Service(Event::Listed),
+        ClusterEvent::Namespace(Event::Listed),
+        ClusterEvent::Node(Event::Listed),
+        ClusterEvent::Configuration(ConfigurationEvent::Pool(Event::Listed)),
+        ClusterEvent::Configuration(ConfigurationEvent::L2Advertisement(Event::Listed)),
+        ClusterEvent::Configuration(ConfigurationEvent::BgpAdvertisement(Event::Listed)),
+        ClusterEvent::Configuration(ConfigurationEvent::Peer(Event::Listed)),
+        ClusterEvent::Configuration(ConfigurationEvent::BfdProfile(Event::Listed)),
+        ClusterEvent::Configuration(ConfigurationEvent::Community(Event::Listed)),
+    ] {
+        cluster.take(event);
+    }
+    assert!(cluster.plan().is_none());
+    cluster.take(ClusterEvent::Speaker(Event::Lost(WatchError::Connection("forbidden".to_owned()))));
+    assert!(cluster.plan().is_some());
+    assert!(cluster.lost().is_some());
+}
+
+/// A load balancer in `shop` with 9 kB of labels and these addresses.
+fn laden(name: &str, addresses: &[&str]) -> Value {
+    let mut object = service(name, addresses);
+    object["metadata"]["labels"] = (0..80).map(|index| (format!("{index:060}"), json!("x".repeat(63)))).collect();
+    object
+}
+
+#[test]
+fn services_without_an_address_are_passed_over_where_there_are_too_many_and_that_is_a_fault() {
+    let mut cluster = cluster(vec![pool("lan", &["192.0.2.1-192.0.2.9"])]);
+    seen(&mut cluster, &service("holder", &["192.0.2.1"]), 1);
+    for number in 0..2_000 {
+        seen(&mut cluster, &laden(&format!("junk-{number:04}"), &[]), 2 + number);
+    }
+    let kept = cluster.snapshot.services.len();
+    assert!((1_000..1_800).contains(&kept), "{kept} Services are kept");
+    let crowded = cluster.crowded();
+    assert!(
+        crowded.len() == 1 && crowded[0].starts_with("the Services of namespace shop take more than 24 MiB"),
+        "{crowded:?}"
+    );
+    // Whoever holds an address keeps it, however large it grows, for an address of nobody is given to others.
+    seen(&mut cluster, &laden("holder", &["192.0.2.1"]), 5_000);
+    seen(&mut cluster, &laden("another", &["192.0.2.2"]), 5_001);
+    let plan = cluster.plan().expect("something has changed");
+    let of = |name: &str| plan.allocations.get(&id(name)).map(|placed| placed[0].address);
+    assert_eq!((of("holder"), of("another")), (Some(ip("192.0.2.1")), Some(ip("192.0.2.2"))));
+    assert!(of("junk-0000").is_some() && of("junk-1999").is_none());
+    // Another namespace has room of its own, and what is gone makes room.
+    let bank = json!({
+        "metadata": { "name": "web", "namespace": "bank", "resourceVersion": "5002" },
+        "spec": { "type": "LoadBalancer", "clusterIPs": ["10.96.0.1"], "ports": [{ "port": 80 }] },
+    });
+    cluster.take(ClusterEvent::Service(applied(&bank)));
+    assert!(cluster.snapshot.services.contains_key(&ServiceId::new("bank", "web")));
+    for number in 0..2_000 {
+        let name = ObjectName::new("shop", &format!("junk-{number:04}"));
+        cluster.take(ClusterEvent::Service(Event::Deleted(name, Version(6_000))));
+    }
+    seen(&mut cluster, &laden("late", &[]), 7_000);
+    assert!(cluster.snapshot.services.contains_key(&id("late")));
+    cluster.take(ClusterEvent::Service(Event::Relisting));
+    cluster.take(ClusterEvent::Service(Event::Listed));
+    assert_eq!((cluster.crowded(), cluster.passed_over().len()), (Vec::new(), 0));
+}
+
+#[test]
+fn a_service_that_was_given_an_address_which_it_does_not_show_yet_is_kept_in_a_crowd() {
+    let mut cluster = cluster(vec![pool("lan", &["192.0.2.1-192.0.2.9"])]);
+    seen(&mut cluster, &service("a", &[]), 1);
+    cluster.plan();
+    write(&mut cluster, "a", "192.0.2.1", 2);
+    for number in 0..2_000 {
+        seen(&mut cluster, &laden(&format!("junk-{number:04}"), &[]), 3 + number);
+    }
+    seen(&mut cluster, &laden("a", &[]), 1);
+    assert!(cluster.snapshot.services.contains_key(&id("a")));
 }
