@@ -46,6 +46,25 @@ fn the_speaker_changes_no_secret_and_no_configuration() {
 }
 
 #[test]
+fn every_secret_that_is_read_is_named_where_its_name_can_be_known() {
+    let secrets = |release: Release, component: &str| {
+        let objects = release.objects().unwrap();
+        let role = objects.iter().find(|object| object.kind() == "Role" && object.name().ends_with(component)).unwrap();
+        let reading = |rule: &&Value| words(rule, "resources") == ["secrets"] && words(rule, "verbs") != ["create"];
+        let rules: Vec<&Value> = role.list("/rules").iter().filter(reading).collect();
+        assert_eq!(rules.len(), 1, "{component}");
+        words(rules[0], "resourceNames")
+    };
+    for release in [Release::standard(), Release::everything()] {
+        assert_eq!(secrets(release, "-controller"), ["memberlist"]);
+    }
+    // BGPPeers choose the names of Secrets with passwords, so that only whoever installs can say which they are.
+    assert_eq!(secrets(Release::standard(), "-speaker"), [""; 0]);
+    assert_eq!(secrets(Release::standard().set("speaker.passwordSecrets=[]"), "-speaker"), ["memberlist"]);
+    assert_eq!(secrets(Release::everything(), "-speaker"), ["memberlist", "router-a", "router-b"]);
+}
+
+#[test]
 fn every_kind_that_is_permitted_is_one_that_we_define() {
     let definitions = files(&folder().join("crds"), "yaml").unwrap();
     let plurals: BTreeSet<String> = definitions

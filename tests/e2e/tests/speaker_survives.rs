@@ -128,6 +128,34 @@ fn a_missing_permission_is_named() {
 }
 
 #[test]
+fn a_role_that_names_the_secrets_is_enough_also_when_watches_are_renewed() {
+    let Some(mut cluster) = Cluster::build(1, Mode::Nftables) else { return };
+    cluster.announce();
+    let names = r#"[{"op": "test", "path": "/rules/1/resources", "value": ["secrets"]},
+                    {"op": "add", "path": "/rules/1/resourceNames", "value": ["memberlist"]}]"#;
+    cluster.kubectl(&["patch", "role", "clarion-speaker", "--namespace", NAMESPACE, "--type=json", "--patch", names]);
+    let mut proxy = cluster.control_plane.fault_proxy();
+    let identity = Identity::service_account(NAMESPACE, "clarion-speaker");
+    let kubeconfig = proxy.kubeconfig(&cluster.control_plane, &identity);
+    cluster.speak_with(0, kubeconfig, &["--password-secrets="]);
+    cluster.wait_until_ready();
+    let keys =
+        |cluster: &Cluster| cluster.object("configurationstates", "speaker-n1")["status"]["heartbeatKeys"].clone();
+    let mut before = keys(&cluster);
+    cluster.lab.eventually(SOON, "the key is shown", || {
+        before = keys(&cluster);
+        before.is_array()
+    });
+    proxy.end_watches();
+    let patch = r#"{"stringData": {"secretkey": "another sixteen bytes or more"}}"#;
+    cluster.kubectl(&["patch", "secret", "memberlist", "--namespace", NAMESPACE, "--patch", patch]);
+    cluster.lab.eventually(SOON, "the other key is shown", || keys(&cluster).is_array() && keys(&cluster) != before);
+    let faults = cluster.status(0).map(|status| status.faults).unwrap_or_default();
+    assert!(!faults.iter().any(|fault| fault.contains("cannot follow")), "{faults:?}");
+    proxy.heal();
+}
+
+#[test]
 fn a_rolling_upgrade_loses_no_probe() {
     let Some(mut cluster) = Cluster::start(2) else { return };
     cluster.serve(VIP);
