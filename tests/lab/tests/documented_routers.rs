@@ -14,9 +14,9 @@ const DEMOTED: Duration = Duration::from_secs(7);
 /// Returns the first block of the page in a language.
 fn block(language: &str) -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/bgp.md");
-    let text = fs::read_to_string(page).unwrap();
+    let text = fs::read_to_string(page).expect("the page is there");
     let block = text.split(&format!("\n```{language}\n")).nth(1).expect("the page has such a block");
-    block.split("\n```").next().unwrap().to_owned() + "\n"
+    block.split("\n```").next().unwrap_or_default().to_owned() + "\n"
 }
 
 /// Builds the network of the page, with a second pool that the router has not heard of.
