@@ -28,7 +28,7 @@ use super::{
 /// How often a newcomer asks for each address.
 pub const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// How long a watcher sleeps in the kernel before it looks whether it shall stop or ask.
+/// How long a watcher sleeps in the kernel before it looks whether it shall stop.
 const SLICE: Duration = Duration::from_millis(5);
 
 /// After how long an answer no longer belongs to a question; far above what a busy machine needs for one.
@@ -71,15 +71,20 @@ pub struct Window {
 impl Watcher {
     /// Starts to record the claims that arrive at one interface of a host.
     pub fn sniffer(host: &Host, link: &Link) -> anyhow::Result<Self> {
-        Self::start(host, link, &[])
+        Self::start(host, link, &[], ASK_EVERY)
     }
 
     /// Starts to ask for `targets` from one interface of a host every [`ASK_EVERY`], and to record the claims that arrive.
     pub fn newcomer(host: &Host, link: &Link, targets: &[IpAddr]) -> anyhow::Result<Self> {
-        Self::start(host, link, targets)
+        Self::start(host, link, targets, ASK_EVERY)
     }
 
-    fn start(host: &Host, link: &Link, targets: &[IpAddr]) -> anyhow::Result<Self> {
+    /// Does the same at an interval of one's own, which is the shortest silence between two owners that can be seen.
+    pub fn insistent(host: &Host, link: &Link, targets: &[IpAddr], interval: Duration) -> anyhow::Result<Self> {
+        Self::start(host, link, targets, interval)
+    }
+
+    fn start(host: &Host, link: &Link, targets: &[IpAddr], interval: Duration) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let mut threads = Vec::new();
         for ethertype in [Ethertype::Arp, Ethertype::Ipv6] {
@@ -87,9 +92,21 @@ impl Watcher {
                 .run(|| ethertype.open(&link.interface))
                 .with_context(|| format!("cannot listen on {} of {}", link.interface, host.name()))?;
             let questions = ethertype.questions(link, targets)?;
-            let own = Arc::clone(&shared);
+            let socket = Arc::new(socket);
+            let (own, ear) = (Arc::clone(&shared), Arc::clone(&socket));
             let name = format!("watch-{}", host.name());
-            threads.push(thread::Builder::new().name(name).spawn(move || watch(&socket, &questions, &own))?);
+            threads.push(thread::Builder::new().name(name).spawn(move || watch(&ear, &own))?);
+            if !questions.is_empty() {
+                let own = Arc::clone(&shared);
+                let name = format!("ask-{}", host.name());
+                threads.push(thread::Builder::new().name(name).spawn(move || {
+                    // The kernel wakes a sleeper more exactly than whoever waits for a frame for some time.
+                    while !own.stop.load(Ordering::Relaxed) {
+                        ask(&socket, &questions, &own);
+                        thread::sleep(interval);
+                    }
+                })?);
+            }
         }
         Ok(Self { shared, threads })
     }
@@ -243,14 +260,9 @@ const ADVERTISEMENTS: [SockFilter; 6] = [
     SockFilter::new(0x06, 0, 0, 0),
 ];
 
-fn watch(socket: &RawSocket, questions: &[(IpAddr, Vec<u8>)], shared: &Shared) {
+fn watch(socket: &RawSocket, shared: &Shared) {
     let mut buffer = [0; 2048];
-    let mut ask_at = Instant::now();
     while !shared.stop.load(Ordering::Relaxed) {
-        if !questions.is_empty() && Instant::now() >= ask_at {
-            ask(socket, questions, shared);
-            ask_at = Instant::now() + ASK_EVERY;
-        }
         // Errors are the time-out of the slice, or an interface that is down for now.
         let Ok(length) = socket.receive(&mut buffer, SLICE) else { continue };
         let Some(claim) = claim(&buffer[..length]) else { continue };

@@ -1,6 +1,6 @@
 //! What may go wrong around a speaker: the API server, the process, the datapath, the node.
 
-use std::{net::IpAddr, thread, time::Duration};
+use std::{fs, net::IpAddr, thread, time::Duration};
 
 use clarion::demo::watch::Sightings;
 use control_plane::{Fault, Faults, Identity, Matching, Mode, Network, Rule, Watches};
@@ -166,6 +166,7 @@ fn a_rolling_upgrade_loses_no_probe() {
         let time = cluster.leave(number);
         // Whatever were still sent here would be lost.
         traffic::refuse(&cluster.nodes[number].machine.host);
+        assert_handed_over(&cluster, number);
         assert!(time < Duration::from_secs(5), "the speaker took {time:?} to leave");
         cluster.speak(number, &[]);
         cluster.wait_until_ready();
@@ -210,6 +211,7 @@ fn a_cordoned_node_hands_over_if_asked_to_and_loses_no_probe() {
         cluster.lab.eventually(SOON, "the other node answers", || cluster.owner(ip()) == Some(1 - owner));
         // Whatever were still sent there would be lost.
         traffic::refuse(&cluster.nodes[owner].machine.host);
+        assert_handed_over(&cluster, owner);
         // Draining never silences the last announcer.
         cluster.kubectl(&["taint", "node", &second, "example.com/leaving=:NoSchedule"]);
         thread::sleep(QUIET);
@@ -281,6 +283,15 @@ fn a_healthy_kube_proxy_is_not_believed_before_it_has_made_rules() {
     cluster.leave(0);
     cluster.speak(0, &[]);
     cluster.lab.eventually(SOON, "the node answers again", || cluster.owner(ip()) == Some(0));
+}
+
+/// Asserts that the speaker of a node let nothing go before it had received the claim of a successor.
+fn assert_handed_over(cluster: &Cluster, number: usize) {
+    let log = cluster.lab.directory().join(format!("{}.speaker.log", cluster.nodes[number].name()));
+    let log = fs::read_to_string(log).expect("the speaker writes a log");
+    let releases = log.lines().filter(|line| line.contains("no longer announcing"));
+    let early: Vec<_> = releases.filter(|line| !line.ends_with("why=handed_over")).collect();
+    assert!(early.is_empty(), "it did not wait for a successor: {early:?}");
 }
 
 /// Asserts that a newcomer was answered each time that it asked, by a node that has moved or not.

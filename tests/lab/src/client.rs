@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     process::Command,
+    time::Duration,
 };
 
 use clarion::demo::{
@@ -46,6 +47,11 @@ impl Client {
     /// Starts to ask for `vips` every 20 ms as a host that never heard of them.
     pub fn newcomer(&self, vips: &[IpAddr]) -> Watcher {
         Watcher::newcomer(&self.host, &self.link, vips).expect("a client can ask")
+    }
+
+    /// Does the same every millisecond, so that hardly a moment between two owners goes unseen.
+    pub fn insistent(&self, vips: &[IpAddr]) -> Watcher {
+        Watcher::insistent(&self.host, &self.link, vips, Duration::from_millis(1)).expect("a client can ask")
     }
 
     /// Starts to record every claim that arrives at this client.

@@ -163,7 +163,7 @@ impl Cluster {
         let old = owners[&self.vips[0]];
         let struck = self.position(old);
         let vips: Vec<_> = owners.iter().filter(|(_, owner)| **owner == old).map(|(vip, _)| *vip).collect();
-        let watcher = self.newcomer.newcomer(&vips);
+        let watcher = self.newcomer.insistent(&vips);
         let probers: Vec<_> = vips.iter().map(|vip| self.client.prober(*vip)).collect();
         thread::sleep(MARGIN);
         cause(&mut self.nodes[struck]);
@@ -174,6 +174,7 @@ impl Cluster {
         };
         self.lab.eventually(SOON, "other nodes answer", moved);
         thread::sleep(MARGIN);
+        assert!(self.nodes[struck].handed_over() >= vips.len(), "every address was handed over");
         let reports = Prober::stop_all(probers).expect("the probers work");
         let sightings = watcher.stop();
         let outcome = |(vip, report)| {

@@ -177,6 +177,21 @@ impl Node {
         self.status()?.faults.into_iter().find(|fault| fault.contains(text))
     }
 
+    /// Returns how many times the speaker of this node has let an address go so far.
+    ///
+    /// A gap between two owners may be too short for any client, and is a gap.
+    ///
+    /// # Panics
+    ///
+    /// When it let one go for another reason than that it had received the claim of a successor, who has announced the address before.
+    pub fn handed_over(&self) -> usize {
+        let log = fs::read_to_string(self.speaker().log()).expect("the speaker writes a log");
+        let releases: Vec<_> = log.lines().filter(|line| line.contains("no longer announcing")).collect();
+        let early: Vec<_> = releases.iter().filter(|line| !line.ends_with("why=handed_over")).collect();
+        assert!(early.is_empty(), "{} did not wait for a successor: {early:?}", self.host.name());
+        releases.len()
+    }
+
     /// Returns the addresses of a Service in the namespace `shop`.
     pub fn addresses(&self, service: &str) -> Vec<IpAddr> {
         let services = self.status().map(|status| status.services).unwrap_or_default();

@@ -198,7 +198,7 @@ fn a_service_with_local_traffic_policy_follows_its_endpoint() {
     manifests.service(on(&["n2"]));
     let cluster = Cluster::serve(lab, &["n1", "n2", "n3"], &manifests, 2);
     let probers: Vec<_> = cluster.vips.iter().map(|vip| cluster.client.prober(*vip)).collect();
-    let watcher = cluster.newcomer.newcomer(&cluster.vips);
+    let watcher = cluster.newcomer.insistent(&cluster.vips);
     let mut serving = 1;
     // kube-proxy of a node without an endpoint drops what comes for the Service.
     for number in [0, 2] {
@@ -212,6 +212,7 @@ fn a_service_with_local_traffic_policy_follows_its_endpoint() {
             !cluster.vips.iter().any(|vip| cluster.nodes[serving].owns(*vip))
         });
         traffic::refuse(&cluster.nodes[serving].host);
+        assert_eq!(cluster.nodes[serving].handed_over(), 2, "both addresses were handed over");
         owned_by(&cluster, owner);
         serving = owner;
     }

@@ -246,12 +246,14 @@ fn a_rolling_restart_loses_no_probe() {
     let mut cluster = Cluster::serve(lab, &names, &manifests, 2);
     let vips = cluster.vips.clone();
     let probers: Vec<_> = vips.iter().map(|vip| cluster.client.prober(*vip)).collect();
-    let watcher = cluster.newcomer.newcomer(&vips);
+    let watcher = cluster.newcomer.insistent(&vips);
+    let mut moves = 0;
     for number in 0..cluster.nodes.len() {
         let node = &mut cluster.nodes[number];
         node.leave();
         // Whatever were still sent here would be lost.
         node.cut();
+        moves += node.handed_over();
         thread::sleep(MARGIN);
         node.heal();
         cluster.lab.speaker(node, manifests.path()).start();
@@ -269,6 +271,7 @@ fn a_rolling_restart_loses_no_probe() {
         assert_eq!(unanswered, 0, "of {} questions for {vip}", sightings.asked[vip].len());
         assert!(sightings.macs(*vip).len() > 1, "{vip} has moved");
     }
+    assert!(moves >= vips.len(), "{moves} moves");
 }
 
 fn most(owners: &BTreeMap<IpAddr, Mac>) -> Mac {
