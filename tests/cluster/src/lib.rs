@@ -9,6 +9,7 @@
 //!
 //! Nothing outlives the private world but cgroups, which [`Cluster`] removes when it is dropped, and the next cluster if that never happened.
 
+pub mod abandoned;
 pub mod cgroups;
 pub mod configuration;
 pub mod control_plane;

@@ -1,9 +1,11 @@
 //! What is put on a cluster: Clarion as users install it, pools, Services and pods that answer.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -20,6 +22,9 @@ pub const SPEAKER: &str = "daemonset/clarion-speaker";
 
 /// The workload that allocates.
 pub const CONTROLLER: &str = "deployment/clarion-controller";
+
+/// How long an address is watched to see that one node alone answers: some ten questions.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How long a cluster may take to announce an address.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -69,10 +74,15 @@ impl Cluster {
 
     /// Waits until exactly one node answers for `vip`, and returns its place among the nodes.
     pub fn owner(&self, vip: IpAddr) -> anyhow::Result<usize> {
-        let watcher = Watcher::newcomer(&self.newcomer.host, &self.newcomer.link, &[vip])?;
-        eventually(SOON, "somebody answers", || watcher.so_far().latest(vip).is_some())?;
-        let mac = watcher.stop().latest(vip).context("somebody answered a moment ago")?;
-        self.position(mac)
+        let mut macs = BTreeSet::new();
+        eventually(SOON, "exactly one node answers", || {
+            let watcher = Watcher::newcomer(&self.newcomer.host, &self.newcomer.link, &[vip]);
+            thread::sleep(LOOK);
+            macs = watcher.map(|watcher| watcher.stop().macs(vip)).unwrap_or_default();
+            macs.len() == 1
+        })
+        .with_context(|| format!("{vip} is answered by {macs:?}"))?;
+        self.position(macs.pop_first().context("exactly one node answers")?)
     }
 
     /// Returns the place of the node with this Ethernet address.

@@ -15,10 +15,13 @@ use clarion::demo::{
     watch::{Sightings, Watcher},
 };
 
-use crate::{Cluster, Mode, Settings, eventually, requirements, stage::SOON};
+use crate::{Cluster, Mode, Settings, abandoned, eventually, requirements, stage::SOON};
 
 /// How long the eyes are open before an event and after it.
 const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long two nodes may answer in a planned move: twice what is promised.
+const HANDOVER: Duration = Duration::from_millis(100);
 
 /// How many nodes a cluster under test has.
 const NODES: u8 = 3;
@@ -146,12 +149,30 @@ impl Trial {
         self.close_eyes(eyes)
     }
 
-    /// Watches as [`Trial::observe`] does, and asserts that no probe was lost and that no newcomer waited for long.
+    /// Does as [`Trial::lose_nothing`] while every node that its speaker leaves forwards nothing more, and asserts that this befell
+    /// `nodes` of them at least.
+    pub fn lose_nothing_at(
+        &self,
+        nodes: usize,
+        what: &str,
+        event: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.lose_nothing(what, || {
+            let (outcome, times) = abandoned::during(&self.cluster.nodes, &self.vips, event);
+            outcome?;
+            ensure!(times >= nodes, "{what}: {times} nodes were left by their speakers, and not {nodes}");
+            Ok(())
+        })
+    }
+
+    /// Watches as [`Trial::observe`] does, and asserts that no probe was lost, that every question of a newcomer was answered, and that
+    /// two nodes never answered for longer than a handover takes.
     pub fn lose_nothing(&self, what: &str, event: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
         let begin = Instant::now();
         for seen in self.observe(event)? {
             self.tell(&format!("{what}, {}: {}", seen.vip, seen.summary()));
             ensure!(seen.report.interrupted() == 0, "{what}: {} lost probes\n{}", seen.vip, seen.report);
+            seen.ensure_one_owner(what)?;
         }
         self.tell(&format!("{what}: took {:.1} s", begin.elapsed().as_secs_f64()));
         Ok(())
@@ -175,6 +196,22 @@ impl Seen {
     /// Returns the longest time for which the client asked and got no answer.
     pub fn gap(&self) -> Duration {
         self.report.longest_gap().map_or(Duration::MAX, |gap| gap.length)
+    }
+
+    /// Ensures that the newcomer was answered each time, by one node but for handovers.
+    pub fn ensure_one_owner(&self, what: &str) -> anyhow::Result<()> {
+        let Self { vip, sightings, .. } = self;
+        let unanswered = sightings.unanswered(*vip).len();
+        ensure!(
+            unanswered == 0,
+            "{what}: {unanswered} questions for {vip} had no answer, for up to {:?}",
+            self.silence()
+        );
+        let windows = sightings.windows(*vip, HANDOVER);
+        let longest = windows.split(|window| window.macs.len() == 1).map(<[_]>::len).max().unwrap_or_default();
+        // A handover may fall into two stretches of time.
+        ensure!(longest <= 2, "{what}: two nodes answered for {vip} in {longest} stretches of {HANDOVER:?}");
+        Ok(())
     }
 
     /// Returns one line for the test's output.

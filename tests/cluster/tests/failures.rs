@@ -10,8 +10,9 @@ use cluster::{
     trial::Seen,
 };
 
-/// How long an address may stay unanswered when its owner is lost; a third of a second on a machine that has time for it.
-const TAKEOVER: Duration = Duration::from_secs(3);
+/// How long an address may stay unanswered when its owner is lost: twice the 0.6 s that all but one of a hundred are promised, on a
+/// machine that does the work of three nodes.
+const TAKEOVER: Duration = Duration::from_millis(1200);
 
 /// How long the API server is silent, in seconds; `make e2e` has the five minutes that operators fear.
 const BLACKOUT: &str = "CLARION_BLACKOUT";
@@ -31,7 +32,7 @@ fn a_speaker_pod_is_deleted(trial: &Trial) -> anyhow::Result<()> {
     let cluster = &trial.cluster;
     let owner = cluster.owner(trial.vips[0])?;
     let pod = cluster.pod_on("speaker", owner)?;
-    trial.lose_nothing("deletion of the owner's speaker", || {
+    trial.lose_nothing_at(1, "deletion of the owner's speaker", || {
         cluster.kubectl(&["--namespace", NAMESPACE, "delete", "pod", &pod])?;
         cluster.wait_rollout(NAMESPACE, SPEAKER)
     })
@@ -89,12 +90,13 @@ fn the_api_server_falls_silent(trial: &Trial) -> anyhow::Result<()> {
     cluster.wait_rollout(NAMESPACE, SPEAKER)
 }
 
-/// Kubernetes takes the node's pods out of the Service in mid-flight, so a few probes may be lost; the address must stay.
+/// Kubernetes takes the node's pods out of the Service in mid-flight, so others serve it; the address must stay, and every client.
 fn a_kubelet_dies(trial: &Trial) -> anyhow::Result<()> {
     let cluster = &trial.cluster;
     let owner = cluster.owner(trial.vips[0])?;
     let node = &cluster.nodes[owner];
-    let seen = trial.observe(|| {
+    trial.serve_from(Some((owner + 1) % cluster.nodes.len()))?;
+    trial.lose_nothing("kubelet of the owner dead", || {
         node.kill_kubelet()?;
         let (name, timeout) = (format!("node/{}", node.name()), format!("--timeout={}s", PATIENCE.as_secs()));
         cluster.kubectl(&["wait", "--for=condition=Ready=Unknown", &timeout, &name])?;
@@ -102,11 +104,7 @@ fn a_kubelet_dies(trial: &Trial) -> anyhow::Result<()> {
         node.start_kubelet()?;
         cluster.wait_for_nodes()
     })?;
-    for seen in &seen {
-        trial.tell(&format!("kubelet of the owner dead: {}", seen.summary()));
-        ensure!(seen.report.lost() * 100 < seen.report.sent(), "{}", seen.report);
-    }
-    Ok(())
+    trial.serve_from(None)
 }
 
 fn the_owner_loses_power(trial: &mut Trial) -> anyhow::Result<()> {
