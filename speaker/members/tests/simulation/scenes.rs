@@ -184,6 +184,7 @@ fn one_lost_frame_in_twenty_causes_no_takeover() {
 
 #[test]
 fn a_pause_that_nobody_noticed_ends_where_it_began() {
+    let mut unnoticed = 0;
     for seed in 0..100 {
         let mut world = settled(seed, 3, 1);
         let owner_before = owner(&world);
@@ -195,12 +196,17 @@ fn a_pause_that_nobody_noticed_ends_where_it_began() {
         assert_eq!(why, Released::Paused);
         world.run_for(ms(500));
         well(&world);
+        let is_taken =
+            world.nodes.iter().flat_map(|node| &node.events).any(|event| matches!(event, Event::MemberLost { .. }));
+        assert!(is_taken || owner(&world) == owner_before, "seed {seed}: moved, and nobody was taken for dead");
         if owner(&world) == owner_before {
+            unnoticed += 1;
             let (resumed, _, why) = world.nodes[owner_before].acquired.last().copied().unwrap();
             assert_eq!(why, Acquired::Resumed);
             assert!(resumed - at < ms(25), "seed {seed}: resumed after {:?}", resumed - at);
         }
     }
+    assert!(unnoticed >= 20, "this proves little: the owner kept the VIP for {unnoticed} of 100 seeds");
 }
 
 #[test]
