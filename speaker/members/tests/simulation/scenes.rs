@@ -203,7 +203,8 @@ fn a_pause_that_nobody_noticed_ends_where_it_began() {
             unnoticed += 1;
             let (resumed, _, why) = world.nodes[owner_before].acquired.last().copied().unwrap();
             assert_eq!(why, Acquired::Resumed);
-            assert!(resumed - at < ms(25), "seed {seed}: resumed after {:?}", resumed - at);
+            // The answers are there after 4 ms. One that was silent for the loss time listens for 20 ms to newcomers in any case.
+            assert!(resumed - at <= ms(20), "seed {seed}: resumed after {:?}", resumed - at);
         }
     }
     assert!(unnoticed >= 20, "this proves little: the owner kept the VIP for {unnoticed} of 100 seeds");
