@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use control_plane::ControlPlane;
 use e2e::speakers::{Cluster, SOON};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{
@@ -44,10 +45,11 @@ fn a_tenant_who_writes_slices_without_end_takes_little_memory_and_delays_no_othe
     let before = resident(&cluster);
 
     let announced = thread::scope(|scope| {
-        let cluster = &cluster;
+        // The lab is for one thread alone.
+        let control_plane = &cluster.control_plane;
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                scope.spawn(move || create(cluster, SLICES * writer / WRITERS..SLICES * (writer + 1) / WRITERS))
+                scope.spawn(move || create(control_plane, SLICES * writer / WRITERS..SLICES * (writer + 1) / WRITERS))
             })
             .collect();
         thread::sleep(Duration::from_secs(2));
@@ -69,9 +71,9 @@ fn a_tenant_who_writes_slices_without_end_takes_little_memory_and_delays_no_othe
     assert!(cluster.metrics(0).contains(passed));
     assert_small(&cluster, before, "slices by the thousand");
 
-    change(&cluster);
+    change(&cluster.control_plane);
     assert_small(&cluster, before, "one slice that changes all the time");
-    delete(&cluster);
+    delete(&cluster.control_plane);
     assert_eq!([VIP, LATE].map(|vip| cluster.owner(ip(vip))), [Some(0), Some(0)]);
     assert_small(&cluster, before, "slices that are gone");
 }
@@ -94,35 +96,36 @@ fn resident(cluster: &Cluster) -> u64 {
     1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("the kernel writes numbers")
 }
 
-fn slices(cluster: &Cluster) -> Api<EndpointSlice> {
-    Api::namespaced(cluster.control_plane.admin(), "tenant")
+fn slices(control_plane: &ControlPlane) -> Api<EndpointSlice> {
+    Api::namespaced(control_plane.admin(), "tenant")
 }
 
 /// Creates slices of a Service that does not exist, on nodes that do not either.
-fn create(cluster: &Cluster, numbers: Range<usize>) {
-    let slices = slices(cluster);
+fn create(control_plane: &ControlPlane, numbers: Range<usize>) {
+    let slices = slices(control_plane);
     for number in numbers {
         let nodes = (0..1_000).map(|node| format!("junk-{number}-{node}"));
         let slice = serde_json::from_value(slice(&format!("inner-{number}"), nodes)).expect("it is a slice");
-        cluster.control_plane.run(slices.create(&PostParams::default(), &slice)).expect("the API server takes it");
+        control_plane.run(slices.create(&PostParams::default(), &slice)).expect("the API server takes it");
     }
 }
 
 /// Changes one slice again and again, each time to other nodes with the longest names.
-fn change(cluster: &Cluster) {
-    let (slices, label) = (slices(cluster), "x".repeat(60));
+fn change(control_plane: &ControlPlane) {
+    let (slices, label) = (slices(control_plane), "x".repeat(60));
     for round in 0..CHANGES {
         let nodes = (0..1_000).map(|node| format!("{label}.{label}.{label}.{round:030}-{node:030}"));
         let patch = Patch::Merge(json!({ "endpoints": slice("", nodes)["endpoints"] }));
-        let patched = slices.patch("inner-0", &PatchParams::default(), &patch);
-        cluster.control_plane.run(patched).expect("the API server takes it");
+        let parameters = PatchParams::default();
+        control_plane.run(slices.patch("inner-0", &parameters, &patch)).expect("the API server takes it");
     }
 }
 
-fn delete(cluster: &Cluster) {
-    let slices = slices(cluster);
-    let deleted = slices.delete_collection(&DeleteParams::default(), &ListParams::default());
-    cluster.control_plane.run(deleted).expect("the API server deletes them");
+fn delete(control_plane: &ControlPlane) {
+    let slices = slices(control_plane);
+    let (parameters, all) = (DeleteParams::default(), ListParams::default());
+    let deleted = control_plane.run(slices.delete_collection(&parameters, &all));
+    assert!(deleted.is_ok(), "the API server deletes them: {:?}", deleted.err());
 }
 
 fn slice(name: &str, nodes: impl Iterator<Item = String>) -> Value {
