@@ -25,7 +25,8 @@ fn a_pod_that_replaces_another_on_its_node_changes_nothing_but_a_further_one_wei
     assert_eq!(before, slice_of(json!([ready("10.0.0.3", "a"), ready("10.0.0.4", "b")])));
     let further = slice_of(json!([ready("10.0.0.3", "a"), ready("10.0.0.4", "b"), ready("10.0.0.5", "b")]));
     let nodes = ["a".into(), "b".into()];
-    let on_b = |slice: &Slice| of(&[slice.clone()], &nodes).iter().filter(|it| it.node == Some("b".into())).count();
+    let on_b =
+        |slice: &Slice| of(std::slice::from_ref(slice), &nodes).iter().filter(|it| it.node == Some("b".into())).count();
     assert_eq!((on_b(&before), on_b(&further)), (1, 2));
     assert_eq!(&*before.service, "web");
 }
@@ -37,7 +38,7 @@ fn states_of_endpoints_are_kept_apart() {
         endpoint("10.0.0.2", "a", json!({ "ready": false })),
         endpoint("10.0.0.3", "a", Value::Null),
     ]));
-    let endpoints = of(&[slice.clone()], &["a".into()]);
+    let endpoints = of(std::slice::from_ref(&slice), &["a".into()]);
     assert!(endpoints.iter().all(|endpoint| endpoint.can_serve() && endpoint.node == Some("a".into())));
     let ready = endpoints.iter().filter(|endpoint| endpoint.ready == Some(true)).count();
     assert_eq!((endpoints.len(), ready), (2, 1));
@@ -46,7 +47,7 @@ fn states_of_endpoints_are_kept_apart() {
 #[test]
 fn an_endpoint_on_no_known_node_serves_somewhere() {
     let slice = slice_of(json!([endpoint("10.0.0.1", "gone", json!({})), { "addresses": ["10.0.0.2"] }]));
-    let endpoints = of(&[slice.clone()], &["a".into()]);
+    let endpoints = of(std::slice::from_ref(&slice), &["a".into()]);
     assert_eq!(endpoints, [SOMEWHERE]);
     assert!(slice.serves() && !slice_of(Value::Null).serves());
 }
