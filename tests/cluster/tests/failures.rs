@@ -153,10 +153,14 @@ fn crowd_out(process: u32) -> String {
         "group=$(sed -n 's/^[0-9]*:memory://p' /proc/{process}/cgroup)
          if [ -n \"$group\" ]; then
              cd \"/sys/fs/cgroup/memory$group\" && echo $(($(cat memory.usage_in_bytes) * 9 / 10)) >memory.limit_in_bytes
+             limit=$(cat memory.limit_in_bytes)
          else
              cd \"/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/{process}/cgroup)\" && echo $(($(cat memory.current) * 9 / 10)) >memory.max
+             limit=$(cat memory.max)
          fi
-         (echo -1000 >/proc/self/oom_score_adj; echo 0 >cgroup.procs; exec head -c 64M /dev/zero | exec tail -c 64M >/dev/null) &
+         # The first kind of group refuses a limit under what is in use, so this is more than whatever holds.
+         size=$((limit + (32 << 20)))
+         (echo -1000 >/proc/self/oom_score_adj; echo 0 >cgroup.procs; exec head -c $size /dev/zero | exec tail -c $size >/dev/null) &
          hog=$!
          for try in $(seq 50); do kill -0 {process} && kill -0 $hog || break; sleep 0.1; done
          kill -KILL $hog $(cat cgroup.procs | grep -vx {process})"
