@@ -17,17 +17,16 @@ pub(crate) struct Lines {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no end of line.
     searched: usize,
-    patience: Duration,
 }
 
 impl Lines {
-    /// Reads from `body`; silence for longer than `patience` is an error.
-    pub(crate) fn new(body: Body, patience: Duration) -> Self {
-        Self { body, buffer: BytesMut::new(), searched: 0, patience }
+    /// Reads from `body`.
+    pub(crate) fn new(body: Body) -> Self {
+        Self { body, buffer: BytesMut::new(), searched: 0 }
     }
 
-    /// Returns the next line, or nothing at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, WatchError> {
+    /// Returns the next line, or nothing at the end; silence for longer than `patience` is an error.
+    pub(crate) async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, WatchError> {
         loop {
             if let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let line = self.buffer.split_to(self.searched + end).freeze();
@@ -39,9 +38,9 @@ impl Lines {
             if self.searched > LONGEST_LINE {
                 return Err(WatchError::TooLong { limit: LONGEST_LINE });
             }
-            let frame = tokio::time::timeout(self.patience, self.body.frame())
+            let frame = tokio::time::timeout(patience, self.body.frame())
                 .await
-                .map_err(|_| WatchError::Silent { after: self.patience })?;
+                .map_err(|_| WatchError::Silent { after: patience })?;
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(WatchError::Connection(error.to_string())),

@@ -24,6 +24,9 @@ use wire::{Envelope, Line, Page, parse, version, whole};
 
 /// The server writes a bookmark every minute, so two of them missing means that nothing gets through any more.
 const SILENCE: Duration = Duration::from_secs(135);
+/// A streamed list says something all the time, and its end a second after the last object. A server whose cache of a collection has
+/// only begun may never say it, so what is silent for longer is listed page by page.
+const LIST_SILENCE: Duration = Duration::from_secs(5);
 /// How long the server keeps a watch open, in seconds; spread, so that watches do not all end at once.
 const WATCH_SECONDS: std::ops::Range<u32> = 240..360;
 /// How long a request may take until its response begins, and a page of a list until it ends.
@@ -220,6 +223,12 @@ impl Watch {
 impl<E, F> Follower<E, F> {
     /// Changes what is asked for when an error says that it cannot be had; returns whether to try again at once.
     fn adapt(&mut self, error: &WatchError) -> bool {
+        if let WatchError::Silent { after } = error
+            && *after == LIST_SILENCE
+        {
+            tracing::warn!(collection = %self.watch.collection, "the streamed list does not end; it is asked for page by page");
+            return std::mem::take(&mut self.streams);
+        }
         let WatchError::Status(status) = error else { return false };
         if status.is_expired() {
             return self.from.take().is_some();
@@ -273,8 +282,9 @@ impl<E, F> Follower<E, F> {
             return Ok(Sent::Nobody);
         }
         loop {
+            let patience = if self.from.is_none() { LIST_SILENCE } else { SILENCE };
             let line = tokio::select! {
-                line = lines.next() => line?,
+                line = lines.next(patience) => line?,
                 () = self.sender.closed() => return Ok(Sent::Nobody),
             };
             let Some(line) = line else { return Ok(Sent::Yes) };
@@ -298,7 +308,7 @@ impl<E, F> Follower<E, F> {
                 query.push(("resourceVersion", self.oldest_acceptable().to_owned()));
             }
         }
-        Ok(Lines::new(self.send(Request::get(self.target(&query))).await?, SILENCE))
+        Ok(Lines::new(self.send(Request::get(self.target(&query))).await?))
     }
 
     /// Tells the whole collection page by page, for servers that cannot stream it.

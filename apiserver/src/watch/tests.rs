@@ -195,6 +195,17 @@ async fn a_server_that_cannot_stream_lists_is_listed_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_streamed_list_that_falls_silent_before_its_end_is_listed_page_by_page() {
+    let page = format!(r#"{{"metadata":{{"resourceVersion":"20"}},"items":[{}]}}"#, object_json("a", 3, "1"));
+    let server =
+        Server::start([Reply::open(&added("a", 3, 1)), Reply::ended(&page), Reply::open(&added("c", 21, 3))]).await;
+    let events = follow(&server, 8).await;
+    let streamed = [Event::Relisting, Event::Connected, applied("a", 3, 1)];
+    let paged = [Event::Relisting, applied("a", 3, 1), Event::Listed, Event::Connected, applied("c", 21, 3)];
+    assert_eq!(events, streamed.into_iter().chain(paged).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn an_unreadable_object_is_told_by_name_and_hides_no_other() {
     let bad = line("ADDED", &object_json("bad", 2, "\"large\""));
     let server = Server::start([Reply::open(&format!("{bad}{}", added("good", 3, 1)))]).await;
