@@ -144,10 +144,11 @@ fn speaker_process(trial: &Trial, node: usize) -> anyhow::Result<u32> {
     Ok(processes[0])
 }
 
-/// Returns a shell command that leaves a container nine tenths of the memory that it uses, and has another process ask for more there.
+/// Returns a shell command that leaves a container nine tenths of the memory that it uses where the kernel takes such a limit, and has
+/// sixteen other processes ask for more than whatever the limit is.
 ///
-/// A limit alone makes the kernel give back pages of files, which come again. The other process cannot be chosen to be killed, and is
-/// gone when the command ends.
+/// A limit alone makes the kernel give back pages of files, which come again. Each of the others is small, so that the kernel chooses
+/// the speaker, whose pod the kubelet made the first to go; they are gone when the command ends.
 fn crowd_out(process: u32) -> String {
     format!(
         "group=$(sed -n 's/^[0-9]*:memory://p' /proc/{process}/cgroup)
@@ -158,12 +159,12 @@ fn crowd_out(process: u32) -> String {
              cd \"/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/{process}/cgroup)\" && echo $(($(cat memory.current) * 9 / 10)) >memory.max
              limit=$(cat memory.max)
          fi
-         # The first kind of group refuses a limit under what is in use, so this is more than whatever holds.
-         size=$((limit + (32 << 20)))
-         (echo -1000 >/proc/self/oom_score_adj; echo 0 >cgroup.procs; exec head -c $size /dev/zero | exec tail -c $size >/dev/null) &
-         hog=$!
-         for try in $(seq 50); do kill -0 {process} && kill -0 $hog || break; sleep 0.1; done
-         kill -KILL $hog $(cat cgroup.procs | grep -vx {process})"
+         share=$(((limit + (32 << 20)) / 16))
+         for hog in $(seq 16); do
+             (echo 0 >cgroup.procs; head -c $share /dev/zero | tail -c $share | sleep 10) &
+         done
+         for try in $(seq 50); do kill -0 {process} || break; sleep 0.1; done
+         kill -KILL $(cat cgroup.procs | grep -vx {process})"
     )
 }
 
