@@ -85,9 +85,13 @@ impl Series {
 
     /// Returns when the first and the last probe of each run of lost ones were sent.
     fn losses(&self) -> Vec<(Instant, Instant)> {
+        self.lost_runs().filter_map(|run| Some((run.first()?.sent, run.last()?.sent))).collect()
+    }
+
+    /// Returns the lost probes, those in a row together.
+    fn lost_runs(&self) -> impl Iterator<Item = &[Probe]> {
         let runs = self.probes.chunk_by(|one, next| one.answer.is_none() && next.answer.is_none());
-        let lost = runs.filter(|run| run.iter().all(|probe| probe.answer.is_none()));
-        lost.filter_map(|run| Some((run.first()?.sent, run.last()?.sent))).collect()
+        runs.filter(|run| run.iter().all(|probe| probe.answer.is_none()))
     }
 
     /// Returns who answered, in the order of answering, without repeats in a row.
@@ -122,9 +126,8 @@ impl Report {
     /// alike, while datagrams and the connections before and after it pass. An interruption that is longer than the interval of
     /// the prober loses a datagram or two connections in a row, and is counted, as are more single connections than the kernel's.
     pub fn interrupted(&self) -> usize {
-        let runs = self.tcp.probes.chunk_by(|one, next| one.answer.is_none() && next.answer.is_none());
-        let lost = runs.filter(|run| run.iter().all(|probe| probe.answer.is_none()));
-        let (single, several): (Vec<_>, Vec<_>) = lost.map(<[Probe]>::len).partition(|length| *length == 1);
+        let lost = self.tcp.lost_runs().map(<[Probe]>::len);
+        let (single, several): (Vec<_>, Vec<_>) = lost.partition(|length| *length == 1);
         let untranslated = 2.max(self.tcp.probes.len() / 500);
         self.udp.lost() + several.into_iter().sum::<usize>() + single.len().saturating_sub(untranslated)
     }
